@@ -1,0 +1,141 @@
+# walrelay: the output plugin (walrelay.so, by PGXS) and the relay (build/walrelay).
+#
+#	make, make install		build both, install both
+#	make deps				the Debian packages for building, running and testing
+#	make demo				main job without Kafka: changes of a throwaway PostgreSQL on the screen
+#	make check				every test; check-quick: those that need no Java
+#	make help				the rest
+
+VERSION := 0.1.0
+
+# --- the output plugin ---------------------------------------------------------
+
+PG_CONFIG ?= $(firstword $(wildcard /usr/lib/postgresql/*/bin/pg_config) pg_config)
+MODULE := $(MAKE) -f decoder/module.mk PG_CONFIG=$(PG_CONFIG) VERSION=$(VERSION)
+
+all: module relay
+module:
+	+@$(MODULE) -s all
+install: all
+	$(MODULE) install
+	install -D -m 755 $B/walrelay '$(DESTDIR)$(bindir)/walrelay'
+uninstall:
+	$(MODULE) uninstall
+	rm -f '$(DESTDIR)$(bindir)/walrelay'
+installcheck:
+	$(MODULE) installcheck
+
+# --- the relay -----------------------------------------------------------------
+
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+# B: build folder; SANITIZE: flags of another build, as `make sanitize` sets them.
+B ?= build
+SANITIZE ?=
+RELAY_LIBS := libpq rdkafka avro-c libcjson libcurl libmicrohttpd
+RELAY_CPPFLAGS := -D_GNU_SOURCE -DWALRELAY_VERSION='"$(VERSION)"' -D_FORTIFY_SOURCE=2 -Idecoder -Irelay \
+	$(shell pkg-config --cflags $(RELAY_LIBS))
+RELAY_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat=2 -Werror=format-security -fstack-protector-strong -fPIE $(SANITIZE)
+RELAY_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE)
+RELAY_LDLIBS := $(shell pkg-config --libs $(RELAY_LIBS)) -linih -lm
+
+RELAY_SRC := $(wildcard relay/*.c)
+RELAY_OBJ := $(RELAY_SRC:%.c=$B/%.o)
+# Everything but main.c, for tests to link with.
+RELAY_LIB := $B/librelay.a
+
+relay: $B/walrelay
+
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(RELAY_CPPFLAGS) $(RELAY_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(RELAY_LIB): $(filter-out $B/relay/main.o,$(RELAY_OBJ))
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$B/walrelay: $B/relay/main.o $(RELAY_LIB)
+	$(CC) $(RELAY_LDFLAGS) -o $@ $^ $(RELAY_LDLIBS)
+
+-include $(RELAY_OBJ:.o=.d)
+
+# --- packages, demonstrations ---------------------------------------------------
+
+deps:
+	contrib/quickstart/deps check
+deps-demo:
+	contrib/quickstart/deps demo
+
+demo: all
+	contrib/quickstart/demo
+demo-kafka: all
+	contrib/quickstart/demo-kafka
+
+# --- tests ----------------------------------------------------------------------
+
+UNIT_SRC := $(wildcard t/unit/test_*.c)
+UNITS := $(UNIT_SRC:%.c=$B/%)
+
+$B/t/unit/%: t/unit/%.c $(RELAY_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(RELAY_CPPFLAGS) -It/unit $(RELAY_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(RELAY_LIB) \
+		$(RELAY_LDFLAGS) $(RELAY_LDLIBS) -lcmocka
+
+-include $(UNITS:%=%.d)
+
+units: $(UNITS)
+
+check: all units
+	t/run
+check-quick: all units
+	t/run --quick
+check-unit: all units
+	t/run --unit
+
+# Against the real thing: what Debezium wrote for the same statements.
+golden: $B/t/unit/test_encode
+	t/golden/run
+
+FUZZ_S ?= 60
+FUZZERS := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+fuzz:
+	@set -e; for fuzzer in $(FUZZERS); do \
+		contrib/fuzz-one $$fuzzer $(FUZZ_S); done; \
+	echo "$(words $(FUZZERS)) passed, 0 failed"
+
+# Units and the tests without Java once more, relay under ASan and UBSan.
+sanitize:
+	$(MAKE) B=build-san SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
+		build-san/walrelay units
+	B=build-san t/run --quick
+
+bare:
+	contrib/bare
+
+lint:
+	contrib/lint
+
+format:
+	clang-format -i relay/*.[ch] t/unit/*.[ch] t/fuzz/*.c contrib/bench/*.[ch]
+
+# --- benchmarks -------------------------------------------------------------------
+
+bench-drain: all
+	contrib/bench/drain
+bench-latency: all
+	contrib/bench/latency
+bench-e2e: all
+	contrib/bench/e2e
+
+help:
+	@sed -n 's/^#\tmake/make/p' Makefile
+	@echo 'make demo-kafka bare golden lint format fuzz sanitize installcheck'
+	@echo 'make bench-drain bench-latency bench-e2e'
+
+clean:
+	@$(MODULE) -s clean
+	rm -rf build build-san
+
+.PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
+	check-unit golden fuzz sanitize bare lint format bench-drain bench-latency bench-e2e help

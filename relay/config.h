@@ -1,0 +1,137 @@
+/*
+ * config.h
+ *		Settings: one table drives parsing, checks, --help and the reference.
+ *
+ * Each key [section] name may come from a file, from WALRELAY_SECTION_NAME
+ * (dots and dashes become underscores) or from --section.name=value; flag >
+ * environment > file > default.  Debezium's names mean what they mean there.
+ */
+#ifndef RELAY_CONFIG_H
+#define RELAY_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "encode.h"
+#include "err.h"
+
+enum sink_kind
+{
+	SINK_KAFKA,
+	SINK_STDOUT,
+	SINK_FILE
+};
+
+enum log_format
+{
+	LOG_TEXT,
+	LOG_LOGFMT,
+	LOG_JSON
+};
+
+/* librdkafka properties, passed through in order. */
+struct property
+{
+	char *name;
+	char *value;
+};
+
+struct config
+{
+	struct
+	{
+		char *conninfo; /* any libpq string; "" leaves it to PG* and service files */
+	} source;
+	struct
+	{
+		char *name;	  /* slot.name */
+		bool  create; /* create it when it is missing */
+		char *plugin; /* name of the output plugin, walrelay */
+		bool  temporary;
+	} slot;
+	struct
+	{
+		char *include; /* table.include.list */
+		char *exclude; /* table.exclude.list */
+		bool  via_root; /* publish.via.partition.root */
+		char *message_include; /* message.prefix.include.list */
+		char *message_exclude;
+		char *skipped_operations; /* Debezium: c,u,d,t,none; default t */
+	} tables;
+	struct
+	{
+		char			*topic_prefix;	 /* topic.prefix */
+		char			*topic_delimiter; /* topic.delimiter */
+		struct property *properties;	 /* librdkafka's, after our own */
+		unsigned		 nproperties;
+	} kafka;
+	struct
+	{
+		char *url;	/* comma separated; "" for none */
+		char *user_info; /* basic.auth.user.info: user:password */
+		char *token; /* bearer.auth.token */
+		char *ca;	/* ssl.ca.location */
+		bool  auto_register; /* auto.register.schemas */
+		bool  normalize; /* normalize.schemas */
+		char *dir;	/* schemas.dir: where schemas go without a registry */
+	} registry;
+	struct
+	{
+		enum sink_kind	sink;	/* sink: kafka, stdout, file */
+		char		   *file;	/* sink.file */
+		enum adjustment schema_names; /* schema.name.adjustment.mode */
+		enum adjustment field_names;  /* field.name.adjustment.mode */
+		bool			tombstones;	  /* tombstones.on.delete */
+		bool			generated;	  /* generated.columns = include */
+		char		   *placeholder;  /* unavailable.value.placeholder */
+		uint32_t		avro_verify;  /* avro.verify: every Nth record, 0 never */
+		char		   *version;	  /* source.version */
+	} format;
+	struct
+	{
+		char	*flush;		  /* stream.flush: idle, commit */
+		uint32_t frame_bytes; /* stream.frame.bytes */
+		uint64_t max_long;	  /* max.value.bytes: a longer single value stops */
+		uint32_t max_in_flight; /* max.in.flight.messages */
+		uint64_t max_bytes;	  /* max.in.flight.bytes */
+		uint32_t status_ms;	  /* status.interval.ms */
+		uint32_t shutdown_ms; /* shutdown.timeout.ms */
+		uint32_t backoff_min_ms; /* retry.backoff.ms */
+		uint32_t backoff_max_ms; /* retry.backoff.max.ms */
+	} relay;
+	struct
+	{
+		char		   *listen; /* admin.listen: host:port, "" for none */
+		enum log_format log_format;
+		int				log_level;
+	} admin;
+	uint64_t end_lsn; /* --endpos: stop once everything up to it is safe; 0 never */
+};
+
+struct config *config_new(void); /* defaults */
+void		   config_free(struct config *cfg);
+
+enum origin
+{
+	ORIGIN_DEFAULT,
+	ORIGIN_FILE,
+	ORIGIN_ENVIRONMENT,
+	ORIGIN_FLAG
+};
+
+/* Sets one key; where is "file walrelay.conf, line 7" and the like. */
+enum rc config_set(struct config *cfg, const char *key, const char *value, enum origin origin,
+				   const char *where, struct err *e) MUST_CHECK;
+enum rc config_read_file(struct config *cfg, const char *path, struct err *e) MUST_CHECK;
+enum rc config_read_environment(struct config *cfg, char **environ_, struct err *e) MUST_CHECK;
+
+/* What no single key can tell: required settings, contradictions. */
+enum rc config_check(const struct config *cfg, struct err *e) MUST_CHECK;
+
+/* Effective values with their origin; secrets as ****. */
+void config_print(const struct config *cfg, FILE *out);
+/* The reference: every key, default, unit, meaning (--help, README). */
+void config_reference(FILE *out, bool markdown);
+
+#endif /* RELAY_CONFIG_H */

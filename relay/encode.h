@@ -1,0 +1,115 @@
+/*
+ * encode.h
+ *		Pure: a change of a known table becomes Kafka messages.
+ *
+ * A plan is compiled once for each version of a relation; encoding a row only
+ * follows it.  One change gives one to three messages, in the order in which
+ * they must be produced: a delete brings its tombstone, a changed key is
+ * delete, tombstone and create.  Bytes are those of Debezium's PostgreSQL
+ * connector with the Avro converter.
+ */
+#ifndef RELAY_ENCODE_H
+#define RELAY_ENCODE_H
+
+#include "catalog.h"
+#include "record.h"
+
+enum adjustment
+{
+	ADJUST_NONE,
+	ADJUST_AVRO,
+	ADJUST_AVRO_UNICODE
+};
+
+/* What the configuration says about events.  Strings outlive every plan. */
+struct format
+{
+	const char	   *prefix;	  /* topic.prefix: source.name */
+	const char	   *version;  /* source.version */
+	const char	   *database; /* source.db */
+	const char	   *encoding; /* the server's, from hello; "UTF8" needs no conversion */
+	enum adjustment schema_names;
+	enum adjustment field_names;
+	bool			tombstones;
+	bool			truncates;	 /* skipped.operations without t */
+	bool			generated;	 /* generated.columns = include */
+	const char	   *placeholder; /* unavailable.value.placeholder */
+};
+
+/* Values that could not be said, counted since start; metrics shows them. */
+struct encode_stats
+{
+	uint64_t unsendable;  /* the server could not print them */
+	uint64_t unavailable; /* unchanged TOAST: placeholder or filler sent */
+	uint64_t special;	  /* NaN and infinities that the schema cannot carry */
+	uint64_t out_of_range; /* dates and times outside of what the schema carries */
+	uint64_t skipped;	   /* deletes of which the server logged nothing */
+};
+
+/* The transaction that a change belongs to. */
+struct stamp
+{
+	uint32_t xid;
+	int64_t	 commit_us;		  /* since the Unix epoch */
+	uint64_t last_commit_lsn; /* end of the transaction before; 0: none seen yet */
+};
+
+/* One Kafka message; bytes belong to the plan until its next encode call. */
+struct outgoing
+{
+	bool		has_key;
+	bool		has_value; /* false: tombstone */
+	struct str	key;	   /* framed: prefix and Avro */
+	struct str	value;
+	const char *header_name; /* NULL: no header */
+	struct str	header_value;
+};
+
+#define ENCODE_MAX_OUT 3
+
+struct plan;
+
+enum side
+{
+	SIDE_KEY,
+	SIDE_VALUE
+};
+
+/*
+ * Compiles tbl for a topic.  Both are copied from as needed; tbl must outlive
+ * the plan.  RC_ERR E1601, E1605.
+ */
+enum rc plan_new(const struct table *tbl, const struct format *fmt, struct encode_stats *stats,
+				 const char *topic, struct plan **plan, struct err *e) MUST_CHECK;
+
+/* The plan of logical messages: topic <prefix>.message. */
+enum rc plan_new_message(const struct format *fmt, struct encode_stats *stats, const char *topic,
+						 struct plan **plan, struct err *e) MUST_CHECK;
+void	plan_free(struct plan *plan);
+
+/* One line of JSON to register; NULL where the side has none (keyless table). */
+const char *plan_schema(const struct plan *plan, enum side side);
+
+/* What goes before the Avro bytes: 5 bytes with a registry's id, or 10 for
+ * single-object encoding.  To be set on each side that has a schema before
+ * the first encode call. */
+void plan_set_prefix(struct plan *plan, enum side side, const uint8_t *prefix, size_t len);
+
+/*
+ * The messages of one record.  *nout may be 0 (counted in stats).  now_ns:
+ * wall clock, nanoseconds since the Unix epoch.  RC_ERR E1602 (class DATA): a
+ * value that cannot be encoded; names table and column, never the value.
+ */
+enum rc encode_change(struct plan *plan, const struct change *chg, const struct stamp *stamp,
+					  int64_t now_ns, struct outgoing out[ENCODE_MAX_OUT], unsigned *nout,
+					  struct err *e) MUST_CHECK;
+enum rc encode_truncate(struct plan *plan, const struct truncate *trunc,
+						const struct stamp *stamp, int64_t now_ns,
+						struct outgoing out[ENCODE_MAX_OUT], unsigned *nout,
+						struct err *e) MUST_CHECK;
+/* stamp->xid 0 for a message outside any transaction. */
+enum rc encode_message(struct plan *plan, const struct message *msg, const struct stamp *stamp,
+					   int64_t now_ns, struct outgoing out[ENCODE_MAX_OUT], unsigned *nout,
+					   struct err *e) MUST_CHECK;
+
+#endif /* RELAY_ENCODE_H */

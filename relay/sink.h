@@ -1,0 +1,76 @@
+/*
+ * sink.h
+ *		Where messages go: Kafka, or JSON lines on stdout or in a file.
+ *
+ * A sink takes messages in order, and says of each item (a ticket that the
+ * caller chose; several messages may share one) that one message more is safe.
+ * It never drops a message: what it has taken it acknowledges or reports.
+ */
+#ifndef RELAY_SINK_H
+#define RELAY_SINK_H
+
+#include "config.h"
+#include "encode.h"
+#include "loop.h"
+#include "schema.h"
+
+/* A topic as a sink knows it; made once per relation version, not per row. */
+struct sink_topic;
+
+/* Called from the loop or from flush(), never from within send(). */
+struct sink_events
+{
+	/* count more messages of item are safe. */
+	void (*acked)(void *arg, uint64_t item, uint32_t count);
+	/* The sink cannot go on: nothing taken and not acked may be confirmed. */
+	void (*failed)(void *arg, const struct err *e);
+	/* A sink that answered RC_AGAIN has room again. */
+	void (*writable)(void *arg);
+	/* State for operators: reachable or not; called when it changes. */
+	void (*state)(void *arg, bool up, const struct err *why);
+	void *arg;
+};
+
+struct sink_stats
+{
+	uint64_t messages;	  /* taken */
+	uint64_t bytes;		  /* taken: keys and values */
+	uint64_t acked;		  /* messages that are safe */
+	uint64_t in_flight;	  /* taken and neither safe nor failed */
+};
+
+struct sink;
+
+/* One implementation of each function for each kind of sink. */
+struct sink_ops
+{
+	/* avro: parsed schemas for sinks that print; either may be NULL. */
+	enum rc (*topic)(struct sink *sink, const char *name, struct avro *key, struct avro *value,
+					 struct sink_topic **topic, struct err *e);
+	void (*topic_free)(struct sink *sink, struct sink_topic *topic);
+	/*
+	 * RC_OK: taken, the bytes were copied; RC_AGAIN: full, nothing was taken;
+	 * RC_ERR: this message can never be taken (too large, say).
+	 */
+	enum rc (*send)(struct sink *sink, struct sink_topic *topic, const struct outgoing *out,
+					uint64_t item, struct err *e);
+	/* The caller is about to wait: push out what is buffered, do not wait. */
+	void (*flush)(struct sink *sink);
+	void (*stats)(const struct sink *sink, struct sink_stats *stats);
+	void (*free)(struct sink *sink); /* messages in flight are purged, not acked */
+};
+
+struct sink
+{
+	const struct sink_ops *ops;
+};
+
+/* prefix_len: bytes to skip before the Avro of keys and values (5, 10). */
+enum rc sink_kafka_new(struct loop *loop, const struct config *cfg,
+					   const struct sink_events *events, struct sink **sink, struct err *e)
+	MUST_CHECK;
+enum rc sink_json_new(struct loop *loop, const struct config *cfg, size_t prefix_len,
+					  const struct sink_events *events, struct sink **sink, struct err *e)
+	MUST_CHECK;
+
+#endif /* RELAY_SINK_H */
