@@ -1,0 +1,72 @@
+/*
+ * pipeline.h
+ *		A row's way: frame -> record -> table -> encode -> sink -> acknowledgement.
+ *
+ * Knows the leaf modules and nothing about connections: session.c makes and
+ * breaks those.  Nothing here blocks.  What cannot go on now (sink full, schema
+ * not registered yet) answers RC_AGAIN and goes on where it stopped when it is
+ * called again with the same frame.
+ */
+#ifndef RELAY_PIPELINE_H
+#define RELAY_PIPELINE_H
+
+#include "ack.h"
+#include "config.h"
+#include "registry.h"
+#include "sink.h"
+
+struct pipeline_stats
+{
+	uint64_t			inserts, updates, deletes, truncates, messages;
+	uint64_t			transactions; /* commits taken in */
+	uint64_t			received_bytes; /* frames */
+	uint64_t			sent; /* messages handed to the sink */
+	uint64_t			verified; /* by avro.verify */
+	int64_t				commit_us; /* commit time of the last transaction taken in */
+	struct encode_stats encode;
+};
+
+enum pipeline_wait
+{
+	WAIT_NOTHING,
+	WAIT_SINK,	  /* full: the broker is slow or away */
+	WAIT_REGISTRY /* a schema is being registered */
+};
+
+struct pipeline;
+
+/* confirmed: position confirmed before, 0 for none.  cfg and reg are borrowed. */
+struct pipeline *pipeline_new(const struct config *cfg, struct registry *reg);
+void			 pipeline_free(struct pipeline *pl);
+
+/*
+ * A new stream begins, into this sink (borrowed until pipeline_stop()).  What
+ * was received of an unfinished transaction is given up: the server sends it
+ * again.  start_lsn: where the stream begins, if known, for source.sequence.
+ */
+void pipeline_start(struct pipeline *pl, struct sink *sink, uint64_t start_lsn);
+
+/* The stream is over.  Messages in flight may still be acknowledged. */
+void pipeline_stop(struct pipeline *pl);
+
+/* Messages in flight will never be acknowledged: their items are forgotten. */
+void pipeline_forget(struct pipeline *pl);
+
+/*
+ * One frame.  RC_OK: done with; RC_AGAIN: give the same bytes again when what
+ * pipeline_waits_for() has come; RC_ERR: the stream cannot go on.
+ */
+enum rc			   pipeline_frame(struct pipeline *pl, const void *data, size_t len,
+								  struct err *e) MUST_CHECK;
+enum pipeline_wait pipeline_waits_for(const struct pipeline *pl);
+
+/* count messages of the item are safe.  False: nobody sent them. */
+bool pipeline_acked(struct pipeline *pl, uint64_t item, uint32_t count);
+
+uint64_t				   pipeline_confirmed(const struct pipeline *pl); /* LSN to confirm */
+uint64_t				   pipeline_received(const struct pipeline *pl); /* LSN of the last
+																		   commit or mark */
+const struct ack		  *pipeline_ack(const struct pipeline *pl);
+const struct pipeline_stats *pipeline_stats(const struct pipeline *pl);
+
+#endif /* RELAY_PIPELINE_H */
