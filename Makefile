@@ -33,7 +33,7 @@ bindir ?= $(prefix)/bin
 B ?= build
 SANITIZE ?=
 RELAY_LIBS := libpq rdkafka avro-c libcjson libcurl libmicrohttpd
-RELAY_CPPFLAGS := -D_GNU_SOURCE -DWALRELAY_VERSION='"$(VERSION)"' -D_FORTIFY_SOURCE=2 -Idecoder -Irelay \
+RELAY_CPPFLAGS := -D_GNU_SOURCE -DWALRELAY_VERSION='"$(VERSION)"' -D_FORTIFY_SOURCE=2 -Irelay -Idecoder \
 	$(shell pkg-config --cflags $(RELAY_LIBS) 2>/dev/null)
 RELAY_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Werror=format-security -fstack-protector-strong -fPIE $(SANITIZE)

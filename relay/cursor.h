@@ -118,7 +118,7 @@ cursor_uv(struct cursor *cur)
 			break;
 		value |= (uint64_t) (b & 0x7f) << shift;
 		if (b < 0x80)
-			return value;
+			return cur->bad ? 0 : value;
 	}
 	cursor_fail(cur);
 	return 0;

@@ -1,0 +1,166 @@
+/*
+ * test_corpus.c
+ *		The fuzzers of this format over their committed corpus, as a plain test:
+ *		what was found once stays found.
+ *
+ * build/t/unit/test_corpus --write renews the seeds made from the sample.
+ */
+#include "unit.h"
+
+#include <dirent.h>
+
+#include "sample.h"
+
+#define LLVMFuzzerTestOneInput fuzz_frame_one
+#include "../fuzz/fuzz_frame.c"
+#undef LLVMFuzzerTestOneInput
+int fuzz_session_one(const uint8_t *data, size_t size);
+#define LLVMFuzzerTestOneInput fuzz_session_one
+#include "../fuzz/fuzz_session.c"
+#undef LLVMFuzzerTestOneInput
+
+#define CORPUS "t/fuzz/corpus/"
+
+static unsigned
+replay(const char *dir, int (*one)(const uint8_t *data, size_t size))
+{
+	DIR           *list = opendir(dir);
+	struct dirent *entry;
+	unsigned       count = 0;
+
+	if (list == NULL)
+		fail_msg("cannot open %s: run this from the project's top folder", dir);
+	while ((entry = readdir(list)) != NULL)
+	{
+		char      *path;
+		struct buf file;
+		uint8_t   *exact;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		path = xasprintf("%s/%s", dir, entry->d_name);
+		file = unit_file(path);
+		exact = unit_exact(file.data, file.len);
+		one(exact, file.len);
+		free(exact);
+		buf_free(&file);
+		free(path);
+		count++;
+	}
+	closedir(list);
+	return count;
+}
+
+static void
+frame_corpus(void **state)
+{
+	(void) state;
+	assert_true(replay(CORPUS "fuzz_frame", fuzz_frame_one) >= 10);
+}
+
+static void
+session_corpus(void **state)
+{
+	(void) state;
+	assert_true(replay(CORPUS "fuzz_session", fuzz_session_one) >= 3);
+}
+
+static void
+seed_write(const char *name, const struct buf *seed)
+{
+	FILE *out = fopen(name, "wb");
+
+	if (out == NULL || fwrite(seed->data, 1, seed->len, out) != seed->len || fclose(out) != 0)
+	{
+		perror(name);
+		exit(1);
+	}
+}
+
+/* One seed of fuzz_frame: its target, then what fill puts. */
+#define SEED(name, target, fill)                      \
+	do                                                \
+	{                                                 \
+		struct buf seed = {0};                        \
+		buf_put_u8(&seed, target);                    \
+		fill;                                         \
+		seed_write(CORPUS "fuzz_frame/" name, &seed); \
+		buf_free(&seed);                              \
+	} while (0)
+
+/* The sample's records in fuzz_session's own notation. */
+static void
+seed_session(const char *name, void (*fill)(struct buf *records))
+{
+	struct buf    records = {0};
+	struct buf    seed = {0};
+	struct cursor cur;
+
+	fb_commit(&records, 2000, 2000); /* of the transaction that is open */
+	fill(&records);
+	cur = cursor_over(records.data, records.len);
+	while (cursor_left(&cur) > 0)
+	{
+		uint8_t    kind = cursor_u8(&cur);
+		struct str body = cursor_str(&cur);
+		uint8_t    flag = kind == WIRE_LONG || kind == WIRE_COMMIT ? 0x80 : 0;
+
+		buf_put_u8(&seed, kind);
+		buf_put_u8(&seed, flag | (uint8_t) (body.len < 0x7f ? body.len : 0x7f));
+		if (body.len >= 0x7f)
+			fb_u16(&seed, (uint16_t) body.len);
+		buf_put(&seed, body.data, body.len);
+	}
+	seed_write(name, &seed);
+	buf_free(&seed);
+	buf_free(&records);
+}
+
+static void
+seed_message(struct buf *seed)
+{
+	static const uint8_t header[24] = {0};
+	struct buf           records = {0};
+
+	buf_put_u8(seed, 'w');
+	buf_put(seed, header, sizeof(header));
+	fb_hello(&records);
+	sample_states(&records);
+	fb_frame(seed, &records);
+	buf_free(&records);
+}
+
+static int
+seeds_write(void)
+{
+	SEED("capture", TARGET_CAPTURE, sample_stream(&seed));
+	SEED("message", TARGET_MESSAGE, seed_message(&seed));
+	SEED("keepalive", TARGET_MESSAGE, buf_put(&seed, "k0000000000000000\1", 18));
+	SEED("table-every", TARGET_TABLE, fb_relation_body(&seed, &sample_every));
+	SEED("table-odd", TARGET_TABLE, fb_relation_body(&seed, &sample_odd));
+	SEED("table-two", TARGET_TABLE, fb_relation_body(&seed, &sample_two));
+	SEED("value-bool", TARGET_VALUE, buf_put(&seed, "\0\1", 2));
+	SEED("value-date", TARGET_VALUE, (buf_put_u8(&seed, 27), fb_sv(&seed, 9716)));
+	SEED("value-timestamp", TARGET_VALUE, (buf_put_u8(&seed, 55), fb_u64(&seed, 123456789)));
+	SEED("value-float8", TARGET_VALUE, (buf_put_u8(&seed, 5), fb_float8(&seed, 1e23)));
+	SEED("value-interval", TARGET_VALUE, (buf_put_u8(&seed, 7), fb_interval(&seed, 1, -2, 14)));
+	SEED("value-numeric", TARGET_VALUE,
+		 (buf_put_u8(&seed, 9), fb_numeric(&seed, '-', 6, 1, 2, (const uint16_t[]){12, 3400})));
+	seed_session(CORPUS "fuzz_session/forms", sample_forms);
+	seed_session(CORPUS "fuzz_session/states", sample_states);
+	seed_session(CORPUS "fuzz_session/others", sample_others);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frame_corpus),
+		cmocka_unit_test(session_corpus),
+	};
+
+	if (argc == 2 && strcmp(argv[1], "--write") == 0)
+		return seeds_write();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
