@@ -1,0 +1,270 @@
+# harness.pl all|quick|unit [NAME...]: runs the tests in the present folder, a copy
+# of a built tree, one after the other, prints a line for each and the details of
+# those that fail, and writes the two sums to WORK/tally.  Called by t/run only, which
+# makes the folders and cleans up after us.  Every kind of test ends up as a log
+# of "ok" and "not ok" lines that is counted in one place, log_count.
+use strict;
+use warnings;
+use File::Basename qw(basename dirname);
+use File::Path qw(make_path);
+use POSIX ();
+use Time::HiRes qw(time);
+
+my ($mode, @names) = @ARGV;
+my $work = $ENV{WORK} // die "WORK is not set\n";
+my $build = $ENV{B} // 'build';
+my $timeout = $ENV{TEST_TIMEOUT} || 900;
+chomp(my $src = `pwd -P`);
+chomp(my $pg_bin = `$ENV{PG_CONFIG} --bindir`);
+chomp(my $pgxs = `$ENV{PG_CONFIG} --pgxs`);
+my $pg_test = dirname(dirname($pgxs)) . '/test';
+my ($passed, $failed, $skipped) = (0, 0, 0);
+$| = 1;
+
+%ENV = (
+	%ENV,
+	PG_BIN => $pg_bin,
+	WALRELAY => "$src/$build/walrelay",
+	PLUGIN_DIR => $src,
+	PG_REGRESS => "$pg_test/regress/pg_regress",
+	PG_TEST_PORT_DIR => "$work/ports",
+	CMOCKA_MESSAGE_OUTPUT => 'TAP',
+	PATH => "$pg_bin:$ENV{PATH}");
+delete @ENV{qw(KAFKA_BOOTSTRAP REGISTRY_URL)};    # only our own
+make_path("$work/log", "$work/ports");
+
+sub slurp
+{
+	my ($name) = @_;
+	open my $file, '<', $name or return '';
+	local $/;
+	return <$file> // '';
+}
+
+# wanted NAME: is it one of those asked for?
+sub wanted
+{
+	my ($name) = @_;
+	return !@names || grep { index($name, $_) >= 0 } @names;
+}
+
+# needs_kafka FILE: does its header say so?
+sub needs_kafka
+{
+	my ($file) = @_;
+	return slurp($file) =~ /\A(?:[^\n]*\n){0,20}?# needs: kafka\b/;
+}
+
+# command_run LOG, COMMAND...: its exit status, as a shell says it; 124 if it took
+# too long.  It has its own process group, so that its children end with it.
+sub command_run
+{
+	my ($log, @cmd) = @_;
+	my $pid = fork() // die "cannot fork: $!\n";
+	if ($pid == 0)
+	{
+		POSIX::setpgid(0, 0);
+		open(STDIN, '<', '/dev/null') or POSIX::_exit(126);
+		open(STDOUT, '>>', $log) or POSIX::_exit(126);
+		open(STDERR, '>&', \*STDOUT) or POSIX::_exit(126);
+		exec { $cmd[0] } @cmd or POSIX::_exit(127);
+	}
+	my $ended = eval {
+		local $SIG{ALRM} = sub { die "timeout\n" };
+		alarm $timeout;
+		waitpid $pid, 0;
+		alarm 0;
+		1;
+	};
+	my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
+	return $status if $ended;
+	kill 'KILL', -$pid;
+	waitpid $pid, 0;
+	return 124;
+}
+
+# log_count LOG, STATUS, EXPECTED: (passed, failed, skipped) cases in a log of TAP
+# lines.  Several plans in one log add up (cmocka writes one for each group); what
+# was planned and did not happen, and an exit status that no case explains, fail.
+sub log_count
+{
+	my ($log, $status, $expected) = @_;
+	my ($ok, $not_ok, $skip, $planned) = (0, 0, 0, 0);
+	for (split /\n/, slurp($log))
+	{
+		if (/^(not )?ok\b(?:.*# *(skip|todo)\b)?/i)
+		{
+			if ($2) { $skip++ }
+			elsif ($1) { $not_ok++ }
+			else { $ok++ }
+		}
+		elsif (/^1\.\.(\d+)(\s*# *skip)?/i)
+		{
+			$planned += $1;
+			$skip++ if $2;
+		}
+		elsif (/^Bail out!/) { $not_ok++ }
+	}
+	$planned = $expected // $planned;
+	my $missing = $planned - $ok - $not_ok - $skip;
+	$not_ok += $missing if $missing > 0;
+	$not_ok++ if !$not_ok && ($status != 0 || $ok + $skip == 0);
+	return ($ok, $not_ok, $skip);
+}
+
+# indent TEXT, LINES: the last LINES lines of it, indented
+sub indent
+{
+	my ($text, $lines) = @_;
+	my @lines = split /\n/, $text;
+	@lines = ('...', @lines[ -$lines .. -1 ]) if @lines > $lines;
+	return join '', map { '      ' . substr($_, 0, 400) . "\n" } @lines;
+}
+
+# result_print NAME, STATUS, START, LOG, EXPECTED, DETAIL...: count a test file's log
+# and print its line; if something failed, the log's end and that of the DETAIL files
+sub result_print
+{
+	my ($name, $status, $start, $log, $expected, @details) = @_;
+	my ($ok, $not_ok, $skip) = log_count($log, $status, $expected);
+	$passed += $ok;
+	$failed += $not_ok;
+	$skipped += $skip;
+	printf "%-5s %-40s %4d passed%s%s%s %6.1f s\n", $not_ok ? 'FAIL' : 'ok', $name, $ok,
+	  $not_ok ? ", $not_ok failed" : '', $skip ? ", $skip skipped" : '',
+	  $not_ok && $status ? ", exit status $status" . ($status == 124 ? ' (timeout)' : '') : '',
+	  time() - $start;
+	return if !$not_ok;
+	my $text = slurp($log);
+	print indent(join("\n", grep { /^not ok|^# / } split /\n/, $text), 60), "      --\n" if $text =~ tr/\n// > 60;
+	print indent($text, 60);
+	for my $file (grep { -s } @details)
+	{
+		print "      -- ", basename($file), ":\n", indent(slurp($file), $file =~ /diffs$/ ? 400 : 30);
+	}
+	return;
+}
+
+# kafka_get: start the broker and the registry that all tests of this run share,
+# at the first call; false, with the reason in LOG, if that is not possible
+my $kafka_tried;
+sub kafka_get
+{
+	my ($log) = @_;
+	return $ENV{KAFKA_BOOTSTRAP} && $ENV{REGISTRY_URL} if $kafka_tried++;
+	for (['kafka', 'KAFKA_BOOTSTRAP'], ['registry', 'REGISTRY_URL'])
+	{
+		my ($script, $key) = @$_;
+		command_run($log, "$src/contrib/quickstart/$script", 'start', "$work/$script") == 0 or return 0;
+		($ENV{$key}) = slurp("$work/$script/env") =~ /^$key=(.*)$/m;
+	}
+	return 1;
+}
+
+sub kafka_stop
+{
+	return if !$kafka_tried;
+	command_run("$work/log/kafka", "$src/contrib/quickstart/$_", 'stop', "$work/$_")
+	  for grep { -e "$work/$_/env" } qw(kafka registry);
+	return;
+}
+
+# file_run NAME, FILE, COMMAND...: a test file that prints TAP, or that only
+# succeeds or fails, which is one case then
+sub file_run
+{
+	my ($name, $file, @cmd) = @_;
+	my $start = time;
+	my $log = "$work/log/" . ($name =~ s{/}{.}gr);
+	return if !wanted($name);
+	my $kafka = $file =~ /\.(?:pl|sh|py)$|run$/ && needs_kafka($file);
+	return if $kafka && $mode eq 'quick';
+
+	my $status = !$kafka || kafka_get($log) ? 0 : 1;
+	$ENV{TESTDIR} = "$work/tap/" . basename($name);
+	$ENV{TESTDATADIR} = "$ENV{TESTDIR}/tmp_check";
+	$ENV{TESTLOGDIR} = "$ENV{TESTDATADIR}/log";
+	make_path($ENV{TESTLOGDIR});
+	if ($status == 0)
+	{
+		$status = command_run($log, @cmd);
+		if ($status == 0 && slurp($log) !~ /^(?:not )?ok\b|^1\.\./m)
+		{
+			open my $file_log, '>>', $log or die "cannot write $log: $!\n";
+			print $file_log "ok 1 - exit status 0\n";
+		}
+	}
+	result_print($name, $status, $start, $log, undef, glob("$ENV{TESTLOGDIR}/*"));
+	return;
+}
+
+sub server_config
+{
+	my $name = "$work/regress.conf";
+	open my $conf, '>', $name or die "cannot write $name: $!\n";
+	print $conf <<CONF;
+wal_level = logical
+max_wal_senders = 10
+max_replication_slots = 10
+dynamic_library_path = '$src:\$libdir'
+autovacuum = off
+fsync = off
+CONF
+	print $conf "output_plugin_libraries = 'walrelay, pgoutput, test_decoding'\n"
+	  if `'$pg_bin/postgres' --describe-config` =~ /^output_plugin_libraries\t/m;
+	return $name;
+}
+
+# regress_run NAME, PROGRAM, INPUTDIR, TEST...: pg_regress or pg_isolation_regress
+# against a server of its own.  Its lines become TAP; 16 and later write that anyway.
+sub regress_run
+{
+	my ($name, $program, $input, @tests) = @_;
+	@tests = grep { wanted("$name/$_") } @tests;
+	return if !@tests;
+	my $start = time;
+	my $out = "$work/$name";
+	make_path($out);
+	my $status = command_run("$out/raw", "$pg_test/$program", "--inputdir=$input", "--outputdir=$out",
+		"--bindir=$pg_bin", "--temp-instance=$out/instance", '--temp-config=' . server_config(),
+		'--dbname=contrib_regression', '--encoding=UTF8', '--no-locale', @tests);
+	open my $log, '>', "$work/log/$name" or die "cannot write the log: $!\n";
+	for (split /\n/, slurp("$out/raw"))
+	{
+		s/^test (\S+)\s+\.\.\. ok\b.*/ok - $1/;
+		s/^test (\S+)\s+\.\.\. (?:FAILED|failed)\b.*/not ok - $1/;
+		s/^1\.\./# 1../;
+		print $log "$_\n";
+	}
+	close $log;
+	result_print($name, $status, $start, "$work/log/$name", scalar @tests,
+		"$out/regression.diffs", -e "$out/log/postmaster.log" ? "$out/log/postmaster.log" : "$out/log/initdb.log");
+	return;
+}
+
+sub tests_of
+{
+	my ($pattern, $suffix) = @_;
+	return map { basename($_, $suffix) } sort glob($pattern);
+}
+
+file_run('unit/' . basename($_), $_, $_) for grep { -x && basename($_) !~ /\./ } sort glob("$src/$build/t/unit/test_*");
+if ($mode ne 'unit')
+{
+	regress_run('regress', 'regress/pg_regress', $src, tests_of('sql/*.sql', '.sql'));
+	regress_run('isolation', 'isolation/pg_isolation_regress', "$src/t/isolation",
+		tests_of('t/isolation/specs/*.spec', '.spec'));
+	file_run('tap/' . basename($_, '.pl'), $_, $^X, "-I$src/t/lib", $_) for sort glob("$src/t/*.pl");
+	file_run('script/' . basename($_), $_, 'bash', $_) for sort glob("$src/t/*.sh");
+	if (my @scripts = sort glob("$src/t/*.py"))
+	{
+		chomp(my $python = `t/lib/venv`);
+		file_run('script/' . basename($_), $_, $python, $_) for @scripts;
+	}
+	file_run('golden', "$src/t/golden/run", "$src/t/golden/run") if -x "$src/t/golden/run";
+}
+kafka_stop();
+print "$skipped skipped: see above\n" if $skipped;
+open my $tally, '>', "$work/tally" or die "cannot write $work/tally: $!\n";
+print $tally "$passed $failed\n";
+close $tally;
