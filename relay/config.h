@@ -16,6 +16,11 @@
 #include "encode.h"
 #include "err.h"
 
+/* Release; the build may say it. */
+#ifndef WALRELAY_VERSION
+#define WALRELAY_VERSION "0.1.0"
+#endif
+
 enum sink_kind
 {
 	SINK_KAFKA,
@@ -25,20 +30,35 @@ enum sink_kind
 
 enum log_format
 {
+	LOG_AUTO, /* text on a terminal, logfmt elsewhere */
 	LOG_TEXT,
 	LOG_LOGFMT,
 	LOG_JSON
 };
 
-/* librdkafka properties, passed through in order. */
+/* Who set a value; a higher one wins. */
+enum origin
+{
+	ORIGIN_DEFAULT,
+	ORIGIN_FILE,
+	ORIGIN_ENVIRONMENT,
+	ORIGIN_FLAG
+};
+
+/* librdkafka properties, passed through in order; names are unique. */
 struct property
 {
-	char *name;
-	char *value;
+	char	   *name;
+	char	   *value;
+	enum origin origin;
+	char	   *where; /* as config_set() took it */
 };
+
+struct config_origin; /* config.c's own: who set each key of its table */
 
 struct config
 {
+	struct config_origin *origins;
 	struct
 	{
 		char *conninfo; /* any libpq string; "" leaves it to PG* and service files */
@@ -49,6 +69,7 @@ struct config
 		bool  create; /* create it when it is missing */
 		char *plugin; /* name of the output plugin, walrelay */
 		bool  temporary;
+		uint32_t wait_ms; /* slot.wait.ms: how long one held elsewhere is waited for */
 	} slot;
 	struct
 	{
@@ -112,26 +133,28 @@ struct config
 struct config *config_new(void); /* defaults */
 void		   config_free(struct config *cfg);
 
-enum origin
-{
-	ORIGIN_DEFAULT,
-	ORIGIN_FILE,
-	ORIGIN_ENVIRONMENT,
-	ORIGIN_FLAG
-};
-
-/* Sets one key; where is "file walrelay.conf, line 7" and the like. */
+/*
+ * Sets one key unless a higher origin has set it; checks the value either way.
+ * key: section and name ("kafka.topic.prefix", "slot.name") or the bare name
+ * where one section has it; any librdkafka property, with "kafka." in front or
+ * bare; ".file" behind a secret's name: the value is what that file holds.
+ * where is "file walrelay.conf, line 7" and the like.  RC_ERR E1001 with the
+ * nearest known name, E1002, E1004, E1005.
+ */
 enum rc config_set(struct config *cfg, const char *key, const char *value, enum origin origin,
 				   const char *where, struct err *e) MUST_CHECK;
 enum rc config_read_file(struct config *cfg, const char *path, struct err *e) MUST_CHECK;
 enum rc config_read_environment(struct config *cfg, char **environ_, struct err *e) MUST_CHECK;
+
+/* Who set the key. */
+enum origin config_origin(const struct config *cfg, const char *key);
 
 /* What no single key can tell: required settings, contradictions. */
 enum rc config_check(const struct config *cfg, struct err *e) MUST_CHECK;
 
 /* Effective values with their origin; secrets as ****. */
 void config_print(const struct config *cfg, FILE *out);
-/* The reference: every key, default, unit, meaning (--help, README). */
+/* The reference: every key, default, what it takes, meaning (--help, README). */
 void config_reference(FILE *out, bool markdown);
 
 #endif /* RELAY_CONFIG_H */

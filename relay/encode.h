@@ -44,6 +44,7 @@ struct encode_stats
 	uint64_t special;	  /* NaN and infinities that the schema cannot carry */
 	uint64_t out_of_range; /* dates and times outside of what the schema carries */
 	uint64_t skipped;	   /* deletes of which the server logged nothing */
+	uint64_t replaced;	   /* texts with bytes that are none in the server's encoding */
 };
 
 /* The transaction that a change belongs to. */

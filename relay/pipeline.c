@@ -460,6 +460,7 @@ pipeline_start(struct pipeline *pl, struct sink *sink, uint64_t start_lsn)
 	pl->cat = catalog_new(pipeline_forget_table, pl);
 	pl->routes = route_new(pl->cfg->kafka.topic_prefix, pl->cfg->kafka.topic_delimiter);
 	pl->stamp = (struct stamp){.last_commit_lsn = start_lsn};
+	ack_mark(pl->ack, start_lsn);
 }
 
 void

@@ -42,7 +42,7 @@ void			 pipeline_free(struct pipeline *pl);
 /*
  * A new stream begins, into this sink (borrowed until pipeline_stop()).  What
  * was received of an unfinished transaction is given up: the server sends it
- * again.  start_lsn: where the stream begins, if known, for source.sequence.
+ * again.  start_lsn: where the stream begins; it has been confirmed before.
  */
 void pipeline_start(struct pipeline *pl, struct sink *sink, uint64_t start_lsn);
 

@@ -35,4 +35,32 @@ enum rc avro_verify(struct avro *avro, const void *data, size_t len, struct err 
 enum rc avro_print(struct avro *avro, const void *data, size_t len, struct buf *out,
 				   struct err *e) MUST_CHECK;
 
+/* A value that holds no others, met on a walk through a decoded datum. */
+enum leaf_kind
+{
+	LEAF_NULL,
+	LEAF_BOOLEAN, /* number */
+	LEAF_LONG,	  /* number; int and long */
+	LEAF_DOUBLE,  /* real; float and double */
+	LEAF_BYTES,	  /* str; bytes and string */
+};
+
+struct leaf
+{
+	enum leaf_kind kind;
+	int64_t		   number;
+	double		   real;
+	struct str	   str;
+};
+
+#define LEAF_DEPTH_MAX 8
+
+/* path: the names of the fields down to the leaf, depth of them. */
+typedef enum rc leaf_fn(void *arg, const char *const *path, unsigned depth,
+						const struct leaf *leaf, struct err *e);
+
+/* Decodes with libavro and shows every leaf, in the order of the schema.  RC_ERR E1603, or fn's. */
+enum rc avro_walk(struct avro *avro, const void *data, size_t len, leaf_fn *fn, void *arg,
+				  struct err *e) MUST_CHECK;
+
 #endif /* RELAY_SCHEMA_H */

@@ -28,6 +28,8 @@ struct sink_events
 	void (*writable)(void *arg);
 	/* State for operators: reachable or not; called when it changes. */
 	void (*state)(void *arg, bool up, const struct err *why);
+	/* What the client library says, with a syslog level; NULL: nobody listens. */
+	void (*log)(void *arg, int level, const char *text);
 	void *arg;
 };
 

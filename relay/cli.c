@@ -1,0 +1,487 @@
+/*
+ * cli.c
+ *		Commands and their arguments; see cli.h.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "capture.h"
+#include "config_table.h"
+#include "log.h"
+#include "loop.h"
+#include "pg.h"
+#include "producer.h"
+#include "session.h"
+#include "slot.h"
+
+/* What a command takes besides --help. */
+enum takes
+{
+	TAKES_SETTINGS = 0x01, /* --config and every key */
+	TAKES_ENDPOS = 0x02,
+	TAKES_JSON = 0x04,
+	TAKES_DUMP = 0x08, /* what decode leaves out */
+	TAKES_FILE = 0x10
+};
+
+typedef enum rc command_fn(const struct cli *cli, FILE *out, struct err *e);
+
+struct command
+{
+	const char *name; /* one or two words */
+	const char *arguments;
+	unsigned	takes;
+	command_fn *execute;
+	const char *help; /* a line */
+	const char *more; /* what --help of the command adds, or NULL */
+};
+
+/* --- the commands -------------------------------------------------------------- */
+
+static enum rc
+execute_relay(const struct cli *cli, FILE *out, struct err *e)
+{
+	struct loop *loop;
+	enum rc		 rc;
+
+	(void) out;
+	if (config_check(cli->cfg, e) != RC_OK)
+		return RC_ERR;
+	log_setup(cli->cfg->admin.log_format, (enum log_level) cli->cfg->admin.log_level);
+	log_info("walrelay %s, librdkafka %s, libpq %d.%d", WALRELAY_VERSION, producer_version(),
+			 pg_library_version() / 10000, pg_library_version() % 10000);
+	loop = loop_new();
+	rc = session_run(loop, cli->cfg, e);
+	loop_free(loop);
+	return rc;
+}
+
+static enum rc
+execute_decode(const struct cli *cli, FILE *out, struct err *e)
+{
+	bool		 from_stdin = cli->file == NULL || strcmp(cli->file, "-") == 0;
+	FILE		*in = from_stdin ? stdin : fopen(cli->file, "rbe");
+	struct dump *dump;
+	enum rc		 rc;
+
+	if (in == NULL)
+	{
+		err_set(e, ERR_USAGE, E1006, "file \"%s\" cannot be read: %s", cli->file, strerror(errno));
+		return err_hint(e, "Name a file that pg_recvlogical wrote, or - for standard input.");
+	}
+	dump = dump_new(out, cli->dump_flags);
+	rc = capture_decode(in, from_stdin ? "standard input" : cli->file, dump, e);
+	dump_free(dump);
+	if (!from_stdin)
+		fclose(in);
+	return rc;
+}
+
+static enum rc
+execute_slot_create(const struct cli *cli, FILE *out, struct err *e)
+{
+	return slot_create(cli->cfg, out, e);
+}
+
+static enum rc
+execute_slot_status(const struct cli *cli, FILE *out, struct err *e)
+{
+	return slot_status(cli->cfg, cli->json, out, e);
+}
+
+static enum rc
+execute_slot_drop(const struct cli *cli, FILE *out, struct err *e)
+{
+	return slot_drop(cli->cfg, out, e);
+}
+
+static enum rc
+execute_config(const struct cli *cli, FILE *out, struct err *e)
+{
+	config_print(cli->cfg, out);
+	fflush(out);
+	return config_check(cli->cfg, e);
+}
+
+static enum rc
+execute_version(const struct cli *cli, FILE *out, struct err *e)
+{
+	(void) cli;
+	(void) e;
+	fprintf(out, "walrelay %s\nlibpq %d.%d\nlibrdkafka %s\n", WALRELAY_VERSION,
+			pg_library_version() / 10000, pg_library_version() % 10000, producer_version());
+	return RC_OK;
+}
+
+static const struct command commands[] = {
+	{"run", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
+	 "Stream committed changes to Kafka until told to stop",
+	 "Needs a database, brokers and topic.prefix, and a slot (\"walrelay slot create\")."},
+	{"tail", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
+	 "Print committed changes as lines of JSON, without Kafka",
+	 "Shows what is committed from now on, by a temporary slot. With --slot.name it reads that\n"
+	 "slot, which then counts what was printed as taken."},
+	{"decode", "[FILE]", TAKES_DUMP | TAKES_FILE, execute_decode,
+	 "Print what pg_recvlogical has captured from a walrelay slot",
+	 "Without FILE, or with -, it reads standard input."},
+	{"slot create", "", TAKES_SETTINGS, execute_slot_create, "Create the replication slot", NULL},
+	{"slot status", "", TAKES_SETTINGS | TAKES_JSON, execute_slot_status,
+	 "Show the replication slot", NULL},
+	{"slot drop", "", TAKES_SETTINGS, execute_slot_drop,
+	 "Drop the replication slot, unless somebody uses it", NULL},
+	{"config", "", TAKES_SETTINGS, execute_config,
+	 "Show the settings in force and where each comes from", "Fails if a required one is missing."},
+	{"version", "", 0, execute_version, "Show the versions of walrelay and its libraries",
+	 NULL},
+};
+
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* --- help -------------------------------------------------------------------------- */
+
+static void
+help_all(FILE *out)
+{
+	fprintf(out, "walrelay streams committed changes of a PostgreSQL database to Kafka.\n\n"
+				 "Usage: walrelay COMMAND [--KEY=VALUE ...]\n\nCommands:\n");
+	for (unsigned i = 0; i < NCOMMANDS; i++)
+		fprintf(out, "  %-12s%-7s %s\n", commands[i].name, commands[i].arguments,
+				commands[i].help);
+	fprintf(out, "\n\"walrelay COMMAND --help\" says more.\n"
+				 "Exit codes: 0 done, 1 failed, 2 wrong command line, 69 a server cannot be "
+				 "reached,\n75 the slot is in use, 77 no permission, 78 a setting has to "
+				 "change.\n");
+}
+
+static void
+help_command(const struct command *cmd, bool markdown, FILE *out)
+{
+	if (markdown)
+	{
+		config_reference(out, true);
+		return;
+	}
+	fprintf(out, "Usage: walrelay %s%s%s%s\n\n%s.\n", cmd->name, *cmd->arguments ? " " : "",
+			cmd->arguments, cmd->takes & TAKES_SETTINGS ? " [--KEY=VALUE ...]" : "", cmd->help);
+	if (cmd->more)
+		fprintf(out, "%s\n", cmd->more);
+	if (cmd->takes)
+		fprintf(out, "\nOptions:\n");
+	if (cmd->takes & TAKES_ENDPOS)
+		fprintf(out, "  --endpos=LSN        stop when everything up to this position is safe\n");
+	if (cmd->takes & TAKES_JSON)
+		fprintf(out, "  --json              one JSON object instead of a table\n");
+	if (cmd->takes & TAKES_DUMP)
+		fprintf(out, "  --no-lsn --no-xids --no-timestamp --no-relations --no-hello --no-marks\n"
+					 "                      leave these out\n");
+	if ((cmd->takes & TAKES_SETTINGS) == 0)
+		return;
+	fprintf(out, "  -c, --config=FILE   settings in INI form (or WALRELAY_CONFIG names the file)\n"
+				 "\nSettings. Each is also WALRELAY_SECTION_KEY in the environment (dots become\n"
+				 "underscores) and \"key = value\" in its section of the file; the command line\n"
+				 "wins over the environment, that over the file. A secret may be given as KEY.file:\n"
+				 "the name of the file that holds it.\n\n");
+	config_reference(out, false);
+}
+
+/* --- arguments ------------------------------------------------------------------------ */
+
+struct args
+{
+	char	  **at;
+	char	  **end;
+	const char *config_file;
+};
+
+static enum rc
+usage_error(struct err *e, const char *what, const char *given, const struct nearest *near)
+{
+	err_set(e, ERR_USAGE, E1006, "%s \"%s\"", what, given);
+	if (near && nearest_is_near(near, given))
+		return err_hint(e, "Perhaps you meant \"%s\".", near->name);
+	return err_hint(e, "Run \"walrelay --help\".");
+}
+
+/* True if arg is --name or --name=value; *value then is what follows, or NULL. */
+static bool
+arg_is(const char *arg, const char *name, const char **value)
+{
+	size_t len = strlen(name);
+
+	*value = NULL;
+	if (strncmp(arg, name, len) != 0 || (arg[len] != '\0' && arg[len] != '='))
+		return false;
+	if (arg[len] == '=')
+		*value = arg + len + 1;
+	return true;
+}
+
+/* The value of an option: what stood behind "=", or the next argument. */
+static enum rc
+arg_value(struct args *args, const char *name, const char **value, struct err *e)
+{
+	if (*value)
+		return RC_OK;
+	if (args->at == args->end)
+	{
+		err_set(e, ERR_USAGE, E1006, "%s needs a value", name);
+		return err_hint(e, "Write %s=VALUE.", name);
+	}
+	*value = *args->at++;
+	return RC_OK;
+}
+
+static enum rc
+take_endpos(struct args *args, const char *value, struct cli *cli, struct err *e)
+{
+	if (arg_value(args, "--endpos", &value, e) != RC_OK)
+		return RC_ERR;
+	cli->cfg->end_lsn = pg_lsn_parse(value);
+	if (cli->cfg->end_lsn != 0)
+		return RC_OK;
+	err_set(e, ERR_USAGE, E1006, "invalid position for --endpos: \"%s\"", value);
+	return err_hint(e, "Give an LSN as the server prints it, such as 16/B374D848.");
+}
+
+static bool
+take_dump_flag(const char *arg, struct cli *cli)
+{
+	static const struct
+	{
+		const char *name;
+		unsigned	flag;
+	} flags[] = {{"--no-lsn", DUMP_NO_LSN},
+				 {"--no-xids", DUMP_NO_XIDS},
+				 {"--no-timestamp", DUMP_NO_TIMESTAMP},
+				 {"--no-relations", DUMP_NO_RELATIONS},
+				 {"--no-hello", DUMP_NO_HELLO},
+				 {"--no-marks", DUMP_NO_MARKS}};
+
+	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (strcmp(arg, flags[i].name) == 0)
+		{
+			cli->dump_flags |= flags[i].flag;
+			return true;
+		}
+	return false;
+}
+
+/* --key=value, --key value, and --key for what is true or false. */
+static enum rc
+take_setting(struct args *args, const char *arg, struct cli *cli, struct err *e)
+{
+	const char *equals = strchr(arg, '=');
+	const char *value = equals ? equals + 1 : NULL;
+	char	   *key = equals ? xstrndup(arg + 2, (size_t) (equals - arg - 2)) : xstrdup(arg + 2);
+	char	   *where = xasprintf("command line (--%s)", key);
+	enum rc		rc = RC_OK;
+
+	if (value == NULL && config_key_is_bool(key) &&
+		(args->at == args->end || **args->at == '-' || strchr("tfoyn01", **args->at) == NULL))
+		value = "true";
+	else if (value == NULL && args->at < args->end && strncmp(*args->at, "--", 2) != 0)
+		value = *args->at++;
+	/* Without a value it is the key that is to be looked at first. */
+	rc = config_set(cli->cfg, key, value ? value : "", ORIGIN_FLAG, where, e);
+	if (rc == RC_ERR && e->code == E1001)
+		e->class = ERR_USAGE;
+	else if (value == NULL)
+	{
+		err_set(e, ERR_USAGE, E1006, "--%s needs a value", key);
+		rc = err_hint(e, "Write --%s=VALUE.", key);
+	}
+	free(where);
+	free(key);
+	return rc;
+}
+
+static enum rc
+unknown_option(const char *arg, const struct command *cmd, struct err *e)
+{
+	static const char *const own[] = {"--help", "--version", "--config", "--json", "--endpos",
+									  "--no-lsn", "--no-xids", "--no-timestamp",
+									  "--no-relations", "--no-hello", "--no-marks"};
+	struct nearest near = {.name = ""};
+	enum rc		   rc;
+
+	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		nearest_offer(&near, arg, own[i]);
+	rc = usage_error(e, "unknown option", arg, near.distance ? &near : NULL);
+	if (cmd)
+		err_detail(e, "The command is \"%s\".", cmd->name);
+	return rc;
+}
+
+static enum rc
+take_option(struct args *args, struct cli *cli, struct err *e)
+{
+	const struct command *cmd = cli->command;
+	unsigned			  takes = cmd ? cmd->takes : 0;
+	const char			 *arg = *args->at++;
+	const char			 *value;
+
+	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)
+		cli->help = true;
+	else if (strcmp(arg, "--version") == 0 && cmd == NULL)
+		cli->version = true;
+	else if (strcmp(arg, "--markdown") == 0 && (takes & TAKES_SETTINGS))
+		cli->markdown = true;
+	else if (strcmp(arg, "--json") == 0 && (takes & TAKES_JSON))
+		cli->json = true;
+	else if (arg_is(arg, "--endpos", &value) && (takes & TAKES_ENDPOS))
+		return take_endpos(args, value, cli, e);
+	else if ((arg_is(arg, "--config", &value) || arg_is(arg, "-c", &value)) &&
+			 (takes & TAKES_SETTINGS))
+	{
+		if (arg_value(args, "--config", &value, e) != RC_OK)
+			return RC_ERR;
+		args->config_file = value;
+	}
+	else if ((takes & TAKES_DUMP) && take_dump_flag(arg, cli))
+		return RC_OK;
+	else if (strncmp(arg, "--", 2) == 0 && arg[2] && (takes & TAKES_SETTINGS))
+		return take_setting(args, arg, cli, e);
+	else
+		return unknown_option(arg, cmd, e);
+	return RC_OK;
+}
+
+/* The command that one or two words name; takes them. */
+static enum rc
+take_command(struct args *args, struct cli *cli, struct err *e)
+{
+	struct nearest near = {.name = ""};
+	char		  *two;
+	enum rc		   rc = RC_OK;
+
+	two = xasprintf("%s %s", args->at[0], args->at + 1 < args->end ? args->at[1] : "");
+	for (unsigned i = 0; i < NCOMMANDS && cli->command == NULL; i++)
+	{
+		const char *name = commands[i].name;
+
+		nearest_offer(&near, strchr(name, ' ') ? two : args->at[0], name);
+		if (strcmp(name, args->at[0]) == 0)
+			args->at += 1;
+		else if (strcmp(name, two) == 0)
+			args->at += 2;
+		else
+			continue;
+		cli->command = &commands[i];
+	}
+	if (cli->command == NULL && strcmp(args->at[0], "slot") == 0)
+	{
+		bool help = strstr(two, " -h") || strstr(two, " --help");
+
+		cli->help = help;
+		if (help)
+			args->at = args->end;
+		else
+		{
+			err_set(e, ERR_USAGE, E1006, "\"slot\" needs to know what to do");
+			rc = err_hint(e, "Write \"walrelay slot create\", \"slot status\" or \"slot drop\".");
+		}
+	}
+	else if (cli->command == NULL)
+		rc = usage_error(e, "unknown command", args->at[0], &near);
+	free(two);
+	return rc;
+}
+
+/* What the command itself decides, whatever the settings say. */
+static enum rc
+cli_preset(struct cli *cli, struct err *e)
+{
+	struct config *cfg = cli->cfg;
+	const char	  *where = "command tail";
+	char		   name[32];
+
+	if (cli->command->execute != execute_relay || strcmp(cli->command->name, "tail") != 0)
+		return RC_OK;
+	snprintf(name, sizeof(name), "walrelay_tail_%d", (int) getpid());
+	if (*cfg->kafka.topic_prefix == '\0' &&
+		config_set(cfg, "topic.prefix", "walrelay", ORIGIN_DEFAULT, where, e) != RC_OK)
+		return RC_ERR;
+	/* No side effects: no schemas registered, no one else's slot used up. */
+	if (config_set(cfg, "sink", "stdout", ORIGIN_FLAG, where, e) != RC_OK ||
+		config_set(cfg, "registry.url", "", ORIGIN_FLAG, where, e) != RC_OK ||
+		config_set(cfg, "schemas.dir", "", ORIGIN_FLAG, where, e) != RC_OK)
+		return RC_ERR;
+	if (config_origin(cfg, "slot.name") == ORIGIN_FLAG)
+		return RC_OK;
+	if (config_set(cfg, "slot.name", name, ORIGIN_FLAG, where, e) != RC_OK)
+		return RC_ERR;
+	return config_set(cfg, "slot.temporary", "true", ORIGIN_FLAG, where, e);
+}
+
+static enum rc
+cli_read_settings(const struct args *args, char **environ_, struct cli *cli, struct err *e)
+{
+	const char *file = args->config_file ? args->config_file : getenv("WALRELAY_CONFIG");
+
+	if (file && *file && config_read_file(cli->cfg, file, e) != RC_OK)
+		return RC_ERR;
+	if (config_read_environment(cli->cfg, environ_, e) != RC_OK)
+		return RC_ERR;
+	return cli_preset(cli, e);
+}
+
+enum rc
+cli_parse(int argc, char **argv, char **environ_, struct cli *cli, struct err *e)
+{
+	struct args args = {.at = argv + 1, .end = argv + argc};
+
+	*cli = (struct cli){.cfg = config_new()};
+	if (argc < 2)
+	{
+		err_set(e, ERR_USAGE, E1006, "no command given");
+		return err_hint(e, "Run \"walrelay --help\".");
+	}
+	while (args.at < args.end)
+	{
+		bool option = **args.at == '-' && strcmp(*args.at, "-") != 0;
+
+		if (option && take_option(&args, cli, e) != RC_OK)
+			return RC_ERR;
+		if (option)
+			continue;
+		if (cli->command == NULL)
+		{
+			if (take_command(&args, cli, e) != RC_OK)
+				return RC_ERR;
+		}
+		else if ((cli->command->takes & TAKES_FILE) && cli->file == NULL)
+			cli->file = *args.at++;
+		else
+			return usage_error(e, "unexpected argument", *args.at, NULL);
+	}
+	if (cli->help || cli->version)
+		return RC_OK;
+	if (cli->command->takes & TAKES_SETTINGS)
+		return cli_read_settings(&args, environ_, cli, e);
+	return RC_OK;
+}
+
+void
+cli_free(struct cli *cli)
+{
+	config_free(cli->cfg);
+	cli->cfg = NULL;
+}
+
+enum rc
+cli_execute(const struct cli *cli, FILE *out, struct err *e)
+{
+	if (cli->help && cli->command)
+		help_command(cli->command, cli->markdown, out);
+	else if (cli->help)
+		help_all(out);
+	else if (cli->version)
+		return execute_version(cli, out, e);
+	else
+		return cli->command->execute(cli, out, e);
+	return RC_OK;
+}

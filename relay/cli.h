@@ -1,0 +1,40 @@
+/*
+ * cli.h
+ *		The command line: which command, with which settings.
+ *
+ * main.c parses and executes; nothing here ends the process.
+ */
+#ifndef RELAY_CLI_H
+#define RELAY_CLI_H
+
+#include <stdio.h>
+
+#include "config.h"
+
+struct command; /* cli.c's own */
+
+struct cli
+{
+	const struct command *command; /* NULL: only help or version was asked for */
+	struct config		 *cfg;
+	bool				  help;
+	bool				  version;
+	bool				  json;
+	bool				  markdown;
+	unsigned			  dump_flags; /* enum dump_flags */
+	const char			 *file;		  /* decode's; NULL: standard input */
+};
+
+/*
+ * Takes arguments, file and environment in.  *cli borrows from argv; give it
+ * to cli_free() whatever comes back.  RC_ERR of class USAGE for a wrong command
+ * line, CONFIG for wrong settings.
+ */
+enum rc cli_parse(int argc, char **argv, char **environ_, struct cli *cli, struct err *e)
+	MUST_CHECK;
+void	cli_free(struct cli *cli);
+
+/* Does what was asked for and comes back when it is done. */
+enum rc cli_execute(const struct cli *cli, FILE *out, struct err *e) MUST_CHECK;
+
+#endif /* RELAY_CLI_H */

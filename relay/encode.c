@@ -1,0 +1,481 @@
+/*
+ * encode.c
+ *		The row's way: a change becomes messages; see encode.h.
+ *
+ * encode_change() is the whole of it, row_put() the loop over columns.  An
+ * unchanged part of the value (source, times) is copied from templates that
+ * plan.h describes.
+ */
+#include "encode.h"
+
+#include "binary.h"
+#include "header.h"
+#include "plan.h"
+#include "value.h"
+
+#define BRANCH_NULL	 0x00 /* of ["null",T] */
+#define BRANCH_VALUE 0x02
+
+/* A key that cannot be said is an error: two rows must not come to share one. */
+static enum rc
+key_unsaid(const struct plan *plan, const struct op *op, const char *why, struct err *e)
+{
+	err_set(e, ERR_DATA, E1602, "value of column \"%s\" of table \"%s.%s\" cannot be encoded",
+			op->col->name, plan->tbl->schema, plan->tbl->name);
+	return err_detail(e, "The column is part of the message key, and the value is %s.", why);
+}
+
+/* What stands for a value that cannot be said: NULL where that is allowed, else the filler. */
+static enum rc
+put_unsaid(struct plan *plan, const struct op *op, struct str stand_in, uint64_t *counter,
+		   const char *why, struct err *e)
+{
+	if (op->key)
+		return key_unsaid(plan, op, why, e);
+	++*counter;
+	buf_put(&plan->value, stand_in.data, stand_in.len);
+	return RC_OK;
+}
+
+static enum rc
+put_said(struct plan *plan, const struct op *op, enum said said, size_t start, struct err *e)
+{
+	if (said == SAID)
+		return RC_OK;
+	plan->value.len = start;
+	if (said == UNSAID_SPECIAL)
+		return put_unsaid(plan, op, op->missing, &plan->stats->special,
+						  "one that its Avro type does not have", e);
+	return put_unsaid(plan, op, op->missing, &plan->stats->out_of_range,
+					  "outside of what its Avro type holds", e);
+}
+
+/* A value that is text or bytes, from wherever it came. */
+static enum rc
+put_str(struct plan *plan, const struct op *op, struct str s, struct err *e)
+{
+	size_t start = plan->value.len;
+
+	if (op->shape->put_str == NULL)
+		return put_unsaid(plan, op, op->missing, &plan->stats->unsendable,
+						  "text in place of its own type", e);
+	if (op->nullable)
+		buf_put_u8(&plan->value, op->branch);
+	return put_said(plan, op, op->shape->put_str(op, s, &plan->value), start, e);
+}
+
+/* An unchanged TOAST value: the old row's, if that is known. */
+static enum rc
+put_unchanged(struct plan *plan, const struct op *op, const size_t *old_at, bool old_key_only,
+			  struct err *e)
+{
+	size_t i = (size_t) (op - plan->ops);
+
+	if (old_at && (op->identity || !old_key_only))
+	{
+		size_t len = old_at[i + 1] - old_at[i];
+
+		buf_reserve(&plan->value, len);
+		buf_put(&plan->value, plan->value.data + old_at[i], len);
+		return RC_OK;
+	}
+	return put_unsaid(plan, op, op->unavailable, &plan->stats->unavailable,
+					  "unchanged and not in the log", e);
+}
+
+static enum rc
+malformed(const struct plan *plan, struct err *e)
+{
+	err_set(e, ERR_PROTOCOL, E1404, "malformed record");
+	return err_detail(e, "A row of table \"%s.%s\" does not fit the table's description.",
+					  plan->tbl->schema, plan->tbl->name);
+}
+
+static struct str
+next_long(struct plan *plan, struct cursor *values)
+{
+	if (plan->nlongs == 0)
+	{
+		cursor_fail(values);
+		return (struct str){"", 0};
+	}
+	plan->nlongs--;
+	return *plan->longs++;
+}
+
+/* What is not a plain value: rare, and kept out of the loop. */
+static enum rc
+put_state(struct plan *plan, const struct op *op, enum wire_state state, struct cursor *values,
+		  const size_t *old_at, bool old_key_only, struct err *e)
+{
+	struct str s = {"", 0};
+
+	if (state == WIRE_STATE_TEXT)
+		s = cursor_str(values);
+	else if (state == WIRE_STATE_LONG)
+		s = next_long(plan, values);
+	if (op->shape == NULL)
+		return RC_OK;
+	switch (state)
+	{
+		case WIRE_STATE_TEXT:
+		case WIRE_STATE_LONG: return put_str(plan, op, s, e);
+		case WIRE_STATE_UNCHANGED: return put_unchanged(plan, op, old_at, old_key_only, e);
+		case WIRE_STATE_UNSENDABLE:
+			return put_unsaid(plan, op, op->missing, &plan->stats->unsendable,
+							  "one that the server could not print", e);
+		case WIRE_STATE_NULL: buf_put(&plan->value, op->missing.data, op->missing.len); return RC_OK;
+		case WIRE_STATE_VALUE: break;
+	}
+	cursor_fail(values);
+	return RC_OK;
+}
+
+/*
+ * One row image, appended to the value.  key_only: the tuple has the identity
+ * columns alone, the others get what stands for an unknown value.  old_at is
+ * the image before it, for values that did not change; NULL for none.
+ */
+static enum rc
+row_put(struct plan *plan, struct cursor cur, bool key_only, const size_t *old_at,
+		bool old_key_only, size_t *at, struct err *e)
+{
+	struct buf	*out = &plan->value;
+	struct tuple tup;
+	uint32_t	 place = 0;
+	enum rc rc = tuple_open(cur, key_only ? plan->nidentity : plan->nops, &tup, e);
+
+	for (uint32_t i = 0; i < plan->nops && rc == RC_OK; i++)
+	{
+		const struct op *op = &plan->ops[i];
+		enum wire_state	 state;
+
+		at[i] = out->len;
+		if (key_only && !op->identity)
+		{
+			if (op->shape)
+				buf_put(out, op->missing.data, op->missing.len);
+			continue;
+		}
+		state = tuple_state(&tup, place++);
+		if (state != WIRE_STATE_VALUE)
+			rc = put_state(plan, op, state, &tup.values, old_at, old_key_only, e);
+		else if (op->shape == NULL)
+			value_skip(op->col->form, &tup.values);
+		else
+		{
+			if (op->nullable)
+				buf_put_u8(out, op->branch);
+			rc = put_said(plan, op, op->shape->put(op, &tup.values, out), at[i], e);
+		}
+	}
+	at[plan->nops] = out->len;
+	return rc == RC_OK && tup.values.bad ? malformed(plan, e) : rc;
+}
+
+/* A key is the same Avro as its columns in the row. */
+static void
+key_put(const struct plan *plan, struct image *image)
+{
+	side_start(&plan->sides[SIDE_KEY], &image->key);
+	for (uint32_t i = 0; i < plan->nkeys; i++)
+	{
+		const size_t *at = &image->at[plan->key_places[i]];
+
+		buf_put(&image->key, plan->value.data + at[0], at[1] - at[0]);
+	}
+}
+
+static void
+put_optional_long(struct buf *out, int64_t value)
+{
+	buf_put_u8(out, BRANCH_VALUE);
+	binary_long(out, value);
+}
+
+static bool
+stamp_equal(const struct stamp *a, const struct stamp *b)
+{
+	return a->xid == b->xid && a->commit_us == b->commit_us &&
+		   a->last_commit_lsn == b->last_commit_lsn;
+}
+
+/* Rounds down: commit times before 1970 too. */
+static int64_t
+milliseconds(int64_t us)
+{
+	return us / 1000 - (us % 1000 < 0);
+}
+
+#define LSN_DIGITS 20
+
+/* The decimal digits of an LSN; they end where digits does. */
+static const char *
+lsn_digits(char digits[LSN_DIGITS], uint64_t lsn)
+{
+	char *at = digits + LSN_DIGITS;
+
+	do
+		*--at = (char) ('0' + lsn % 10);
+	while ((lsn /= 10) > 0);
+	return at;
+}
+
+/* Once per transaction. */
+static void
+source_stamp(struct source *source, const struct stamp *stamp)
+{
+	char digits[LSN_DIGITS];
+
+	if (source->stamped && stamp_equal(&source->stamp, stamp))
+		return;
+	source->stamped = true;
+	source->stamp = *stamp;
+	buf_reset(&source->head);
+	buf_put(&source->head, source->constant_head.data, source->constant_head.len);
+	binary_long(&source->head, milliseconds(stamp->commit_us));
+	buf_put(&source->head, source->constant_middle.data, source->constant_middle.len);
+
+	buf_reset(&source->sequence);
+	if (stamp->last_commit_lsn)
+	{
+		const char *from = lsn_digits(digits, stamp->last_commit_lsn);
+
+		buf_put(&source->sequence, "[\"", 2);
+		buf_put(&source->sequence, from, (size_t) (digits + LSN_DIGITS - from));
+		buf_put(&source->sequence, "\",\"", 3);
+	}
+	else
+		buf_puts(&source->sequence, "[null,\"");
+
+	buf_reset(&source->middle);
+	put_optional_long(&source->middle, stamp->commit_us);
+	put_optional_long(&source->middle, (int64_t) ((uint64_t) stamp->commit_us * 1000));
+	buf_put(&source->middle, source->constant_names.data, source->constant_names.len);
+	if (stamp->xid)
+		put_optional_long(&source->middle, stamp->xid);
+	else
+		buf_put_u8(&source->middle, BRANCH_NULL);
+}
+
+/* Once per clock reading, which many rows may share. */
+static void
+source_now(struct source *source, int64_t now_ns)
+{
+	if (source->now.len > 0 && source->now_ns == now_ns)
+		return;
+	source->now_ns = now_ns;
+	buf_reset(&source->now);
+	put_optional_long(&source->now, now_ns / 1000000);
+	put_optional_long(&source->now, now_ns / 1000);
+	put_optional_long(&source->now, now_ns);
+}
+
+/* The source block, up to its end. */
+static void
+source_put(const struct source *source, uint64_t lsn, struct buf *out)
+{
+	char		digits[LSN_DIGITS];
+	const char *from = lsn_digits(digits, lsn);
+	size_t		n = (size_t) (digits + LSN_DIGITS - from);
+
+	buf_put(out, source->head.data, source->head.len);
+	buf_put_u8(out, BRANCH_VALUE);
+	binary_long(out, (int64_t) (source->sequence.len + n + 2));
+	buf_put(out, source->sequence.data, source->sequence.len);
+	buf_put(out, from, n);
+	buf_put(out, "\"]", 2);
+	buf_put(out, source->middle.data, source->middle.len);
+	put_optional_long(out, (int64_t) lsn);
+	buf_put_u8(out, BRANCH_NULL); /* xmin */
+}
+
+/* Everything behind the row images. */
+static void
+tail_put(const struct source *source, uint64_t lsn, char op, struct buf *out)
+{
+	uint8_t end[] = {BRANCH_NULL /* transaction */, 1 << 1, (uint8_t) op};
+
+	source_put(source, lsn, out);
+	buf_put(out, end, sizeof(end));
+	buf_put(out, source->now.data, source->now.len);
+}
+
+/* key, value: NULL for none. */
+static void
+out_add(struct outgoing *out, unsigned *nout, const struct buf *key, const struct buf *value)
+{
+	out[(*nout)++] = (struct outgoing){
+		.has_key = key != NULL,
+		.has_value = value != NULL,
+		.key = key ? buf_str(key) : (struct str){NULL, 0},
+		.value = value ? buf_str(value) : (struct str){NULL, 0},
+	};
+}
+
+static const struct buf *
+key_of(const struct plan *plan, const struct image *image)
+{
+	return plan->nkeys > 0 ? &image->key : NULL;
+}
+
+/* The rows of an update whose key changed, taken apart into two values. */
+static void
+split_put(struct plan *plan, uint64_t lsn)
+{
+	const struct image *images[2] = {&plan->before, &plan->after};
+
+	for (int i = 0; i < 2; i++)
+	{
+		struct buf	 *out = &plan->split[i];
+		const size_t *at = images[i]->at;
+		size_t		  len = at[plan->nops] - at[0];
+
+		side_start(&plan->sides[SIDE_VALUE], out);
+		if (i == 1)
+			buf_put_u8(out, BRANCH_NULL);
+		buf_put_u8(out, BRANCH_VALUE);
+		buf_put(out, plan->value.data + at[0], len);
+		if (i == 0)
+			buf_put_u8(out, BRANCH_NULL);
+		tail_put(&plan->source, lsn, i == 0 ? 'd' : 'c', out);
+	}
+}
+
+static struct str
+key_avro(const struct plan *plan, const struct image *image)
+{
+	size_t skip = plan->sides[SIDE_KEY].prefix_len;
+
+	return (struct str){(const char *) image->key.data + skip, image->key.len - skip};
+}
+
+/* Delete under the old key, tombstone, create under the new one, linked by headers. */
+static void
+encode_key_change(struct plan *plan, uint64_t lsn, struct outgoing *out, unsigned *nout)
+{
+	static const char *const names[2] = {"__debezium.newkey", "__debezium.oldkey"};
+	unsigned				 old_messages;
+
+	buf_reset(&plan->header[0]);
+	buf_reset(&plan->header[1]);
+	header_put(plan->keys, plan->nkeys, key_avro(plan, &plan->after), &plan->header[0]);
+	header_put(plan->keys, plan->nkeys, key_avro(plan, &plan->before), &plan->header[1]);
+	split_put(plan, lsn);
+	out_add(out, nout, key_of(plan, &plan->before), &plan->split[0]);
+	if (plan->tombstones)
+		out_add(out, nout, key_of(plan, &plan->before), NULL);
+	old_messages = *nout;
+	out_add(out, nout, key_of(plan, &plan->after), &plan->split[1]);
+	for (unsigned i = 0; i < *nout; i++)
+	{
+		int which = i < old_messages ? 0 : 1;
+
+		out[i].header_name = names[which];
+		out[i].header_value = buf_str(&plan->header[which]);
+	}
+}
+
+/* Both images, as far as the change has them. */
+static enum rc
+images_put(struct plan *plan, const struct change *chg, struct err *e)
+{
+	bool	has_old = chg->old_kind != WIRE_OLD_NONE;
+	bool	key_only = chg->old_kind == WIRE_OLD_KEY;
+	enum rc rc = RC_OK;
+
+	plan->longs = chg->longs;
+	plan->nlongs = chg->nlongs;
+	side_start(&plan->sides[SIDE_VALUE], &plan->value);
+	buf_put_u8(&plan->value, has_old ? BRANCH_VALUE : BRANCH_NULL);
+	if (has_old)
+		rc = row_put(plan, chg->old_tuple, key_only, NULL, false, plan->before.at, e);
+	buf_put_u8(&plan->value, chg->kind == WIRE_DELETE ? BRANCH_NULL : BRANCH_VALUE);
+	if (rc == RC_OK && chg->kind != WIRE_DELETE)
+		rc = row_put(plan, chg->new_tuple, false, has_old ? plan->before.at : NULL, key_only,
+					 plan->after.at, e);
+	if (rc == RC_OK && has_old)
+		key_put(plan, &plan->before);
+	if (rc == RC_OK && chg->kind != WIRE_DELETE)
+		key_put(plan, &plan->after);
+	return rc;
+}
+
+enum rc
+encode_change(struct plan *plan, const struct change *chg, const struct stamp *stamp,
+			  int64_t now_ns, struct outgoing out[ENCODE_MAX_OUT], unsigned *nout, struct err *e)
+{
+	bool	has_old = chg->old_kind != WIRE_OLD_NONE;
+	bool	deleted = chg->kind == WIRE_DELETE;
+	enum rc rc;
+
+	*nout = 0;
+	if (deleted && !has_old)
+	{
+		plan->stats->skipped++;
+		return RC_OK;
+	}
+	rc = images_put(plan, chg, e);
+	if (rc != RC_OK)
+		return rc;
+	source_stamp(&plan->source, stamp);
+	source_now(&plan->source, now_ns);
+	if (!deleted && has_old && (plan->before.key.len != plan->after.key.len ||
+								memcmp(plan->before.key.data, plan->after.key.data,
+									   plan->before.key.len) != 0))
+	{
+		encode_key_change(plan, chg->lsn, out, nout);
+		return RC_OK;
+	}
+	tail_put(&plan->source, chg->lsn, chg->kind == WIRE_INSERT ? 'c' : deleted ? 'd' : 'u',
+			 &plan->value);
+	out_add(out, nout, key_of(plan, deleted ? &plan->before : &plan->after), &plan->value);
+	if (deleted && plan->tombstones)
+		out_add(out, nout, key_of(plan, &plan->before), NULL);
+	return RC_OK;
+}
+
+enum rc
+encode_truncate(struct plan *plan, const struct truncate *trunc, const struct stamp *stamp,
+				int64_t now_ns, struct outgoing out[ENCODE_MAX_OUT], unsigned *nout, struct err *e)
+{
+	(void) e;
+	*nout = 0;
+	if (!plan->truncates)
+		return RC_OK;
+	source_stamp(&plan->source, stamp);
+	source_now(&plan->source, now_ns);
+	side_start(&plan->sides[SIDE_VALUE], &plan->value);
+	buf_put_u8(&plan->value, BRANCH_NULL);
+	buf_put_u8(&plan->value, BRANCH_NULL);
+	tail_put(&plan->source, trunc->lsn, 't', &plan->value);
+	out_add(out, nout, NULL, &plan->value);
+	return RC_OK;
+}
+
+enum rc
+encode_message(struct plan *plan, const struct message *msg, const struct stamp *stamp,
+			   int64_t now_ns, struct outgoing out[ENCODE_MAX_OUT], unsigned *nout, struct err *e)
+{
+	struct buf *value = &plan->value;
+	struct str	prefix = text_utf8(plan->text, msg->prefix);
+
+	(void) e;
+	*nout = 0;
+	source_stamp(&plan->source, stamp);
+	side_start(&plan->sides[SIDE_KEY], &plan->after.key);
+	buf_put_u8(&plan->after.key, BRANCH_VALUE);
+	binary_bytes(&plan->after.key, prefix.data, prefix.len);
+
+	side_start(&plan->sides[SIDE_VALUE], value);
+	binary_string(value, "m");
+	put_optional_long(value, now_ns / 1000000);
+	source_put(&plan->source, msg->lsn, value);
+	buf_put_u8(value, BRANCH_NULL); /* transaction */
+	buf_put_u8(value, BRANCH_VALUE);
+	binary_bytes(value, prefix.data, prefix.len);
+	buf_put_u8(value, BRANCH_VALUE);
+	binary_bytes(value, msg->content.data, msg->content.len);
+	out_add(out, nout, &plan->after.key, value);
+	return RC_OK;
+}

@@ -1,0 +1,216 @@
+/*
+ * log.c
+ *		Lines on stderr; see log.h.
+ *
+ * Has no rotation and no destination but stderr: journald and container
+ * runtimes do that.
+ */
+#include "log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buf.h"
+
+static enum log_format log_format = LOG_TEXT;
+static enum log_level  log_level = LOG_INFO;
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+/* One field of a message; fields without a value are left out. */
+struct field
+{
+	const char *name;
+	const char *value;
+};
+
+void
+log_setup(enum log_format format, enum log_level level)
+{
+	if (format == LOG_AUTO)
+		format = isatty(STDERR_FILENO) ? LOG_TEXT : LOG_LOGFMT;
+	log_format = format;
+	log_level = level;
+}
+
+bool
+log_shows(enum log_level level)
+{
+	return level <= log_level;
+}
+
+/* --- formats -------------------------------------------------------------- */
+
+/* UTC, with milliseconds. */
+static void
+timestamp(char text[32])
+{
+	struct timespec now;
+	struct tm		tm;
+	size_t			len;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	len = strftime(text, 24, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + len, 32 - len, ".%03ldZ", now.tv_nsec / 1000000);
+}
+
+/* A JSON string; logfmt's readers take the same escapes. */
+static void
+put_quoted(struct buf *out, const char *text)
+{
+	buf_put_u8(out, '"');
+	for (; *text; text++)
+	{
+		unsigned char c = (unsigned char) *text;
+
+		if (c == '"' || c == '\\')
+			buf_printf(out, "\\%c", c);
+		else if (c == '\n')
+			buf_puts(out, "\\n");
+		else if (c < 0x20 || c == 0x7f)
+			buf_printf(out, "\\u%04x", c);
+		else
+			buf_put_u8(out, c);
+	}
+	buf_put_u8(out, '"');
+}
+
+static void
+write_logfmt(struct buf *out, const struct field *fields)
+{
+	for (; fields->name; fields++)
+	{
+		if (fields->value == NULL)
+			continue;
+		buf_printf(out, "%s%s=", out->len ? " " : "", fields->name);
+		if (*fields->value && strpbrk(fields->value, " \"=\\\n\t") == NULL)
+			buf_puts(out, fields->value);
+		else
+			put_quoted(out, fields->value);
+	}
+	buf_put_u8(out, '\n');
+}
+
+static void
+write_json(struct buf *out, const struct field *fields)
+{
+	buf_put_u8(out, '{');
+	for (; fields->name; fields++)
+	{
+		if (fields->value == NULL)
+			continue;
+		buf_printf(out, "%s\"%s\":", out->len > 1 ? "," : "", fields->name);
+		put_quoted(out, fields->value);
+	}
+	buf_puts(out, "}\n");
+}
+
+/* As psql shows PostgreSQL's own messages. */
+static void
+write_text(struct buf *out, const char *level, const char *code, const char *msg,
+		   const struct field *rest)
+{
+	buf_puts(out, "walrelay: ");
+	if (strcmp(level, "info") != 0)
+		buf_printf(out, "%s: ", level);
+	if (code)
+		buf_printf(out, "%s: ", code);
+	buf_printf(out, "%s\n", msg);
+	for (; rest->name; rest++)
+	{
+		if (rest->value == NULL)
+			continue;
+		for (const char *c = rest->name; *c; c++)
+			buf_put_u8(out, (uint8_t) (*c - 'a' + 'A'));
+		buf_printf(out, ":  %s\n", rest->value);
+	}
+}
+
+static void
+log_write(enum log_level level, const char *msg, const struct err *e, const char *doing)
+{
+	const char		  *code = e ? err_code_name(e->code) : NULL;
+	char			   ts[32];
+	struct buf		   out = {0};
+	const struct field fields[] = {{"ts", ts},
+								   {"level", level_names[level]},
+								   {"code", code},
+								   {"msg", msg},
+								   {"detail", e && *e->detail ? e->detail : NULL},
+								   {"hint", e && *e->hint ? e->hint : NULL},
+								   {"action", doing},
+								   {NULL, NULL}};
+	ssize_t			   written;
+
+	timestamp(ts);
+	if (log_format == LOG_JSON)
+		write_json(&out, fields);
+	else if (log_format == LOG_LOGFMT)
+		write_logfmt(&out, fields);
+	else
+		write_text(&out, level_names[level], code, msg, &fields[4]);
+	written = write(STDERR_FILENO, out.data, out.len);
+	(void) written; /* nowhere to complain */
+	buf_free(&out);
+}
+
+/* --- messages --------------------------------------------------------------- */
+
+static void
+log_va(enum log_level level, const struct err *e, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
+
+/* With an error fmt is what is being done about it, else the message. */
+static void
+log_va(enum log_level level, const struct err *e, const char *fmt, va_list ap)
+{
+	char text[1024];
+
+	if (!log_shows(level))
+		return;
+	if (fmt)
+		vsnprintf(text, sizeof(text), fmt, ap);
+	log_write(level, e ? e->msg : text, e, e && fmt ? text : NULL);
+}
+
+#define LOG_FUNCTION(name, level)                                                                 \
+	void name(const char *fmt, ...)                                                               \
+	{                                                                                             \
+		va_list ap;                                                                               \
+                                                                                                  \
+		va_start(ap, fmt);                                                                        \
+		log_va(level, NULL, fmt, ap);                                                             \
+		va_end(ap);                                                                               \
+	}
+
+LOG_FUNCTION(log_error, LOG_ERROR)
+LOG_FUNCTION(log_warn, LOG_WARN)
+LOG_FUNCTION(log_info, LOG_INFO)
+LOG_FUNCTION(log_debug, LOG_DEBUG)
+
+void
+log_err(enum log_level level, const struct err *e, const char *doing, ...)
+{
+	va_list ap;
+
+	va_start(ap, doing);
+	log_va(level, e, doing, ap);
+	va_end(ap);
+}
+
+bool
+log_limit_pass(struct log_limit *limit, int64_t now_ms, uint64_t *suppressed)
+{
+	if (limit->last_ms != 0 && now_ms - limit->last_ms < limit->interval_ms)
+	{
+		limit->suppressed++;
+		return false;
+	}
+	*suppressed = limit->suppressed;
+	limit->suppressed = 0;
+	limit->last_ms = now_ms;
+	return true;
+}

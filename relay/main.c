@@ -1,0 +1,28 @@
+/*
+ * main.c
+ *		The process: arguments in, exit code out.  The only file that calls exit.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "log.h"
+#include "policy.h"
+
+int
+main(int argc, char **argv)
+{
+	struct cli cli;
+	struct err e;
+	enum rc	   rc;
+
+	rc = cli_parse(argc, argv, environ, &cli, &e);
+	if (rc == RC_OK)
+		rc = cli_execute(&cli, stdout, &e);
+	cli_free(&cli);
+	if (fflush(stdout) != 0 && rc == RC_OK)
+		rc = err_set(&e, ERR_TRANSIENT, E2007, "standard output cannot be written");
+	if (rc != RC_OK)
+		log_err(LOG_ERROR, &e, NULL);
+	exit(rc == RC_OK ? EXIT_OK : (int) policy_exit_code(&e));
+}

@@ -1,0 +1,343 @@
+/*
+ * pg.c
+ *		Connecting, looking at the server, and what its answers mean; see pg.h.
+ *
+ * Called by source.c and slot.c; config_print.c asks it to mask a connection
+ * string.  Must never wait, and never let a password into a message.
+ */
+#include "pg.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- connection strings ----------------------------------------------------- */
+
+static bool
+conninfo_may_hold_secret(const char *conninfo)
+{
+	return strcasestr(conninfo, "pass") != NULL || strchr(conninfo, '@') != NULL;
+}
+
+/* libpq takes a string without "=" and without a scheme as a database's name. */
+static bool
+conninfo_is_dbname(const char *conninfo)
+{
+	return strchr(conninfo, '=') == NULL && strstr(conninfo, "://") == NULL;
+}
+
+enum rc
+pg_conninfo_check(const char *conninfo, struct err *e)
+{
+	char			 *why = NULL;
+	PQconninfoOption *opts;
+
+	if (conninfo_is_dbname(conninfo))
+		return RC_OK;
+	opts = PQconninfoParse(conninfo, &why);
+	if (opts == NULL)
+	{
+		err_set(e, ERR_CONFIG, E1002, "invalid value for \"source.conninfo\"");
+		/* libpq quotes the part it stumbled over: that may be a password. */
+		if (why && !conninfo_may_hold_secret(conninfo))
+			err_detail(e, "libpq says: %.*s.", (int) strcspn(why, "\n"), why);
+		err_hint(e, "Give a libpq connection string, as in \"host=db.example.com dbname=shop "
+					"user=cdc\" or postgresql://cdc@db.example.com/shop; quote values that hold "
+					"blanks with '...'.");
+	}
+	PQconninfoFree(opts);
+	PQfreemem(why);
+	return opts ? RC_OK : RC_ERR;
+}
+
+static void
+conninfo_put(struct buf *out, const char *keyword, const char *value)
+{
+	bool plain = *value && strpbrk(value, " '\\") == NULL;
+
+	buf_printf(out, "%s%s=", out->len ? " " : "", keyword);
+	if (!plain)
+		buf_put_u8(out, '\'');
+	for (; *value; value++)
+	{
+		if (*value == '\'' || *value == '\\')
+			buf_put_u8(out, '\\');
+		buf_put_u8(out, (uint8_t) *value);
+	}
+	if (!plain)
+		buf_put_u8(out, '\'');
+}
+
+char *
+pg_conninfo_masked(const char *conninfo)
+{
+	struct buf		  out = {0};
+	PQconninfoOption *opts;
+
+	if (conninfo_is_dbname(conninfo))
+		return xstrdup(conninfo);
+	opts = PQconninfoParse(conninfo, NULL);
+	if (opts == NULL)
+		return xstrdup("****");
+	for (PQconninfoOption *opt = opts; opt->keyword; opt++)
+		if (opt->val)
+			conninfo_put(&out, opt->keyword, *opt->dispchar == '*' ? "****" : opt->val);
+	PQconninfoFree(opts);
+	return buf_cstr(&out);
+}
+
+int64_t
+pg_conninfo_timeout_ms(const char *conninfo, int64_t otherwise)
+{
+	PQconninfoOption *opts =
+		conninfo_is_dbname(conninfo) ? NULL : PQconninfoParse(conninfo, NULL);
+	int64_t result = otherwise;
+
+	for (PQconninfoOption *opt = opts; opt && opt->keyword; opt++)
+		if (strcmp(opt->keyword, "connect_timeout") == 0 && opt->val)
+			result = atoi(opt->val) > 0 ? atoi(opt->val) * INT64_C(1000) : otherwise;
+	PQconninfoFree(opts);
+	return result;
+}
+
+/*
+ * What stands before dbname is a default of ours, what stands behind it is
+ * not for the user to change.  A peer that has gone is noticed in about a
+ * minute instead of hours.
+ */
+PGconn *
+pg_connect_start(const char *conninfo)
+{
+	const char *const keywords[] = {"keepalives_idle", "keepalives_interval", "keepalives_count",
+									"tcp_user_timeout", "fallback_application_name", "dbname",
+									"replication", NULL};
+	const char *const values[] = {"30",		  "10",		"3", "60000",
+								  "walrelay", conninfo, "database", NULL};
+	PGconn *conn = PQconnectStartParams(keywords, values, true);
+
+	if (conn == NULL)
+	{
+		fprintf(stderr, "walrelay: out of memory\n");
+		abort();
+	}
+	/* The one way to learn the SQLSTATE of a refused connection. */
+	PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
+	return conn;
+}
+
+/* --- queries ------------------------------------------------------------------ */
+
+const char pg_session_sql[] = "SET client_encoding = 'UTF8'; SET datestyle = 'ISO'; "
+							  "SET intervalstyle = 'postgres'; SET timezone = 'UTC'; "
+							  "SET extra_float_digits = 3; SET bytea_output = 'hex'; "
+							  "SET statement_timeout = 0; SET lock_timeout = 0; "
+							  "SET idle_session_timeout = 0";
+
+/* pg_settings leaves out what the role may not read, where SHOW would fail. */
+const char pg_server_sql[] =
+	"SELECT pg_catalog.current_database(), pg_catalog.current_setting('server_encoding'), "
+	"pg_catalog.current_setting('wal_level'), current_user, "
+	"(SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'), "
+	"(SELECT setting FROM pg_catalog.pg_settings WHERE name = 'output_plugin_libraries')";
+
+const char pg_system_sql[] = "IDENTIFY_SYSTEM";
+
+static void
+replace(char **field, const PGresult *res, int row, int column)
+{
+	free(*field);
+	*field = xstrdup(PQgetvalue(res, row, column));
+}
+
+void
+pg_server_take(struct pg_facts *facts, const PGresult *res)
+{
+	replace(&facts->database, res, 0, 0);
+	replace(&facts->encoding, res, 0, 1);
+	replace(&facts->wal_level, res, 0, 2);
+	replace(&facts->role, res, 0, 3);
+	facts->sender_timeout_ms = (uint32_t) strtoul(PQgetvalue(res, 0, 4), NULL, 10);
+	replace(&facts->libraries, res, 0, 5);
+	if (PQgetisnull(res, 0, 5))
+	{
+		free(facts->libraries);
+		facts->libraries = NULL;
+	}
+}
+
+void
+pg_system_take(struct pg_facts *facts, const PGresult *res)
+{
+	facts->system_id = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
+	facts->timeline = (uint32_t) strtoul(PQgetvalue(res, 0, 1), NULL, 10);
+	facts->wal_end = pg_lsn_parse(PQgetvalue(res, 0, 2));
+}
+
+static void
+put_quoted(struct buf *sql, const char *text, char quote)
+{
+	buf_put_u8(sql, (uint8_t) quote);
+	for (; *text; text++)
+	{
+		if (*text == quote)
+			buf_put_u8(sql, (uint8_t) quote);
+		buf_put_u8(sql, (uint8_t) *text);
+	}
+	buf_put_u8(sql, (uint8_t) quote);
+}
+
+void
+pg_slot_sql(struct buf *sql, int version, const char *slot)
+{
+	buf_reset(sql);
+	buf_printf(sql,
+			   "SELECT s.plugin, s.database, s.wal_status, s.active_pid, s.restart_lsn, "
+			   "s.confirmed_flush_lsn, s.temporary, "
+			   "pg_catalog.concat_ws(', ', r.client_addr::pg_catalog.text, r.application_name), "
+			   "pg_catalog.pg_wal_lsn_diff(CASE WHEN pg_catalog.pg_is_in_recovery() "
+			   "THEN pg_catalog.pg_last_wal_replay_lsn() "
+			   "ELSE pg_catalog.pg_current_wal_lsn() END, s.restart_lsn), s.safe_wal_size, %s "
+			   "FROM pg_catalog.pg_replication_slots s "
+			   "LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid "
+			   "WHERE s.slot_name = ",
+			   version >= 170000 ? "s.invalidation_reason" : "NULL");
+	put_quoted(sql, slot, '\'');
+}
+
+static int64_t
+int_or(const PGresult *res, int column, int64_t otherwise)
+{
+	return PQgetisnull(res, 0, column) ? otherwise
+									   : strtoll(PQgetvalue(res, 0, column), NULL, 10);
+}
+
+void
+pg_slot_take(struct pg_facts *facts, const PGresult *res)
+{
+	struct pg_slot *slot = &facts->slot;
+
+	slot->exists = PQntuples(res) == 1;
+	if (!slot->exists)
+		return;
+	replace(&slot->plugin, res, 0, 0);
+	replace(&slot->database, res, 0, 1);
+	replace(&slot->wal_status, res, 0, 2);
+	slot->active_pid = (int) int_or(res, 3, 0);
+	slot->restart_lsn = pg_lsn_parse(PQgetvalue(res, 0, 4));
+	slot->confirmed_lsn = pg_lsn_parse(PQgetvalue(res, 0, 5));
+	slot->temporary = *PQgetvalue(res, 0, 6) == 't';
+	replace(&slot->holder, res, 0, 7);
+	slot->retained = int_or(res, 8, -1);
+	slot->safe = int_or(res, 9, -1);
+	replace(&slot->invalidation, res, 0, 10);
+}
+
+void
+pg_facts_free(struct pg_facts *facts)
+{
+	free(facts->database);
+	free(facts->encoding);
+	free(facts->role);
+	free(facts->wal_level);
+	free(facts->libraries);
+	free(facts->slot.plugin);
+	free(facts->slot.database);
+	free(facts->slot.wal_status);
+	free(facts->slot.invalidation);
+	free(facts->slot.holder);
+	*facts = (struct pg_facts){0};
+}
+
+int
+pg_library_version(void)
+{
+	return PQlibVersion();
+}
+
+uint64_t
+pg_lsn_parse(const char *text)
+{
+	unsigned high, low;
+
+	if (sscanf(text, "%8X/%8X", &high, &low) != 2)
+		return 0;
+	return (uint64_t) high << 32 | low;
+}
+
+/* --- replication commands -------------------------------------------------------- */
+
+void
+pg_create_command(struct buf *sql, const struct config *cfg)
+{
+	buf_reset(sql);
+	buf_puts(sql, "CREATE_REPLICATION_SLOT ");
+	put_quoted(sql, cfg->slot.name, '"');
+	buf_puts(sql, cfg->slot.temporary ? " TEMPORARY LOGICAL " : " LOGICAL ");
+	put_quoted(sql, cfg->slot.plugin, '"');
+	buf_puts(sql, " (SNAPSHOT 'nothing')");
+}
+
+void
+pg_drop_command(struct buf *sql, const struct config *cfg)
+{
+	buf_reset(sql);
+	buf_puts(sql, "DROP_REPLICATION_SLOT ");
+	put_quoted(sql, cfg->slot.name, '"');
+}
+
+static void
+put_option(struct buf *sql, const char *name, const char *value)
+{
+	buf_puts(sql, ", ");
+	put_quoted(sql, name, '"');
+	buf_put_u8(sql, ' ');
+	put_quoted(sql, value, '\'');
+}
+
+/* The plugin's word for what skipped.operations leaves. */
+static void
+put_actions(struct buf *sql, const char *skipped)
+{
+	static const struct
+	{
+		char		letter;
+		const char *word;
+	} actions[] = {{'c', "insert,"}, {'u', "update,"}, {'d', "delete,"}, {'t', "truncate,"}};
+	char list[64] = "";
+
+	/* "none" has no letter of these */
+	for (unsigned i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (strchr(skipped, actions[i].letter) == NULL)
+			strcat(list, actions[i].word);
+	strcat(list, "message");
+	put_option(sql, "actions", list);
+}
+
+void
+pg_start_command(struct buf *sql, const struct config *cfg, uint64_t start_lsn)
+{
+	char number[16];
+
+	buf_reset(sql);
+	buf_puts(sql, "START_REPLICATION SLOT ");
+	put_quoted(sql, cfg->slot.name, '"');
+	buf_printf(sql, " LOGICAL %X/%X (\"proto\" '1'", LSN_PARTS(start_lsn));
+	put_option(sql, "format", "binary");
+	put_option(sql, "flush", cfg->relay.flush);
+	snprintf(number, sizeof(number), "%u", cfg->relay.frame_bytes);
+	put_option(sql, "frame-bytes", number);
+	if (*cfg->tables.include)
+		put_option(sql, "include-tables", cfg->tables.include);
+	if (*cfg->tables.exclude)
+		put_option(sql, "exclude-tables", cfg->tables.exclude);
+	put_actions(sql, cfg->tables.skipped_operations);
+	if (*cfg->tables.message_include)
+		put_option(sql, "include-message-prefixes", cfg->tables.message_include);
+	if (*cfg->tables.message_exclude)
+		put_option(sql, "exclude-message-prefixes", cfg->tables.message_exclude);
+	put_option(sql, "publish-via-root", cfg->tables.via_root ? "true" : "false");
+	put_option(sql, "generated-columns", cfg->format.generated ? "true" : "false");
+	buf_put_u8(sql, ')');
+}

@@ -1,0 +1,508 @@
+/*
+ * pg_error.c
+ *		What is wrong with a server or a slot, and what to do about it; see pg.h.
+ *
+ * The same trouble can be seen before it happens (pg_server_check(),
+ * pg_slot_check()) or in the server's answer (pg_failed()): both say it in the
+ * same words.  Messages never hold a password: libpq's own do not.
+ */
+#include <ctype.h>
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pg.h"
+
+#define OLDEST_SERVER 150000
+
+/* An identifier as SQL wants it; the caller frees it. */
+static char *
+identifier(const char *name)
+{
+	struct buf out = {0};
+	bool	   plain = islower((unsigned char) *name) || *name == '_';
+
+	for (const char *c = name; *c; c++)
+		if (!islower((unsigned char) *c) && !isdigit((unsigned char) *c) && *c != '_')
+			plain = false;
+	if (plain)
+		return xstrdup(name);
+	buf_put_u8(&out, '"');
+	for (; *name; name++)
+	{
+		if (*name == '"')
+			buf_put_u8(&out, '"');
+		buf_put_u8(&out, (uint8_t) *name);
+	}
+	buf_put_u8(&out, '"');
+	return buf_cstr(&out);
+}
+
+static void
+size_text(int64_t bytes, char text[32])
+{
+	if (bytes >= INT64_C(10) << 30)
+		snprintf(text, 32, "%" PRId64 " GB", bytes >> 30);
+	else if (bytes >= INT64_C(10) << 20)
+		snprintf(text, 32, "%" PRId64 " MB", bytes >> 20);
+	else
+		snprintf(text, 32, "%" PRId64 " kB", bytes >> 10);
+}
+
+/* Adds one more sentence to the detail. */
+static void
+detail_add(struct err *e, const char *text)
+{
+	size_t at = strlen(e->detail);
+
+	snprintf(e->detail + at, sizeof(e->detail) - at, "%s%s", at ? " " : "", text);
+}
+
+/* WAL that the slot keeps, as a sentence of the detail. */
+static void
+detail_add_retained(struct err *e, const struct pg_facts *facts, const struct config *cfg)
+{
+	char  size[32];
+	char *text;
+
+	if (!facts->slot.exists || facts->slot.retained < 0)
+		return;
+	size_text(facts->slot.retained, size);
+	text = xasprintf("Slot \"%s\" keeps %s of WAL meanwhile.", cfg->slot.name, size);
+	detail_add(e, text);
+	free(text);
+}
+
+/* --- the server ----------------------------------------------------------------- */
+
+static bool
+list_contains(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (*list)
+	{
+		size_t item;
+
+		list += strspn(list, ", \"");
+		item = strcspn(list, ",\"");
+		while (item > 0 && list[item - 1] == ' ')
+			item--;
+		if (item == len && strncmp(list, name, len) == 0)
+			return true;
+		list += strcspn(list, ",\"");
+	}
+	return false;
+}
+
+static enum rc
+plugin_not_allowed(const struct pg_facts *facts, const struct config *cfg, struct err *e)
+{
+	const char *known = facts->libraries && *facts->libraries ? facts->libraries
+															  : "pgoutput, test_decoding";
+	char	   *role = identifier(facts->role ? facts->role : "...");
+	char	   *plugin = identifier(cfg->slot.plugin);
+
+	err_set(e, ERR_CONFIG, E1204,
+			"output plugin \"%s\" is not allowed by the server's output_plugin_libraries",
+			cfg->slot.plugin);
+	if (facts->libraries)
+		err_detail(e, "output_plugin_libraries is \"%s\".", facts->libraries);
+	else
+		err_detail(e, "Role %s may not read output_plugin_libraries; its default is \"%s\".", role,
+				   known);
+	detail_add_retained(e, facts, cfg);
+	err_hint(e,
+			 "As superuser, for this role: ALTER ROLE %s SET output_plugin_libraries = %s, %s;\n"
+			 "or for all: ALTER SYSTEM SET output_plugin_libraries = %s, %s; "
+			 "SELECT pg_reload_conf();",
+			 role, known, plugin, known, plugin);
+	free(role);
+	free(plugin);
+	return RC_ERR;
+}
+
+static enum rc
+wal_level_too_low(const struct pg_facts *facts, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1206, "wal_level is too low for logical decoding");
+	if (facts->wal_level)
+		err_detail(e, "wal_level is \"%s\".", facts->wal_level);
+	return err_hint(e, "As superuser: ALTER SYSTEM SET wal_level = logical; then restart "
+					   "PostgreSQL.");
+}
+
+enum rc
+pg_server_check(const struct pg_facts *facts, const struct config *cfg, struct err *e)
+{
+	/* From 19 on, wal_level replica rises by itself when a logical slot is made. */
+	const char *enough = facts->version >= 190000 ? "minimal" : "replica";
+
+	if (facts->version < OLDEST_SERVER)
+	{
+		err_set(e, ERR_CONFIG, E1216, "PostgreSQL %d is not supported", facts->version / 10000);
+		return err_hint(e, "Use PostgreSQL %d or later.", OLDEST_SERVER / 10000);
+	}
+	if (strcmp(facts->wal_level, "minimal") == 0 || strcmp(facts->wal_level, enough) == 0)
+		return wal_level_too_low(facts, e);
+	if (facts->libraries && !list_contains(facts->libraries, cfg->slot.plugin))
+		return plugin_not_allowed(facts, cfg, e);
+	return RC_OK;
+}
+
+/* --- the slot --------------------------------------------------------------------- */
+
+static enum rc
+slot_missing(const struct config *cfg, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1207, "replication slot \"%s\" does not exist", cfg->slot.name);
+	return err_hint(e,
+					"Create it with \"walrelay slot create --slot.name=%s\" and the same settings, "
+					"or set slot.create = true. Changes committed before that are not seen.",
+					cfg->slot.name);
+}
+
+static enum rc
+slot_exists(const struct config *cfg, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1217, "replication slot \"%s\" exists already", cfg->slot.name);
+	return err_hint(e, "Use it with \"walrelay run\", or choose another slot.name.");
+}
+
+static enum rc
+slot_lost(const struct pg_facts *facts, const struct config *cfg, const char *why, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1211, "replication slot \"%s\" is lost", cfg->slot.name);
+	if (why && *why)
+		err_detail(e, "The server says: %s.", why);
+	else if (facts->slot.invalidation && *facts->slot.invalidation)
+		err_detail(e, "The server invalidated it: %s.", facts->slot.invalidation);
+	else
+		err_detail(e, "The server has removed WAL that the slot needs, as max_slot_wal_keep_size "
+					  "told it to.");
+	detail_add(e, "Changes committed since its last position cannot be had from it any more.");
+	return err_hint(e,
+					"Drop it with \"walrelay slot drop --slot.name=%s\", create it anew, and load "
+					"the tables downstream again.",
+					cfg->slot.name);
+}
+
+enum rc
+pg_slot_held(const struct pg_facts *facts, const struct config *cfg, struct err *e)
+{
+	const struct pg_slot *slot = &facts->slot;
+
+	err_set(e, ERR_TRANSIENT, E1210, "replication slot \"%s\" is active elsewhere",
+			cfg->slot.name);
+	if (slot->active_pid)
+		err_detail(e, "It is held by server process %d%s%s%s.", slot->active_pid,
+				   slot->holder && *slot->holder ? " (" : "", slot->holder ? slot->holder : "",
+				   slot->holder && *slot->holder ? ")" : "");
+	if (slot->active_pid)
+		return err_hint(e,
+						"Stop the other client, or, if it is gone, wait until wal_sender_timeout "
+						"(%u s) ends it or run SELECT pg_terminate_backend(%d).",
+						facts->sender_timeout_ms / 1000, slot->active_pid);
+	return err_hint(e, "Stop the other client.");
+}
+
+enum rc
+pg_slot_check(const struct pg_facts *facts, const struct config *cfg, struct err *e)
+{
+	const struct pg_slot *slot = &facts->slot;
+
+	if (!slot->exists)
+		return slot_missing(cfg, e);
+	if (strcmp(slot->plugin, cfg->slot.plugin) != 0)
+	{
+		err_set(e, ERR_CONFIG, E1208, "replication slot \"%s\" belongs to another plugin",
+				cfg->slot.name);
+		if (*slot->plugin)
+			err_detail(e, "Its plugin is \"%s\", not \"%s\".", slot->plugin, cfg->slot.plugin);
+		else
+			err_detail(e, "It is a physical slot.");
+		return err_hint(e, "Choose another slot.name.");
+	}
+	if (strcmp(slot->database, facts->database) != 0)
+	{
+		err_set(e, ERR_CONFIG, E1209, "replication slot \"%s\" is in another database",
+				cfg->slot.name);
+		err_detail(e, "It is in \"%s\"; the connection is to \"%s\".", slot->database,
+				   facts->database);
+		return err_hint(e, "Set dbname=%s in source.conninfo, or choose another slot.name.",
+						slot->database);
+	}
+	if (strcmp(slot->wal_status, "lost") == 0 || *slot->invalidation)
+		return slot_lost(facts, cfg, NULL, e);
+	if (slot->active_pid)
+		return pg_slot_held(facts, cfg, e);
+	return RC_OK;
+}
+
+/* --- errors of the server ------------------------------------------------------------ */
+
+/* The server's message, and what it adds to it, on one line. */
+static void
+detail_from(struct err *e, const PGresult *res)
+{
+	static const int fields[] = {PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_MESSAGE_DETAIL,
+								 PG_DIAG_MESSAGE_HINT};
+	struct buf out = {0};
+
+	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+	{
+		const char *text = PQresultErrorField(res, fields[i]);
+
+		if (text)
+			buf_printf(&out, i ? " %s" : "The server says: %s.", text);
+	}
+	detail_add(e, buf_cstr(&out));
+	buf_free(&out);
+}
+
+/*
+ * A message of libpq's on one line, with a full stop where one of its lines
+ * ended without; the caller frees it.
+ */
+static char *
+text_joined(const char *text)
+{
+	struct buf out = {0};
+
+	while (*(text += strspn(text, " \t\n")))
+	{
+		size_t len = strcspn(text, "\n");
+
+		if (out.len)
+			buf_put_u8(&out, ' ');
+		buf_put(&out, text, len);
+		if (isalnum(out.data[out.len - 1]) || strchr("\"')", out.data[out.len - 1]))
+			buf_put_u8(&out, '.');
+		text += len;
+	}
+	return buf_cstr(&out);
+}
+
+static bool
+state_is(const char *state, const char *prefix)
+{
+	return strncmp(state, prefix, strlen(prefix)) == 0;
+}
+
+/* Trouble that passes: connection, resources, operator intervention, system. */
+static bool
+state_passes(const char *state)
+{
+	return state_is(state, "08") || state_is(state, "53") || state_is(state, "57") ||
+		   state_is(state, "58") || state_is(state, "40") || state_is(state, "XX");
+}
+
+static enum rc
+connection_lost(PGconn *conn, struct err *e)
+{
+	char *text = text_joined(PQerrorMessage(conn));
+
+	err_set(e, ERR_TRANSIENT, E1214, "connection to PostgreSQL was lost");
+	err_detail(e, "%s", text);
+	free(text);
+	return RC_ERR;
+}
+
+static enum rc
+right_missing(const struct pg_facts *facts, const PGresult *res, struct err *e)
+{
+	char *role = identifier(facts->role ? facts->role : "...");
+
+	err_set(e, ERR_PERMISSION, E1212, "role %s lacks a right", role);
+	detail_from(e, res);
+	err_hint(e, "As superuser: ALTER ROLE %s REPLICATION;", role);
+	free(role);
+	return RC_ERR;
+}
+
+static enum rc
+plugin_not_installed(const struct pg_facts *facts, const struct config *cfg, const PGresult *res,
+					 struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1205, "output plugin \"%s\" is not installed on the server",
+			cfg->slot.plugin);
+	detail_from(e, res);
+	return err_hint(e,
+					"Install walrelay's plugin for PostgreSQL %d on the server's machine "
+					"(make install); no restart is needed.",
+					facts->version / 10000);
+}
+
+enum rc
+pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct pg_facts *facts,
+		  const struct config *cfg, struct err *e)
+{
+	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+	const char *hint = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_HINT) : NULL;
+	const char *detail = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL) : NULL;
+
+	if (state == NULL)
+		return connection_lost(conn, e);
+	if ((hint && strstr(hint, "output_plugin_libraries")) ||
+		(detail && strstr(detail, "output_plugin_libraries")))
+		return plugin_not_allowed(facts, cfg, e);
+	if (state_is(state, "42501"))
+		return right_missing(facts, res, e);
+	if (state_is(state, "42704") && (stage == PG_START || stage == PG_DROP))
+		return slot_missing(cfg, e);
+	if (state_is(state, "42710") && stage == PG_CREATE)
+		return slot_exists(cfg, e);
+	if (state_is(state, "55006"))
+		return pg_slot_held(facts, cfg, e);
+	if (state_is(state, "55000") && stage == PG_CREATE)
+		return wal_level_too_low(facts, e);
+	if ((state_is(state, "55000") && stage != PG_LOOK) || (state_is(state, "58P01") && stage == PG_STREAM))
+		return slot_lost(facts, cfg, PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY), e);
+	if (state_is(state, "58P01"))
+		return plugin_not_installed(facts, cfg, res, e);
+	if (state_is(state, "53400"))
+	{
+		err_set(e, ERR_CONFIG, E1213, "the server has no free replication slot");
+		detail_from(e, res);
+		return err_hint(e, "Drop a slot that nobody uses (SELECT slot_name FROM "
+						   "pg_replication_slots WHERE NOT active), or raise "
+						   "max_replication_slots and restart PostgreSQL.");
+	}
+	if (stage == PG_START && (state_is(state, "22") || state_is(state, "42601") || state_is(state, "2201B")))
+	{
+		err_set(e, ERR_CONFIG, E1215, "the server rejected an option of the stream");
+		detail_from(e, res);
+		return err_hint(e, "Correct the setting in [tables], [format] or [relay] that the message "
+						   "is about; an unrecognized option means that the server's plugin is "
+						   "older than this program.");
+	}
+	if (stage == PG_STREAM && state_is(state, "57"))
+	{
+		err_set(e, ERR_TRANSIENT, E1214, "PostgreSQL ended the stream");
+		detail_from(e, res);
+		return RC_ERR;
+	}
+	err_set(e, state_passes(state) ? ERR_TRANSIENT : ERR_CONFIG, E1299,
+			"PostgreSQL reported an error (SQLSTATE %.5s)", state);
+	detail_from(e, res);
+	return RC_ERR;
+}
+
+/* --- errors of connecting --------------------------------------------------------------- */
+
+/*
+ * libpq gives a refused connection's SQLSTATE only inside the text that
+ * PQERRORS_VERBOSE makes: "FATAL:  28P01: password authentication failed ...",
+ * then a line LOCATION.  With several hosts the last one counts.  Takes both
+ * out of the text.
+ */
+static void
+connect_text_take(char *text, char state[6])
+{
+	char *location;
+
+	state[0] = '\0';
+	for (char *at = text; (at = strstr(at, ":  ")) != NULL; at++)
+		if (strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && at[8] == ':')
+		{
+			memcpy(state, at + 3, 5);
+			state[5] = '\0';
+			memmove(at + 2, at + 9, strlen(at + 9) + 1);
+			if ((location = strstr(at, "\nLOCATION:")) != NULL)
+			{
+				char *end = strchr(location + 1, '\n');
+
+				memmove(location, end ? end : "", end ? strlen(end) + 1 : 1);
+			}
+		}
+}
+
+static enum rc
+login_refused(PGconn *conn, const char *state, const char *text, struct err *e)
+{
+	err_set(e, ERR_PERMISSION, E1202, "PostgreSQL rejected the login of role \"%s\"",
+			PQuser(conn) ? PQuser(conn) : "");
+	err_detail(e, "%s", text);
+	if (state_is(state, "28000"))
+		return err_hint(e, "Check the role's name and that it has LOGIN, and that pg_hba.conf has "
+						   "a line for this database, role and address (the keyword \"replication\" "
+						   "there does not match logical replication).");
+	return err_hint(e, "Give the role's password in a password file (~/.pgpass), in PGPASSWORD, or "
+					   "in source.conninfo.");
+}
+
+static enum rc
+connect_right_missing(PGconn *conn, const char *text, struct err *e)
+{
+	char *role = identifier(PQuser(conn));
+	char *database = identifier(PQdb(conn));
+
+	err_set(e, ERR_PERMISSION, E1212, "role %s lacks a right", role);
+	err_detail(e, "%s", text);
+	if (strstr(text, "CONNECT"))
+		err_hint(e, "As superuser: GRANT CONNECT ON DATABASE %s TO %s;", database, role);
+	else
+		err_hint(e, "As superuser: ALTER ROLE %s REPLICATION;", role);
+	free(role);
+	free(database);
+	return RC_ERR;
+}
+
+static enum rc
+connect_unreachable(const char *text, struct err *e)
+{
+	err_set(e, ERR_TRANSIENT, E1201, "cannot connect to PostgreSQL");
+	err_detail(e, "%s", text);
+	return err_hint(e, "Check that the server runs, and host and port in source.conninfo (or "
+					   "PGHOST and PGPORT).");
+}
+
+enum rc
+pg_connect_failed(PGconn *conn, struct err *e)
+{
+	char *raw = xstrdup(PQerrorMessage(conn));
+	char  state[6];
+	char *text;
+
+	connect_text_take(raw, state);
+	text = text_joined(raw);
+	free(raw);
+	if (state_is(state, "28") || PQconnectionNeedsPassword(conn))
+		login_refused(conn, state, text, e);
+	else if (state_is(state, "3D000"))
+	{
+		err_set(e, ERR_CONFIG, E1203, "database \"%s\" does not exist", PQdb(conn));
+		err_detail(e, "%s", text);
+		err_hint(e, "Correct dbname in source.conninfo (or PGDATABASE), or create the database.");
+	}
+	else if (state_is(state, "42501"))
+		connect_right_missing(conn, text, e);
+	else if (state_is(state, "53300"))
+	{
+		err_set(e, ERR_TRANSIENT, E1213, "the server has no free connection for replication");
+		err_detail(e, "%s", text);
+		err_hint(e, "Raise max_wal_senders (and max_connections), and restart PostgreSQL, or end "
+					"connections that nobody needs.");
+	}
+	else if (*state && !state_passes(state))
+	{
+		err_set(e, ERR_CONFIG, E1299, "PostgreSQL refused the connection (SQLSTATE %s)", state);
+		err_detail(e, "%s", text);
+	}
+	else
+		connect_unreachable(text, e);
+	free(text);
+	return RC_ERR;
+}
+
+bool
+pg_is_shutting_down(PGconn *conn)
+{
+	char *text = xstrdup(PQerrorMessage(conn));
+	char  state[6];
+
+	connect_text_take(text, state);
+	free(text);
+	return state_is(state, "57P03");
+}

@@ -1,0 +1,241 @@
+/*
+ * plan.c
+ *		Compiles a table's description into a plan; see encode.h and plan.h.
+ */
+#include "plan.h"
+
+#include <stdlib.h>
+
+#include "binary.h"
+#include "envelope.h"
+#include "names.h"
+
+static struct str
+str_of(const char *s)
+{
+	return (struct str){s, strlen(s)};
+}
+
+/* A key made of columns that a key-only old tuple would lack could not be told of a delete. */
+static bool
+is_covered(const struct table *tbl)
+{
+	for (uint32_t i = 0; i < tbl->nkey; i++)
+		if (!(tbl->columns[tbl->key[i]].flags & WIRE_COLUMN_IDENTITY))
+			return false;
+	return tbl->nkey > 0;
+}
+
+/*
+ * The message key: the primary key, else the first unique index, as Debezium
+ * has it.  With another index as replica identity that is so only if that
+ * index covers them; if not, the key is that index.
+ */
+static void
+plan_choose_key(struct plan *plan)
+{
+	const struct table *tbl = plan->tbl;
+
+	plan->key_places = tbl->key;
+	plan->nkeys = tbl->key_kind == WIRE_KEY_NONE ? 0 : tbl->nkey;
+	if (tbl->identity == 'i' && !is_covered(tbl) && tbl->nidentity > 0)
+	{
+		plan->key_places = tbl->identity_key;
+		plan->nkeys = tbl->nidentity;
+	}
+	plan->keys = arena_alloc(plan->arena, (plan->nkeys + 1) * sizeof(*plan->keys));
+}
+
+static bool
+is_key(const struct plan *plan, uint32_t place)
+{
+	for (uint32_t i = 0; i < plan->nkeys; i++)
+		if (plan->key_places[i] == place)
+			return true;
+	return false;
+}
+
+static enum rc
+plan_check_names(const struct plan *plan, struct err *e)
+{
+	for (uint32_t i = 0; i < plan->nops; i++)
+		for (uint32_t j = 0; j < i; j++)
+		{
+			const struct op *first = &plan->ops[j];
+			const struct op *second = &plan->ops[i];
+
+			if (!first->shape || !second->shape || strcmp(first->field, second->field) != 0)
+				continue;
+			err_set(e, ERR_CONFIG, E1605,
+					"columns \"%s\" and \"%s\" of table \"%s.%s\" both become field \"%s\"",
+					first->col->name, second->col->name, plan->tbl->schema, plan->tbl->name,
+					second->field);
+			return err_hint(e, "Set format.field.name.adjustment.mode=avro_unicode, which keeps "
+							   "all names apart, or rename one of the columns.");
+		}
+	return RC_OK;
+}
+
+static enum rc
+plan_compile(struct plan *plan, const struct format *fmt, struct err *e)
+{
+	const struct table *tbl = plan->tbl;
+	struct buf			field = {0};
+
+	plan_choose_key(plan);
+	plan->nops = tbl->ncolumns;
+	plan->ops = arena_alloc(plan->arena, (plan->nops + 1) * sizeof(*plan->ops));
+	plan->before.at = arena_alloc(plan->arena, (plan->nops + 1) * sizeof(size_t));
+	plan->after.at = arena_alloc(plan->arena, (plan->nops + 1) * sizeof(size_t));
+	for (uint32_t i = 0; i < plan->nops; i++)
+	{
+		struct op		 *op = &plan->ops[i];
+		struct column	 *col = &tbl->columns[i];
+		struct str		  name;
+		enum rc			  rc = op_init(op, col, fmt, is_key(plan, i), plan->text, &plan->scratch,
+									   plan->arena, e);
+
+		if (rc != RC_OK)
+		{
+			buf_free(&field);
+			return rc;
+		}
+		name = text_utf8(plan->text, str_of(col->name));
+		buf_reset(&plan->scratch);
+		buf_put(&plan->scratch, name.data, name.len);
+		buf_reset(&field);
+		names_field(fmt->field_names, buf_cstr(&plan->scratch), &field);
+		op->field = arena_strndup(plan->arena, (const char *) field.data, field.len);
+		plan->nidentity += op->identity;
+	}
+	buf_free(&field);
+	for (uint32_t i = 0; i < plan->nkeys; i++)
+		plan->keys[i] = &plan->ops[plan->key_places[i]];
+	return plan_check_names(plan, e);
+}
+
+static void
+put_text(struct plan *plan, const char *s, struct buf *out)
+{
+	struct str text = text_utf8(plan->text, str_of(s));
+
+	binary_bytes(out, text.data, text.len);
+}
+
+static void
+plan_source(struct plan *plan, const struct format *fmt, const char *schema, const char *table)
+{
+	struct source *source = &plan->source;
+
+	binary_string(&source->constant_head, fmt->version);
+	binary_string(&source->constant_head, "postgresql");
+	put_text(plan, fmt->prefix, &source->constant_head);
+	buf_put_u8(&source->constant_middle, 0x00); /* snapshot: its default is the first branch */
+	binary_string(&source->constant_middle, "false");
+	put_text(plan, fmt->database, &source->constant_middle);
+	put_text(plan, schema, &source->constant_names);
+	put_text(plan, table, &source->constant_names);
+}
+
+static enum rc
+plan_start(const struct table *tbl, const struct format *fmt, struct encode_stats *stats,
+		   struct plan **out, struct err *e)
+{
+	struct plan *plan = xcalloc(1, sizeof(*plan));
+
+	plan->tbl = tbl;
+	plan->stats = stats;
+	plan->tombstones = fmt->tombstones;
+	plan->truncates = fmt->truncates;
+	plan->arena = arena_new();
+	*out = plan;
+	return text_new(fmt->encoding, &stats->replaced, &plan->text, e);
+}
+
+enum rc
+plan_new(const struct table *tbl, const struct format *fmt, struct encode_stats *stats,
+		 const char *topic, struct plan **out, struct err *e)
+{
+	struct plan *plan = NULL;
+	struct buf	 name = {0};
+	enum rc		 rc = plan_start(tbl, fmt, stats, &plan, e);
+
+	if (rc == RC_OK)
+		rc = plan_compile(plan, fmt, e);
+	if (rc != RC_OK)
+	{
+		plan_free(plan);
+		return rc;
+	}
+	plan_source(plan, fmt, tbl->schema, tbl->name);
+	names_schema(fmt->schema_names, topic, &name);
+	if (plan->nkeys > 0)
+		plan->sides[SIDE_KEY].schema = envelope_key(buf_cstr(&name), plan->keys, plan->nkeys);
+	plan->sides[SIDE_VALUE].schema = envelope_value(buf_cstr(&name), plan->ops, plan->nops);
+	buf_free(&name);
+	*out = plan;
+	return RC_OK;
+}
+
+enum rc
+plan_new_message(const struct format *fmt, struct encode_stats *stats, const char *topic,
+				 struct plan **out, struct err *e)
+{
+	struct plan *plan = NULL;
+	enum rc		 rc = plan_start(NULL, fmt, stats, &plan, e);
+
+	(void) topic; /* these records have names of their own */
+	if (rc != RC_OK)
+	{
+		plan_free(plan);
+		return rc;
+	}
+	plan_source(plan, fmt, "", "");
+	plan->sides[SIDE_KEY].schema = envelope_message_key();
+	plan->sides[SIDE_VALUE].schema = envelope_message_value();
+	*out = plan;
+	return RC_OK;
+}
+
+void
+plan_free(struct plan *plan)
+{
+	if (plan == NULL)
+		return;
+	for (int side = SIDE_KEY; side <= SIDE_VALUE; side++)
+	{
+		free(plan->sides[side].schema);
+		avro_free(plan->sides[side].avro);
+		buf_free(&plan->split[side]);
+		buf_free(&plan->header[side]);
+	}
+	buf_free(&plan->source.constant_head);
+	buf_free(&plan->source.constant_middle);
+	buf_free(&plan->source.constant_names);
+	buf_free(&plan->source.head);
+	buf_free(&plan->source.sequence);
+	buf_free(&plan->source.middle);
+	buf_free(&plan->source.now);
+	buf_free(&plan->before.key);
+	buf_free(&plan->after.key);
+	buf_free(&plan->value);
+	buf_free(&plan->scratch);
+	text_free(plan->text);
+	arena_free(plan->arena);
+	free(plan);
+}
+
+const char *
+plan_schema(const struct plan *plan, enum side side)
+{
+	return plan->sides[side].schema;
+}
+
+void
+plan_set_prefix(struct plan *plan, enum side side, const uint8_t *prefix, size_t len)
+{
+	if (len > PREFIX_MAX)
+		len = PREFIX_MAX;
+	memcpy(plan->sides[side].prefix, prefix, len);
+	plan->sides[side].prefix_len = len;
+}

@@ -1,0 +1,63 @@
+/*
+ * policy.h
+ *		Pure: what an error means: try again, or stop with an exit code.
+ *
+ * The one place that decides it.  session.c asks while it runs, main.c for the
+ * exit code of whatever comes out at the end.  No I/O, no clock.
+ *
+ * The rules
+ *	- Transient trouble (a peer that cannot be reached) ends the relay at its
+ *	  start, so that a wrong address is seen at once.  Once the stream has
+ *	  run, it is tried again for ever: the slot keeps what is committed.
+ *	- A slot that is active elsewhere may be held by our own dead predecessor,
+ *	  until wal_sender_timeout: it is tried again for slot.wait.ms, at the
+ *	  start as later.
+ *	- A producer that failed for good (E2005) is made anew and the stream begins
+ *	  again at the confirmed position.
+ *	- Settings, rights, data and protocol do not get better by trying: stop.
+ *	- A temporary slot dies with its connection, and with it what it kept: stop.
+ */
+#ifndef RELAY_POLICY_H
+#define RELAY_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+
+/* Exit codes: sysexits.h's where they fit. */
+enum exit_code
+{
+	EXIT_OK = 0,
+	EXIT_RUNTIME = 1,	   /* data, protocol, broken invariants */
+	EXIT_USAGE = 2,		   /* wrong command line */
+	EXIT_UNAVAILABLE = 69, /* PostgreSQL, Kafka or the registry cannot be reached */
+	EXIT_TEMPORARY = 75,   /* somebody else holds the slot */
+	EXIT_PERMISSION = 77,  /* login refused or right missing */
+	EXIT_CONFIG = 78	   /* a setting, here or on a server, has to change first */
+};
+
+enum policy_action
+{
+	POLICY_RETRY, /* with backoff */
+	POLICY_STOP
+};
+
+struct policy
+{
+	enum policy_action action;
+	enum exit_code	   exit_code; /* for when it stops */
+};
+
+struct policy_situation
+{
+	bool	ran;			/* some stream has started */
+	bool	temporary_slot;
+	int64_t trouble_ms;		/* time since the last stream ended, or since the start */
+	int64_t slot_wait_ms;	/* slot.wait.ms */
+};
+
+struct policy  policy_decide(const struct err *e, const struct policy_situation *sit);
+enum exit_code policy_exit_code(const struct err *e);
+
+#endif /* RELAY_POLICY_H */

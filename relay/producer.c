@@ -1,0 +1,772 @@
+/*
+ * producer.c
+ *		The Kafka sink: librdkafka on the loop; see sink.h.
+ *
+ * The only file that includes rdkafka.h.  librdkafka's threads batch, compress
+ * and send; everything they have to say comes as events on one queue, which
+ * writes to an eventfd of the loop.  Nothing is acknowledged after the first
+ * failure: whoever made the sink frees it and begins again at the last
+ * confirmed position, so that a gap never has newer messages behind it.
+ */
+#include "sink.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "buf.h"
+#include "producer.h"
+
+_Static_assert(sizeof(void *) >= sizeof(uint64_t), "an item must fit into a message's opaque");
+
+/* What librdkafka's message struct and malloc add to each message; 182 were measured. */
+#define MESSAGE_OVERHEAD 192
+/* How long a topic may stay unknown to a reachable broker: automatic creation takes a moment. */
+#define TOPIC_WAIT_MS 5000
+/* All connections gone for this long: unreachable.  Brokers also close idle ones. */
+#define SUSPECT_MS 1000
+/* ApiKeys of Kafka's protocol. */
+#define API_PRODUCE 0
+#define API_METADATA 3
+/* A fatal error comes ahead of the report that has its cause. */
+#define CAUSE_WAIT_MS 500
+#define DESTROY_WAIT_S 2
+#define EVENTS (RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG)
+
+struct sink_topic
+{
+	char              *name;
+	rd_kafka_topic_t  *rkt;
+	int64_t            made_ms;
+	struct sink_topic *next;
+};
+
+enum reach
+{
+	REACH_UNKNOWN,
+	REACH_UP,
+	REACH_DOWN
+};
+
+/* What librdkafka's threads write to; it may outlive its producer, see destroy_in_time(). */
+struct ear
+{
+	atomic_bool heard;   /* a broker answered */
+	int         wake_fd; /* eventfd, watched by the loop */
+};
+
+struct producer
+{
+	struct sink        sink; /* first: a sink is cast to its producer */
+	struct loop       *loop;
+	struct sink_events events;
+	rd_kafka_t        *rk;
+	rd_kafka_queue_t  *queue;
+	struct ear        *ear;
+	struct sink_topic *topics;
+	char              *bootstrap;
+	struct sink_stats  stats;
+	uint64_t           cost;     /* bytes of memory in flight, about */
+	uint64_t           max_cost; /* send() answers RC_AGAIN from here on */
+	uint64_t           max_messages;
+	bool               full; /* send() said RC_AGAIN */
+
+	enum reach        reach;
+	int64_t           up_since_ms;
+	struct loop_timer suspect;     /* set: all connections are gone, not reported yet */
+	char              reason[256]; /* last transport error */
+
+	bool              broken;   /* something failed: no more acks */
+	bool              definite; /* why says the cause */
+	bool              reported;
+	struct err        why;
+	struct loop_timer cause; /* set: broken, but not definite yet */
+};
+
+static struct producer *
+producer_of(struct sink *sink)
+{
+	return (struct producer *) sink;
+}
+
+/* --- properties ---------------------------------------------------------- */
+
+/* The product's own; [kafka] comes after, as far as guarded_properties lets it. */
+static const struct
+{
+	const char *name;
+	const char *value;
+} own_properties[] = {
+	{"client.id", "walrelay"},
+	{"enable.idempotence", "true"},
+	{"acks", "all"},
+	{"max.in.flight.requests.per.connection", "5"},
+	{"message.timeout.ms", "0"},
+	{"enable.gapless.guarantee", "true"},
+	{"compression.codec", "lz4"},
+	{"partitioner", "murmur2_random"},
+	{"linger.ms", "5"},
+	{"batch.size", "1000000"},
+	/* The budgets are ours, see producer_full(); the broker's own limit decides on sizes. */
+	{"queue.buffering.max.messages", "0"},
+	{"queue.buffering.max.kbytes", "2147483647"},
+	{"message.max.bytes", "1000000000"},
+	{"socket.keepalive.enable", "true"},
+	{"socket.nagle.disable", "true"},
+	{"socket.connection.setup.timeout.ms", "10000"},
+	{"reconnect.backoff.max.ms", "5000"},
+	{"topic.metadata.propagation.max.ms", "5000"},
+	{"log.queue", "true"},
+};
+
+/* Properties that keep their value, and why. */
+static const struct
+{
+	const char *name;
+	const char *reason;
+} guarded_properties[] = {
+	{"enable.idempotence", "Without it a retry can write a change twice or out of order."},
+	{"acks", "A position may be confirmed only when all in-sync replicas have the change."},
+	{"max.in.flight.requests.per.connection",
+	 "Brokers keep order only for up to 5 requests in flight."},
+	{"message.timeout.ms", "A change that times out would leave a gap with newer changes behind "
+						   "it; an unreachable broker is waited for instead."},
+	{"enable.gapless.guarantee", "A change that fails would leave a gap with newer changes "
+								 "behind it."},
+	{"queuing.strategy", "Changes must be sent in their order."},
+	{"delivery.report.only.error", "Without a report for each change no position is confirmed."},
+	{"transactional.id", "Changes are not produced in Kafka transactions."},
+	{"log.queue", "The library's own messages would mix with the log."},
+	{"enabled_events", "Without its events the library cannot be followed."},
+};
+
+#define NGUARDED (sizeof(guarded_properties) / sizeof(guarded_properties[0]))
+
+static void
+conf_read(const rd_kafka_conf_t *conf, const char *name, char *value, size_t size)
+{
+	value[0] = '\0';
+	if (rd_kafka_conf_get(conf, name, value, &size) != RD_KAFKA_CONF_OK)
+		value[0] = '\0';
+}
+
+static rd_kafka_conf_t *
+conf_new(void)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char             text[256];
+
+	for (size_t i = 0; i < sizeof(own_properties) / sizeof(own_properties[0]); i++)
+		if (rd_kafka_conf_set(conf, own_properties[i].name, own_properties[i].value, text,
+							  sizeof(text)) != RD_KAFKA_CONF_OK)
+			abort(); /* a library older than the one that we build with */
+	rd_kafka_conf_set_events(conf, EVENTS);
+	return conf;
+}
+
+/* Sets one property of [kafka]. */
+static enum rc
+conf_apply(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e)
+{
+	char before[NGUARDED][64];
+	char after[64];
+	char text[256];
+
+	for (size_t i = 0; i < NGUARDED; i++)
+		conf_read(conf, guarded_properties[i].name, before[i], sizeof(before[i]));
+	switch (rd_kafka_conf_set(conf, name, value, text, sizeof(text)))
+	{
+		case RD_KAFKA_CONF_OK: break;
+		case RD_KAFKA_CONF_UNKNOWN:
+			err_set(e, ERR_CONFIG, E1001, "unknown property \"%s\" in [kafka]", name);
+			err_detail(e, "librdkafka %s does not know it.", rd_kafka_version_str());
+			return err_hint(e, "See its CONFIGURATION.md for the names; Java's differ for some.");
+		default:
+			err_set(e, ERR_CONFIG, E1002, "invalid value of \"%s\" in [kafka]", name);
+			return err_detail(e, "librdkafka says: %s.", text);
+	}
+	for (size_t i = 0; i < NGUARDED; i++)
+	{
+		conf_read(conf, guarded_properties[i].name, after, sizeof(after));
+		if (strcmp(before[i], after) == 0)
+			continue;
+		if (strncmp(guarded_properties[i].name, "max.in.flight", 13) == 0 && atoi(after) <= 5)
+			continue;
+		err_set(e, ERR_CONFIG, E1005, "\"%s = %s\" in [kafka] would weaken delivery", name, value);
+		err_detail(e, "%s", guarded_properties[i].reason);
+		return err_hint(e, "Remove the line.");
+	}
+	return RC_OK;
+}
+
+enum rc
+producer_property_check(const char *name, const char *value, struct err *e)
+{
+	rd_kafka_conf_t *conf = conf_new();
+	enum rc          rc = conf_apply(conf, name, value, e);
+
+	rd_kafka_conf_destroy(conf);
+	return rc;
+}
+
+/* --- errors -------------------------------------------------------------- */
+
+static enum rc
+unknown_topic(const struct producer *p, const char *topic, struct err *e)
+{
+	const struct sink_topic *top = p->topics;
+	int64_t                  since = p->up_since_ms;
+	bool                     waited;
+
+	while (top && strcmp(top->name, topic) != 0)
+		top = top->next;
+	if (top && top->made_ms > since)
+		since = top->made_ms;
+	/* A broker that just came up has not had the time to create it. */
+	waited = p->reach == REACH_UP && loop_now_ms() - since >= TOPIC_WAIT_MS;
+
+	err_set(e, waited ? ERR_CONFIG : ERR_TRANSIENT, E2002, "topic \"%s\" does not exist", topic);
+	err_detail(e, "The brokers do not create it by themselves (auto.create.topics.enable), or "
+				  "this user may not.");
+	return err_hint(e, "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions 1",
+					p->bootstrap, topic);
+}
+
+static enum rc
+too_large(const struct producer *p, const char *topic, size_t bytes, struct err *e)
+{
+	err_set(e, ERR_DATA, E2003, "a record for topic \"%s\" is too large for the broker", topic);
+	err_detail(e,
+			   "The largest record of the refused batch has %zu bytes before compression; the "
+			   "broker's limit is max.message.bytes of the topic, or else its message.max.bytes.",
+			   bytes);
+	return err_hint(e,
+					"Raise the limit: kafka-configs.sh --bootstrap-server %s --alter --entity-type "
+					"topics --entity-name %s --add-config max.message.bytes=%zu.  If every single "
+					"record is below the limit, set batch.size in [kafka] below it instead.",
+					p->bootstrap, topic, bytes + bytes / 8 + 1024);
+}
+
+static enum rc
+no_access(const struct producer *p, const char *what, struct err *e)
+{
+	err_set(e, ERR_PERMISSION, E2004, "Kafka refused access");
+	err_detail(e, "%s.  bootstrap.servers is %s.", what, p->bootstrap);
+	return err_hint(e, "Check sasl.* and ssl.* in [kafka]; the user needs the rights Write and "
+					   "Describe on the topics (kafka-acls.sh), and IdempotentWrite on the "
+					   "cluster with brokers before 2.8.");
+}
+
+/* What an error code about a topic (NULL: none) means to the relay. */
+static enum rc
+producer_error(const struct producer *p, rd_kafka_resp_err_t code, const char *text,
+			   const char *topic, size_t bytes, struct err *e)
+{
+	switch (code)
+	{
+		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE: return too_large(p, topic, bytes, e);
+		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+		case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: return unknown_topic(p, topic, e);
+		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+		case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED: return no_access(p, text, e);
+		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+		case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+		case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+			err_set(e, ERR_CONFIG, E2006, "Kafka refused a record for topic \"%s\"", topic);
+			err_detail(e, "%s.", text);
+			return err_hint(e,
+							"Look at the topic's settings: kafka-configs.sh --bootstrap-server "
+							"%s --describe --entity-type topics --entity-name %s",
+							p->bootstrap, topic);
+		default:
+			err_set(e, ERR_TRANSIENT, E2005, "the Kafka producer failed");
+			return err_detail(e, "%s.  A new producer goes on after the last confirmed position.",
+							  text);
+	}
+}
+
+/* The codes that say that something failed, but not what. */
+static bool
+is_consequence(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE || code == RD_KAFKA_RESP_ERR__FATAL ||
+		   code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
+/* Ends acknowledging; failed() is called when the event queue has been read. */
+static void
+producer_break(struct producer *p, rd_kafka_resp_err_t code, const char *text, const char *topic,
+			   size_t bytes)
+{
+	bool cause = !is_consequence(code);
+
+	if (p->definite || (p->broken && !cause))
+		return;
+	(void) producer_error(p, code, text, topic ? topic : "", bytes, &p->why);
+	p->broken = true;
+	p->definite = cause;
+	if (!cause)
+		loop_timer_set(p->loop, &p->cause, CAUSE_WAIT_MS);
+}
+
+/* May free the producer: nothing is touched afterwards. */
+static void
+producer_report(struct producer *p)
+{
+	loop_timer_clear(p->loop, &p->cause);
+	p->reported = true;
+	p->events.failed(p->events.arg, &p->why);
+}
+
+static void
+on_cause_late(void *arg)
+{
+	producer_report(arg);
+}
+
+/* --- reachability -------------------------------------------------------- */
+
+static void
+producer_seen(struct producer *p)
+{
+	if (p->reach == REACH_UP && p->suspect.due_ms == 0)
+		return;
+	loop_timer_clear(p->loop, &p->suspect);
+	p->up_since_ms = loop_now_ms();
+	if (p->reach == REACH_UP)
+		return;
+	p->reach = REACH_UP;
+	p->events.state(p->events.arg, true, NULL);
+}
+
+static void
+on_suspect(void *arg)
+{
+	struct producer *p = arg;
+	struct err       why;
+
+	p->reach = REACH_DOWN;
+	err_set(&why, ERR_TRANSIENT, E2001, "no Kafka broker is reachable");
+	err_detail(&why, "bootstrap.servers is %s.  %s%s", p->bootstrap, p->reason,
+			   p->reason[0] ? "." : "");
+	err_hint(&why, "Start the brokers, or correct bootstrap.servers and security.protocol in "
+				   "[kafka].  Nothing is lost meanwhile: PostgreSQL keeps what was not confirmed.");
+	p->events.state(p->events.arg, false, &why);
+}
+
+static void
+producer_suspect(struct producer *p)
+{
+	atomic_store(&p->ear->heard, false);
+	if (p->reach != REACH_DOWN && p->suspect.due_ms == 0)
+		loop_timer_set(p->loop, &p->suspect, SUSPECT_MS);
+}
+
+/*
+ * Runs on librdkafka's threads, once for each response.  Its events tell when
+ * all connections are gone, but not when one is back.
+ */
+static rd_kafka_resp_err_t
+on_response(rd_kafka_t *rk, int fd, const char *name, int32_t id, int16_t api_key,
+			int16_t api_version, int32_t correlation, size_t size, int64_t rtt,
+			rd_kafka_resp_err_t code, void *arg)
+{
+	struct ear *ear = arg;
+	uint64_t    wake = 1;
+
+	(void) rk, (void) fd, (void) name, (void) id, (void) api_version, (void) correlation;
+	(void) size, (void) rtt;
+	/* Others are answered before the login is accepted. */
+	if (code || (api_key != API_PRODUCE && api_key != API_METADATA))
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	if (!atomic_exchange(&ear->heard, true) && write(ear->wake_fd, &wake, sizeof(wake)) < 0)
+		atomic_store(&ear->heard, false); /* the next one tries again */
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t
+on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *arg, char *text, size_t size)
+{
+	(void) conf, (void) text, (void) size;
+	return rd_kafka_interceptor_add_on_response_received(rk, "walrelay", on_response, arg);
+}
+
+/* --- events -------------------------------------------------------------- */
+
+static uint64_t
+message_cost(size_t key_len, size_t value_len)
+{
+	return key_len + value_len + MESSAGE_OVERHEAD;
+}
+
+/* One report is about the messages of one batch, in their order. */
+static void
+producer_delivered(struct producer *p, rd_kafka_event_t *event)
+{
+	const rd_kafka_message_t *message;
+	rd_kafka_resp_err_t       code = RD_KAFKA_RESP_ERR_NO_ERROR;
+	const char               *topic = NULL;
+	size_t                    largest = 0;
+	uint64_t                  item = 0;
+	uint32_t                  count = 0;
+
+	while ((message = rd_kafka_event_message_next(event)) != NULL)
+	{
+		p->cost -= message_cost(message->key_len, message->len);
+		p->stats.in_flight--;
+		if (message->err)
+		{
+			code = message->err;
+			topic = rd_kafka_topic_name(message->rkt);
+			if (message->len + message->key_len > largest)
+				largest = message->len + message->key_len;
+		}
+		if (p->broken || code)
+			continue;
+		p->stats.acked++;
+		if (count > 0 && item != (uint64_t) (uintptr_t) message->_private)
+		{
+			p->events.acked(p->events.arg, item, count);
+			count = 0;
+		}
+		item = (uint64_t) (uintptr_t) message->_private;
+		count++;
+	}
+	if (count > 0)
+		p->events.acked(p->events.arg, item, count);
+	if (code)
+		producer_break(p, code, rd_kafka_err2str(code), topic, largest);
+}
+
+static void
+producer_told(struct producer *p, rd_kafka_event_t *event)
+{
+	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+	const char         *said = rd_kafka_event_error_string(event);
+	char                text[256];
+
+	if (rd_kafka_event_error_is_fatal(event) || code == RD_KAFKA_RESP_ERR__FATAL)
+	{
+		code = rd_kafka_fatal_error(p->rk, text, sizeof(text));
+		producer_break(p, code, text, NULL, 0);
+	}
+	else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+			 code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED)
+		producer_break(p, code, said ? said : rd_kafka_err2str(code), NULL, 0);
+	else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		producer_suspect(p);
+	else
+		snprintf(p->reason, sizeof(p->reason), "%s", said ? said : rd_kafka_err2str(code));
+}
+
+static void
+producer_logged(struct producer *p, rd_kafka_event_t *event)
+{
+	const char *facility;
+	const char *text;
+	int         level;
+
+	if (p->events.log && rd_kafka_event_log(event, &facility, &text, &level) == 0)
+		p->events.log(p->events.arg, level, text);
+}
+
+static bool
+producer_full(const struct producer *p)
+{
+	return p->cost >= p->max_cost || p->stats.in_flight >= p->max_messages;
+}
+
+static bool
+producer_has_room(const struct producer *p)
+{
+	return p->cost <= p->max_cost / 4 * 3 && p->stats.in_flight <= p->max_messages / 4 * 3;
+}
+
+static void
+on_wake(void *arg, int fd, short revents)
+{
+	struct producer  *p = arg;
+	rd_kafka_event_t *event;
+	uint64_t          wakes;
+	ssize_t           got = read(fd, &wakes, sizeof(wakes)); /* before the queue is read */
+
+	(void) got;
+	(void) revents;
+	while ((event = rd_kafka_queue_poll(p->queue, 0)) != NULL)
+	{
+		switch (rd_kafka_event_type(event))
+		{
+			case RD_KAFKA_EVENT_DR: producer_delivered(p, event); break;
+			case RD_KAFKA_EVENT_ERROR: producer_told(p, event); break;
+			case RD_KAFKA_EVENT_LOG: producer_logged(p, event); break;
+			default: break;
+		}
+		rd_kafka_event_destroy(event);
+	}
+	if (atomic_load(&p->ear->heard))
+		producer_seen(p);
+	if (p->broken)
+	{
+		if (p->definite && !p->reported)
+			producer_report(p);
+	}
+	else if (p->full && producer_has_room(p))
+	{
+		p->full = false;
+		p->events.writable(p->events.arg);
+	}
+}
+
+/* --- the sink's functions ------------------------------------------------ */
+
+static enum rc
+producer_topic(struct sink *sink, const char *name, struct avro *key, struct avro *value,
+			   struct sink_topic **topic, struct err *e)
+{
+	struct producer   *p = producer_of(sink);
+	rd_kafka_topic_t  *rkt = rd_kafka_topic_new(p->rk, name, NULL);
+	struct sink_topic *top;
+
+	(void) key;
+	(void) value;
+	if (rkt == NULL)
+	{
+		err_set(e, ERR_CONFIG, E2006, "invalid topic name \"%.300s\"", name);
+		return err_detail(e, "%s.", rd_kafka_err2str(rd_kafka_last_error()));
+	}
+	top = xcalloc(1, sizeof(*top));
+	top->name = xstrdup(name);
+	top->rkt = rkt;
+	top->made_ms = loop_now_ms();
+	top->next = p->topics;
+	p->topics = top;
+	*topic = top;
+	return RC_OK;
+}
+
+/* Messages in flight keep what they need of it. */
+static void
+producer_topic_free(struct sink *sink, struct sink_topic *topic)
+{
+	struct sink_topic **at = &producer_of(sink)->topics;
+
+	while (*at && *at != topic)
+		at = &(*at)->next;
+	if (*at)
+		*at = topic->next;
+	rd_kafka_topic_destroy(topic->rkt);
+	free(topic->name);
+	free(topic);
+}
+
+/* Slower than rd_kafka_produce(), which takes no headers. */
+static rd_kafka_resp_err_t
+produce_with_header(struct producer *p, struct sink_topic *topic, const struct outgoing *out,
+					const void *key, const void *value, uint64_t item)
+{
+	return rd_kafka_producev(
+		p->rk, RD_KAFKA_V_RKT(topic->rkt), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key ? out->key.len : 0),
+		RD_KAFKA_V_VALUE((void *) (uintptr_t) value, value ? out->value.len : 0),
+		RD_KAFKA_V_HEADER(out->header_name, out->header_value.data, out->header_value.len),
+		RD_KAFKA_V_OPAQUE((void *) (uintptr_t) item), RD_KAFKA_V_END);
+}
+
+static enum rc
+producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing *out,
+			  uint64_t item, struct err *e)
+{
+	struct producer    *p = producer_of(sink);
+	const void         *key = out->has_key ? out->key.data : NULL;
+	const void         *value = out->has_value ? out->value.data : NULL;
+	size_t              key_len = key ? out->key.len : 0;
+	size_t              value_len = value ? out->value.len : 0;
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	/* Broken: failed() has been called or will be in a moment. */
+	if (p->broken || producer_full(p))
+	{
+		p->full = true;
+		return RC_AGAIN;
+	}
+	if (out->header_name)
+		code = produce_with_header(p, topic, out, key, value, item);
+	else if (rd_kafka_produce(topic->rkt, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
+							  (void *) (uintptr_t) value, value_len, key, key_len,
+							  (void *) (uintptr_t) item) != 0)
+		code = rd_kafka_last_error();
+
+	switch (code)
+	{
+		case RD_KAFKA_RESP_ERR_NO_ERROR:
+			p->stats.messages++;
+			p->stats.in_flight++;
+			p->stats.bytes += key_len + value_len;
+			p->cost += message_cost(key_len, value_len);
+			return RC_OK;
+		case RD_KAFKA_RESP_ERR__QUEUE_FULL: /* [kafka] has a lower limit than ours */
+		case RD_KAFKA_RESP_ERR__FATAL:      /* its event is on the way */
+			p->full = true;
+			return RC_AGAIN;
+		default:
+			return producer_error(p, code, rd_kafka_err2str(code), topic->name, key_len + value_len,
+								  e);
+	}
+}
+
+/* librdkafka sends by itself, linger.ms after the first message of a batch. */
+static void
+producer_flush(struct sink *sink)
+{
+	(void) sink;
+}
+
+static void
+producer_stats(const struct sink *sink, struct sink_stats *stats)
+{
+	*stats = ((const struct producer *) sink)->stats;
+}
+
+static void *
+destroy_main(void *rk)
+{
+	rd_kafka_destroy(rk);
+	return NULL;
+}
+
+/*
+ * Destroying waits for librdkafka's threads, and one of those may sit in a name
+ * look-up for many seconds: then it is left to end on its own, with its ear.
+ */
+static void
+destroy_in_time(rd_kafka_t *rk, struct ear *ear)
+{
+	struct timespec deadline;
+	pthread_t       thread;
+
+	if (pthread_create(&thread, NULL, destroy_main, rk) != 0)
+		abort(); /* like memory that cannot be had */
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += DESTROY_WAIT_S;
+	if (pthread_timedjoin_np(thread, NULL, &deadline) != 0)
+	{
+		pthread_detach(thread);
+		return;
+	}
+	close(ear->wake_fd);
+	free(ear);
+}
+
+static void
+producer_free(struct sink *sink)
+{
+	struct producer *p = producer_of(sink);
+
+	loop_timer_clear(p->loop, &p->suspect);
+	loop_timer_clear(p->loop, &p->cause);
+	loop_forget(p->loop, p->ear->wake_fd);
+	while (p->topics)
+		producer_topic_free(sink, p->topics);
+	rd_kafka_queue_io_event_enable(p->queue, -1, NULL, 0);
+	rd_kafka_queue_destroy(p->queue);
+	rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+							  RD_KAFKA_PURGE_F_NON_BLOCKING);
+	destroy_in_time(p->rk, p->ear);
+	free(p->bootstrap);
+	free(p);
+}
+
+static const struct sink_ops producer_ops = {
+	.topic = producer_topic,
+	.topic_free = producer_topic_free,
+	.send = producer_send,
+	.flush = producer_flush,
+	.stats = producer_stats,
+	.free = producer_free,
+};
+
+/* Our properties, then those of [kafka]. */
+static enum rc
+producer_conf(const struct config *cfg, rd_kafka_conf_t **made, char **bootstrap, struct err *e)
+{
+	rd_kafka_conf_t *conf = conf_new();
+	char             servers[512];
+	enum rc          rc = RC_OK;
+
+	for (unsigned i = 0; rc == RC_OK && i < cfg->kafka.nproperties; i++)
+		rc = conf_apply(conf, cfg->kafka.properties[i].name, cfg->kafka.properties[i].value, e);
+	if (rc != RC_OK)
+	{
+		rd_kafka_conf_destroy(conf);
+		return rc;
+	}
+	conf_read(conf, "bootstrap.servers", servers, sizeof(servers));
+	*bootstrap = xstrdup(servers);
+	*made = conf;
+	return RC_OK;
+}
+
+enum rc
+sink_kafka_new(struct loop *loop, const struct config *cfg, const struct sink_events *events,
+			   struct sink **sink, struct err *e)
+{
+	static const uint64_t wake = 1;
+	rd_kafka_conf_t      *conf;
+	struct producer      *p;
+	char                  text[512];
+
+	p = xcalloc(1, sizeof(*p));
+	if (producer_conf(cfg, &conf, &p->bootstrap, e) != RC_OK)
+	{
+		free(p);
+		return RC_ERR;
+	}
+	p->ear = xcalloc(1, sizeof(*p->ear));
+	/* Set from the start: only a queue that was empty wakes us, and it may not be. */
+	p->ear->wake_fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (p->ear->wake_fd < 0)
+		abort(); /* no descriptors left: nothing would work */
+	rd_kafka_conf_interceptor_add_on_new(conf, "walrelay", on_new, p->ear);
+	p->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	if (p->rk == NULL)
+	{
+		rd_kafka_conf_destroy(conf);
+		close(p->ear->wake_fd);
+		free(p->ear);
+		free(p->bootstrap);
+		free(p);
+		err_set(e, ERR_CONFIG, E1002, "the settings in [kafka] do not make a producer");
+		return err_detail(e, "librdkafka says: %s.", text);
+	}
+	p->sink.ops = &producer_ops;
+	p->loop = loop;
+	p->events = *events;
+	p->max_cost = cfg->relay.max_bytes ? cfg->relay.max_bytes : 1;
+	p->max_messages = cfg->relay.max_in_flight ? cfg->relay.max_in_flight : 1;
+	p->suspect = (struct loop_timer){.cb = on_suspect, .arg = p};
+	p->cause = (struct loop_timer){.cb = on_cause_late, .arg = p};
+	rd_kafka_set_log_queue(p->rk, NULL);
+	p->queue = rd_kafka_queue_get_main(p->rk);
+	rd_kafka_queue_io_event_enable(p->queue, p->ear->wake_fd, &wake, sizeof(wake));
+	loop_watch(loop, p->ear->wake_fd, POLLIN, on_wake, p);
+	*sink = &p->sink;
+	return RC_OK;
+}
+
+const char *
+producer_version(void)
+{
+	return rd_kafka_version_str();
+}

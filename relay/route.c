@@ -1,0 +1,161 @@
+/*
+ * route.c
+ *		Names of topics and subjects; see route.h.
+ *
+ * The uthash table holds one entry per topic that was ever given out.
+ */
+#include "route.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "names.h"
+
+#include <uthash.h>
+
+/* Who has a topic. */
+struct claim
+{
+	char          *topic;
+	char          *owner; /* schema.table, for the message */
+	uint32_t       relid; /* 0: logical messages */
+	UT_hash_handle hh;
+};
+
+struct route
+{
+	const char   *prefix;
+	const char   *delimiter;
+	struct claim *claims;
+};
+
+struct route *
+route_new(const char *prefix, const char *delimiter)
+{
+	struct route *route = xcalloc(1, sizeof(*route));
+
+	route->prefix = prefix;
+	route->delimiter = delimiter;
+	return route;
+}
+
+static void
+claim_free(struct claim *claim)
+{
+	free(claim->topic);
+	free(claim->owner);
+	free(claim);
+}
+
+void
+route_free(struct route *route)
+{
+	struct claim *claim;
+	struct claim *next;
+
+	if (route == NULL)
+		return;
+	HASH_ITER(hh, route->claims, claim, next)
+	{
+		HASH_DEL(route->claims, claim);
+		claim_free(claim);
+	}
+	free(route);
+}
+
+/* The caller frees it. */
+static char *
+sanitised(const char *name)
+{
+	struct buf topic = {0};
+
+	names_topic(name, &topic);
+	return buf_cstr(&topic);
+}
+
+/* Gives topic to owner, or says whose it is. */
+static enum rc
+route_claim(struct route *route, const char *topic, const char *owner, uint32_t relid,
+			struct err *e)
+{
+	struct claim *claim;
+
+	HASH_FIND_STR(route->claims, topic, claim);
+	if (claim == NULL)
+	{
+		claim = xcalloc(1, sizeof(*claim));
+		claim->topic = xstrdup(topic);
+		claim->owner = xstrdup(owner);
+		claim->relid = relid;
+		HASH_ADD_KEYPTR(hh, route->claims, claim->topic, strlen(claim->topic), claim);
+		return RC_OK;
+	}
+	if (claim->relid != relid && strcmp(claim->owner, owner) != 0)
+	{
+		err_set(e, ERR_CONFIG, E1605, "%s and %s map to one topic, %s", claim->owner, owner, topic);
+		err_detail(e,
+				   "Characters that a topic name cannot hold become underscores, and names "
+				   "are cut after %d characters.",
+				   NAMES_TOPIC_MAX);
+		return err_hint(e, "Rename one of the two, leave one out with table.exclude.list, or "
+						   "choose another topic.delimiter.");
+	}
+	free(claim->owner);
+	claim->owner = xstrdup(owner);
+	claim->relid = relid;
+	return RC_OK;
+}
+
+enum rc
+route_table(struct route *route, const struct table *tbl, char **topic, struct err *e)
+{
+	const char *parts[] = {route->prefix, tbl->schema, tbl->name};
+	struct buf  name = {0};
+	char       *owner;
+	enum rc     rc;
+
+	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		if (parts[i] == NULL || parts[i][0] == '\0')
+			continue;
+		if (name.len > 0)
+			buf_puts(&name, route->delimiter);
+		buf_puts(&name, parts[i]);
+	}
+	*topic = sanitised(buf_cstr(&name));
+	buf_free(&name);
+
+	owner = xasprintf("%s.%s", tbl->schema, tbl->name);
+	rc = route_claim(route, *topic, owner, tbl->relid, e);
+	free(owner);
+	if (rc != RC_OK)
+	{
+		free(*topic);
+		*topic = NULL;
+	}
+	return rc;
+}
+
+enum rc
+route_messages(struct route *route, char **topic, struct err *e)
+{
+	char   *name = xasprintf("%s.message", route->prefix);
+	enum rc rc;
+
+	*topic = sanitised(name);
+	free(name);
+	rc = route_claim(route, *topic, "logical messages", 0, e);
+	if (rc != RC_OK)
+	{
+		free(*topic);
+		*topic = NULL;
+	}
+	return rc;
+}
+
+char *
+route_subject(const char *topic, enum side side)
+{
+	return xasprintf("%s-%s", topic, side == SIDE_KEY ? "key" : "value");
+}

@@ -1,0 +1,434 @@
+/*
+ * session.c
+ *		Connections: made, broken, retried, drained.  See session.h.
+ *
+ * The states are in relay/README.md.  Two kinds of trouble are told apart.  When
+ * PostgreSQL goes away, messages in flight stay good: their acknowledgements
+ * still count, and the stream begins again at what is confirmed by then.  When
+ * a message could not be delivered, nothing in flight counts any more: the
+ * sink is made anew and everything behind the confirmed position comes again.
+ *
+ * Source and sink report from within their own code, so nothing is torn down
+ * there: it is noted, and done by a timer in the next round.
+ */
+#include "session.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backoff.h"
+#include "buf.h"
+#include "log.h"
+#include "pipeline.h"
+#include "policy.h"
+#include "source.h"
+
+#define REPORT_MS 60000
+
+enum session_state
+{
+	SESSION_CONNECTING,
+	SESSION_STREAMING,
+	SESSION_BACKING_OFF,
+	SESSION_DRAINING,
+	SESSION_ENDED
+};
+
+struct session
+{
+	struct loop			*loop;
+	const struct config *cfg;
+	struct registry		*reg;
+	struct sink			*sink;
+	struct source		*src;
+	struct pipeline		*pl;
+	enum session_state	 state;
+	struct backoff		 backoff;
+	bool				 ran;		  /* some stream has started */
+	int64_t				 trouble_since_ms; /* loop time */
+	bool				 sink_seen;	  /* it was reachable once */
+	bool				 sink_broken; /* make it anew before the next stream */
+	struct loop_timer	 retry;
+	struct loop_timer	 drain_limit;
+	struct loop_timer	 report;
+	struct err			*result; /* session_run's *e */
+	enum rc				 rc;
+
+	uint64_t reported_sent; /* at the last report */
+	uint64_t reported_transactions;
+};
+
+static void session_connect(struct session *ses);
+
+/* --- the end ------------------------------------------------------------- */
+
+/* Everything is acknowledged, or time is up: the last word to the server. */
+static void
+session_end(struct session *ses)
+{
+	if (ses->state == SESSION_ENDED)
+		return;
+	source_confirm(ses->src, pipeline_confirmed(ses->pl));
+	source_stop(ses->src);
+	log_info("stopped; confirmed %X/%X", LSN_PARTS(pipeline_confirmed(ses->pl)));
+	ses->state = SESSION_ENDED;
+	loop_stop(ses->loop);
+}
+
+static void
+on_drain_limit(void *arg)
+{
+	struct session *ses = arg;
+
+	log_warn("%" PRIu64 " messages were not acknowledged within shutdown.timeout.ms; "
+			 "they will be sent again at the next start",
+			 ack_outstanding(pipeline_ack(ses->pl)));
+	session_end(ses);
+}
+
+/* No more frames; on_round() ends it when nothing is in flight. */
+static void
+session_drain(struct session *ses)
+{
+	if (ses->state == SESSION_DRAINING || ses->state == SESSION_ENDED)
+		return;
+	ses->state = SESSION_DRAINING;
+	loop_timer_clear(ses->loop, &ses->retry);
+	loop_timer_set(ses->loop, &ses->drain_limit, ses->cfg->relay.shutdown_ms);
+}
+
+/* Somebody is needed.  What was sent before may still be acknowledged. */
+static void
+session_fail(struct session *ses, const struct err *e)
+{
+	if (ses->rc == RC_ERR || ses->state == SESSION_ENDED)
+		return;
+	*ses->result = *e;
+	ses->rc = RC_ERR;
+	if (ses->sink_broken)
+		session_end(ses);
+	else
+		session_drain(ses);
+}
+
+static void
+on_terminate(void *arg)
+{
+	struct session *ses = arg;
+
+	if (ses->state == SESSION_DRAINING) /* asked twice: at once */
+		session_end(ses);
+	else
+	{
+		log_info("shutting down: no more changes are taken, %" PRIu64 " messages in flight",
+				 ack_outstanding(pipeline_ack(ses->pl)));
+		session_drain(ses);
+	}
+}
+
+static void
+on_hangup(void *arg)
+{
+	(void) arg;
+	log_info("SIGHUP: settings are read at start only; restart to change them");
+}
+
+/* --- trouble --------------------------------------------------------------- */
+
+static void
+on_retry(void *arg)
+{
+	session_connect(arg);
+}
+
+/* From here on trouble lasts, until a stream starts. */
+static void
+session_stream_ended(struct session *ses)
+{
+	if (ses->state == SESSION_STREAMING)
+		ses->trouble_since_ms = loop_now_ms();
+}
+
+/* Whatever failed: the stream is over; again after a while, or never. */
+static void
+session_trouble(struct session *ses, const struct err *e)
+{
+	struct policy_situation sit = {.ran = ses->ran,
+								   .temporary_slot = ses->cfg->slot.temporary,
+								   .trouble_ms = loop_now_ms() - ses->trouble_since_ms,
+								   .slot_wait_ms = ses->cfg->slot.wait_ms};
+	int64_t					delay;
+
+	if (ses->state == SESSION_ENDED)
+		return;
+	if (ses->state == SESSION_DRAINING)
+	{
+		/* Nothing new is wanted; what is in flight may still get through. */
+		if (ses->sink_broken)
+			session_end(ses);
+		return;
+	}
+	if (policy_decide(e, &sit).action == POLICY_STOP)
+	{
+		session_fail(ses, e);
+		return;
+	}
+	ses->state = SESSION_BACKING_OFF;
+	delay = backoff_next(&ses->backoff, (uint32_t) rand());
+	log_err(LOG_WARN, e, "trying again in %.1f s", (double) delay / 1000);
+	loop_timer_set(ses->loop, &ses->retry, delay);
+}
+
+/* --- source ------------------------------------------------------------------ */
+
+static void
+on_source_started(void *arg, const struct source_info *info)
+{
+	struct session *ses = arg;
+	uint64_t		start = pipeline_confirmed(ses->pl);
+
+	if (info->confirmed_flush > start)
+		start = info->confirmed_flush;
+	backoff_reset(&ses->backoff);
+	ses->ran = true;
+	ses->state = SESSION_STREAMING;
+	pipeline_start(ses->pl, ses->sink, start);
+	log_info("streaming database \"%s\" from slot \"%s\" at %X/%X", info->database,
+			 ses->cfg->slot.name, LSN_PARTS(start));
+}
+
+static void
+on_source_stopped(void *arg, const struct err *e)
+{
+	struct session *ses = arg;
+
+	session_stream_ended(ses);
+	pipeline_stop(ses->pl);
+	session_trouble(ses, e);
+}
+
+static enum rc
+on_source_frame(void *arg, const void *payload, size_t len)
+{
+	struct session *ses = arg;
+	struct err		e;
+	enum rc			rc;
+
+	if (ses->state != SESSION_STREAMING)
+		return RC_AGAIN; /* draining: the socket rests, status messages go on */
+	rc = pipeline_frame(ses->pl, payload, len, &e);
+	if (rc != RC_ERR)
+		return rc;
+	session_fail(ses, &e);
+	return RC_AGAIN;
+}
+
+/* --- sink and registry ------------------------------------------------------- */
+
+static void
+on_sink_acked(void *arg, uint64_t item, uint32_t count)
+{
+	struct session *ses = arg;
+	struct err		e;
+
+	if (pipeline_acked(ses->pl, item, count))
+		return;
+	err_set(&e, ERR_FATAL, E2005, "an acknowledgement came for a message that was not sent");
+	session_fail(ses, &e);
+}
+
+static void
+on_sink_failed(void *arg, const struct err *e)
+{
+	struct session *ses = arg;
+
+	ses->sink_broken = true;
+	session_stream_ended(ses);
+	source_abort(ses->src);
+	pipeline_forget(ses->pl);
+	session_trouble(ses, e);
+}
+
+static void
+on_sink_writable(void *arg)
+{
+	struct session *ses = arg;
+
+	if (pipeline_waits_for(ses->pl) == WAIT_SINK)
+		source_resume(ses->src);
+}
+
+/* A broker that never was there is a wrong address; later it is a state. */
+static void
+on_sink_state(void *arg, bool up, const struct err *why)
+{
+	struct session *ses = arg;
+
+	if (up)
+	{
+		log_info("Kafka is reachable");
+		ses->sink_seen = true;
+	}
+	else if (!ses->sink_seen)
+		session_fail(ses, why);
+	else
+		log_err(LOG_WARN, why, "changes wait in PostgreSQL until a broker answers");
+}
+
+static void
+on_registry_ready(void *arg)
+{
+	struct session *ses = arg;
+
+	if (pipeline_waits_for(ses->pl) == WAIT_REGISTRY)
+		source_resume(ses->src);
+}
+
+static void
+on_registry_state(void *arg, bool up, const struct err *why)
+{
+	(void) arg;
+	if (up)
+		log_info("the schema registry is reachable again");
+	else
+		log_err(LOG_WARN, why, "changes wait in PostgreSQL until the registry answers");
+}
+
+static enum rc
+session_open_sink(struct session *ses, struct err *e)
+{
+	const struct sink_events events = {.acked = on_sink_acked,
+									   .failed = on_sink_failed,
+									   .writable = on_sink_writable,
+									   .state = on_sink_state,
+									   .arg = ses};
+
+	ses->sink_broken = false;
+	if (ses->cfg->format.sink == SINK_KAFKA)
+		return sink_kafka_new(ses->loop, ses->cfg, &events, &ses->sink, e);
+	return sink_json_new(ses->loop, ses->cfg, registry_prefix_len(ses->reg), &events, &ses->sink,
+						 e);
+}
+
+/* A new stream from what is confirmed; a new sink first if the old one broke. */
+static void
+session_connect(struct session *ses)
+{
+	struct err e;
+
+	if (ses->sink_broken)
+	{
+		ses->sink->ops->free(ses->sink);
+		ses->sink = NULL;
+	}
+	if (ses->sink == NULL && session_open_sink(ses, &e) != RC_OK)
+	{
+		session_fail(ses, &e);
+		return;
+	}
+	ses->state = SESSION_CONNECTING;
+	source_start(ses->src, pipeline_confirmed(ses->pl));
+}
+
+/* --- rounds -------------------------------------------------------------------- */
+
+static void
+on_report(void *arg)
+{
+	struct session			   *ses = arg;
+	const struct pipeline_stats *stats = pipeline_stats(ses->pl);
+
+	if (stats->sent != ses->reported_sent)
+		log_info("%.0f messages/s, %.0f transactions/s, %" PRIu64 " in flight, confirmed %X/%X",
+				 (double) (stats->sent - ses->reported_sent) * 1000 / REPORT_MS,
+				 (double) (stats->transactions - ses->reported_transactions) * 1000 / REPORT_MS,
+				 ack_outstanding(pipeline_ack(ses->pl)), LSN_PARTS(pipeline_confirmed(ses->pl)));
+	ses->reported_sent = stats->sent;
+	ses->reported_transactions = stats->transactions;
+	loop_timer_set(ses->loop, &ses->report, REPORT_MS);
+}
+
+static void
+on_round(void *arg)
+{
+	struct session *ses = arg;
+	uint64_t		confirmed;
+
+	if (ses->sink && !ses->sink_broken)
+		ses->sink->ops->flush(ses->sink);
+	if (ses->state == SESSION_ENDED)
+		return;
+	confirmed = pipeline_confirmed(ses->pl);
+	source_confirm(ses->src, confirmed);
+	if (ses->cfg->end_lsn && confirmed >= ses->cfg->end_lsn)
+		session_drain(ses);
+	if (ses->state == SESSION_DRAINING && ack_outstanding(pipeline_ack(ses->pl)) == 0)
+		session_end(ses);
+}
+
+static enum rc
+session_open(struct session *ses, struct err *e)
+{
+	const struct registry_events reg_events = {on_registry_ready, on_registry_state, ses};
+	const struct source_events	 src_events = {
+		.started = on_source_started,
+		.frame = on_source_frame,
+		.stopped = on_source_stopped,
+		.arg = ses,
+	};
+
+	if (registry_new(ses->loop, ses->cfg, &reg_events, &ses->reg, e) != RC_OK ||
+		session_open_sink(ses, e) != RC_OK ||
+		source_new(ses->loop, ses->cfg, &src_events, &ses->src, e) != RC_OK)
+		return RC_ERR;
+	ses->pl = pipeline_new(ses->cfg, ses->reg);
+	return RC_OK;
+}
+
+static void
+session_close(struct session *ses)
+{
+	loop_timer_clear(ses->loop, &ses->retry);
+	loop_timer_clear(ses->loop, &ses->drain_limit);
+	loop_timer_clear(ses->loop, &ses->report);
+	if (ses->src)
+		source_free(ses->src);
+	pipeline_free(ses->pl);
+	if (ses->sink)
+		ses->sink->ops->free(ses->sink);
+	registry_free(ses->reg);
+}
+
+enum rc
+session_run(struct loop *loop, const struct config *cfg, struct err *e)
+{
+	struct session ses = {.loop = loop, .cfg = cfg, .result = e, .rc = RC_OK,
+						  .trouble_since_ms = loop_now_ms()};
+
+	/* librdkafka's threads would each get a heap of their own, which never shrinks. */
+	mallopt(M_ARENA_MAX, 2);
+	srand((unsigned) time(NULL) ^ (unsigned) getpid());
+	ses.backoff = (struct backoff){.min_ms = cfg->relay.backoff_min_ms,
+								   .max_ms = cfg->relay.backoff_max_ms};
+	ses.retry = (struct loop_timer){.cb = on_retry, .arg = &ses};
+	ses.drain_limit = (struct loop_timer){.cb = on_drain_limit, .arg = &ses};
+	ses.report = (struct loop_timer){.cb = on_report, .arg = &ses};
+	if (session_open(&ses, e) == RC_OK)
+	{
+		loop_on_signal(loop, SIGTERM, on_terminate, &ses);
+		loop_on_signal(loop, SIGINT, on_terminate, &ses);
+		loop_on_signal(loop, SIGHUP, on_hangup, &ses);
+		loop_on_round(loop, on_round, &ses);
+		loop_timer_set(loop, &ses.report, REPORT_MS);
+		session_connect(&ses);
+		loop_run(loop);
+	}
+	else
+		ses.rc = RC_ERR;
+	session_close(&ses);
+	return ses.rc;
+}

@@ -1,0 +1,252 @@
+/*
+ * slot.c
+ *		The slot commands; see slot.h.
+ */
+#include "slot.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "loop.h"
+#include "pg.h"
+
+#define CONNECT_MS 15000
+
+struct visit
+{
+	const struct config *cfg;
+	PGconn				*conn;
+	struct pg_facts		 facts;
+	struct buf			 sql;
+};
+
+static enum rc
+visit_connect(struct visit *visit, struct err *e)
+{
+	const char				 *conninfo = visit->cfg->source.conninfo;
+	int64_t					  end;
+	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+
+	if (pg_conninfo_check(conninfo, e) != RC_OK)
+		return RC_ERR;
+	end = loop_now_ms() + pg_conninfo_timeout_ms(conninfo, CONNECT_MS);
+	visit->conn = pg_connect_start(conninfo);
+	if (PQstatus(visit->conn) == CONNECTION_BAD)
+		return pg_connect_failed(visit->conn, e);
+	while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED)
+	{
+		struct pollfd fd = {.fd = PQsocket(visit->conn),
+							.events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+		int64_t		  left = end - loop_now_ms();
+
+		if (left <= 0)
+		{
+			err_set(e, ERR_TRANSIENT, E1201, "PostgreSQL did not answer in time");
+			return err_hint(e, "Check host and port in source.conninfo, and firewalls.");
+		}
+		if (poll(&fd, 1, (int) left) > 0)
+			status = PQconnectPoll(visit->conn);
+	}
+	return status == PGRES_POLLING_OK ? RC_OK : pg_connect_failed(visit->conn, e);
+}
+
+/* The last result in *res, if the caller wants it; he clears it. */
+static enum rc
+visit_ask(struct visit *visit, const char *sql, enum pg_stage stage, PGresult **res,
+		  struct err *e)
+{
+	PGresult	  *got = PQexec(visit->conn, sql);
+	ExecStatusType status = PQresultStatus(got);
+	enum rc		   rc = RC_OK;
+
+	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+		rc = pg_failed(visit->conn, got, stage, &visit->facts, visit->cfg, e);
+	if (rc == RC_OK && res)
+		*res = got;
+	else
+		PQclear(got);
+	return rc;
+}
+
+/* Connects and learns everything about server and slot. */
+static enum rc
+visit_begin(struct visit *visit, struct err *e)
+{
+	PGresult *res;
+
+	if (visit_connect(visit, e) != RC_OK)
+		return RC_ERR;
+	visit->facts.version = PQserverVersion(visit->conn);
+	if (visit->facts.version < 150000)
+		return pg_server_check(&visit->facts, visit->cfg, e);
+	if (visit_ask(visit, pg_session_sql, PG_LOOK, NULL, e) != RC_OK)
+		return RC_ERR;
+	if (visit_ask(visit, pg_server_sql, PG_LOOK, &res, e) != RC_OK)
+		return RC_ERR;
+	pg_server_take(&visit->facts, res);
+	PQclear(res);
+	pg_slot_sql(&visit->sql, visit->facts.version, visit->cfg->slot.name);
+	if (visit_ask(visit, buf_cstr(&visit->sql), PG_LOOK, &res, e) != RC_OK)
+		return RC_ERR;
+	pg_slot_take(&visit->facts, res);
+	PQclear(res);
+	return RC_OK;
+}
+
+static void
+visit_end(struct visit *visit)
+{
+	PQfinish(visit->conn);
+	pg_facts_free(&visit->facts);
+	buf_free(&visit->sql);
+}
+
+enum rc
+slot_create(const struct config *cfg, FILE *out, struct err *e)
+{
+	struct visit visit = {.cfg = cfg};
+	PGresult	*res = NULL;
+	enum rc		 rc = visit_begin(&visit, e);
+
+	if (rc == RC_OK)
+		rc = pg_server_check(&visit.facts, cfg, e);
+	if (rc == RC_OK && visit.facts.slot.exists)
+	{
+		err_set(e, ERR_CONFIG, E1217, "replication slot \"%s\" exists already", cfg->slot.name);
+		rc = err_hint(e, "Look at it with \"walrelay slot status\", or choose another slot.name.");
+	}
+	if (rc == RC_OK)
+	{
+		pg_create_command(&visit.sql, cfg);
+		rc = visit_ask(&visit, buf_cstr(&visit.sql), PG_CREATE, &res, e);
+	}
+	if (rc == RC_OK)
+		fprintf(out, "created replication slot \"%s\" in database \"%s\" at %s\n", cfg->slot.name,
+				visit.facts.database, PQgetvalue(res, 0, 1));
+	PQclear(res);
+	visit_end(&visit);
+	return rc;
+}
+
+enum rc
+slot_drop(const struct config *cfg, FILE *out, struct err *e)
+{
+	struct visit visit = {.cfg = cfg};
+	enum rc		 rc = visit_begin(&visit, e);
+
+	/* A lost slot is to be dropped: that is no reason to refuse. */
+	if (rc == RC_OK && pg_slot_check(&visit.facts, cfg, e) != RC_OK && e->code != E1211)
+		rc = RC_ERR;
+	if (rc == RC_OK && visit.facts.slot.active_pid)
+		rc = pg_slot_held(&visit.facts, cfg, e);
+	if (rc == RC_OK)
+	{
+		pg_drop_command(&visit.sql, cfg);
+		rc = visit_ask(&visit, buf_cstr(&visit.sql), PG_DROP, NULL, e);
+	}
+	if (rc == RC_OK)
+		fprintf(out, "dropped replication slot \"%s\"\n", cfg->slot.name);
+	visit_end(&visit);
+	return rc;
+}
+
+/* --- status ---------------------------------------------------------------------- */
+
+static void
+lsn_text(uint64_t lsn, char text[24])
+{
+	snprintf(text, 24, "%X/%X", LSN_PARTS(lsn));
+}
+
+static void
+status_table(const struct visit *visit, FILE *out)
+{
+	const struct pg_slot *slot = &visit->facts.slot;
+
+	fprintf(out, "slot            %s\n", visit->cfg->slot.name);
+	fprintf(out, "plugin          %s\n", *slot->plugin ? slot->plugin : "none (physical)");
+	fprintf(out, "database        %s\n", slot->database);
+	fprintf(out, "server          PostgreSQL %d.%d\n", visit->facts.version / 10000,
+			visit->facts.version % 10000);
+	if (slot->active_pid)
+		fprintf(out, "active          yes, process %d%s%s%s\n", slot->active_pid,
+				*slot->holder ? " (" : "", slot->holder, *slot->holder ? ")" : "");
+	else
+		fprintf(out, "active          no\n");
+	fprintf(out, "WAL status      %s%s%s\n", slot->wal_status, *slot->invalidation ? ", " : "",
+			slot->invalidation);
+	if (slot->confirmed_lsn)
+		fprintf(out, "confirmed       %X/%X\n", LSN_PARTS(slot->confirmed_lsn));
+	if (slot->restart_lsn)
+		fprintf(out, "restart         %X/%X\n", LSN_PARTS(slot->restart_lsn));
+	if (slot->retained >= 0)
+		fprintf(out, "retained WAL    %" PRId64 " bytes\n", slot->retained);
+	if (slot->safe >= 0)
+		fprintf(out, "safe WAL        %" PRId64 " bytes until the server may drop it\n",
+				slot->safe);
+}
+
+static void
+add_number(cJSON *object, const char *name, int64_t value)
+{
+	if (value < 0)
+		cJSON_AddNullToObject(object, name);
+	else
+		cJSON_AddNumberToObject(object, name, (double) value);
+}
+
+static void
+add_lsn(cJSON *object, const char *name, uint64_t lsn)
+{
+	char text[24];
+
+	lsn_text(lsn, text);
+	if (lsn)
+		cJSON_AddStringToObject(object, name, text);
+	else
+		cJSON_AddNullToObject(object, name);
+}
+
+static void
+status_json(const struct visit *visit, FILE *out)
+{
+	const struct pg_slot *slot = &visit->facts.slot;
+	cJSON				 *object = cJSON_CreateObject();
+	char				 *text;
+
+	cJSON_AddStringToObject(object, "slot", visit->cfg->slot.name);
+	cJSON_AddStringToObject(object, "plugin", slot->plugin);
+	cJSON_AddStringToObject(object, "database", slot->database);
+	cJSON_AddNumberToObject(object, "server_version_num", visit->facts.version);
+	cJSON_AddBoolToObject(object, "active", slot->active_pid != 0);
+	add_number(object, "active_pid", slot->active_pid ? slot->active_pid : -1);
+	cJSON_AddStringToObject(object, "wal_status", slot->wal_status);
+	cJSON_AddStringToObject(object, "invalidation_reason", slot->invalidation);
+	add_lsn(object, "confirmed_flush_lsn", slot->confirmed_lsn);
+	add_lsn(object, "restart_lsn", slot->restart_lsn);
+	add_number(object, "retained_wal_bytes", slot->retained);
+	add_number(object, "safe_wal_bytes", slot->safe);
+	text = cJSON_PrintUnformatted(object);
+	fprintf(out, "%s\n", text);
+	cJSON_free(text);
+	cJSON_Delete(object);
+}
+
+enum rc
+slot_status(const struct config *cfg, bool json, FILE *out, struct err *e)
+{
+	struct visit visit = {.cfg = cfg};
+	enum rc		 rc = visit_begin(&visit, e);
+
+	if (rc == RC_OK && !visit.facts.slot.exists)
+		rc = pg_slot_check(&visit.facts, cfg, e);
+	if (rc == RC_OK && json)
+		status_json(&visit, out);
+	else if (rc == RC_OK)
+		status_table(&visit, out);
+	visit_end(&visit);
+	return rc;
+}

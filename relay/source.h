@@ -1,0 +1,87 @@
+/*
+ * source.h
+ *		The replication connection: from connecting to the last status message.
+ *
+ * A state machine on the loop; session.c owns it and decides what a failure
+ * means.  It hands out payloads as they come and reports the position that it
+ * is told to report.  It must never confirm anything by itself: a keepalive's
+ * position runs ahead of what the plugin has sent.
+ */
+#ifndef RELAY_SOURCE_H
+#define RELAY_SOURCE_H
+
+#include "config.h"
+#include "loop.h"
+#include "pg.h"
+
+/* What the stream that has started comes from; valid during started() only. */
+struct source_info
+{
+	const char *database;
+	const char *encoding;		 /* PostgreSQL's name for it */
+	int			server_version;	 /* server_version_num */
+	uint64_t	system_id;
+	uint32_t	timeline;
+	uint64_t	confirmed_flush; /* the slot's, before this stream */
+	bool		created;		 /* the slot was made for this stream */
+};
+
+struct source_events
+{
+	/* The server streams; frames follow. */
+	void (*started)(void *arg, const struct source_info *info);
+	/*
+	 * One XLogData payload, borrowed.  RC_OK: taken.  Anything else: kept, and
+	 * given again after source_resume(); until then the socket is not read,
+	 * while status messages go on.
+	 */
+	enum rc (*frame)(void *arg, const void *payload, size_t len);
+	/* Not connected any more, or never was; not after source_stop() or source_abort(). */
+	void (*stopped)(void *arg, const struct err *e);
+	void *arg;
+};
+
+struct source_stats
+{
+	bool	 streaming;
+	bool	 paused;
+	uint64_t connects;	 /* attempts */
+	uint64_t frames;
+	uint64_t bytes;		 /* of payloads */
+	uint64_t server_lsn; /* how far the server says it has come */
+	uint64_t confirmed;	 /* LSN to report */
+	uint64_t reported;	 /* LSN reported */
+};
+
+struct source;
+
+/* Does not connect.  cfg is borrowed.  RC_ERR E1002: no connection string. */
+enum rc source_new(struct loop *loop, const struct config *cfg,
+				   const struct source_events *events, struct source **src, struct err *e)
+	MUST_CHECK;
+void	source_free(struct source *src); /* not from within an event */
+
+/*
+ * Connects, checks, creates the slot if it may, streams from start_lsn or the
+ * slot's position, whichever is later.  Events come from the loop, never from
+ * within this call.  Not while it is connected.
+ */
+void source_start(struct source *src, uint64_t start_lsn);
+
+/* Frames are taken again; those that were kept come first, in the next round. */
+void source_resume(struct source *src);
+
+/*
+ * Everything up to lsn is safe: the server will be told within 100 ms.  Lower
+ * than before: ignored.
+ */
+void source_confirm(struct source *src, uint64_t lsn);
+
+/* Reports the position, ends the stream, disconnects; waits for at most a second. */
+void source_stop(struct source *src);
+/* Disconnects at once. */
+void source_abort(struct source *src);
+
+void source_stats(const struct source *src, struct source_stats *stats);
+
+#endif /* RELAY_SOURCE_H */

@@ -1,0 +1,43 @@
+# Values of hundreds of megabytes: in pieces, whole, within frames of ordinary size.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Walrelay;
+use Frames;
+use Test::More;
+
+my $node = new_source(conf => "max_wal_size = 8GB\nfsync = off\nwal_sender_timeout = 5min\n");
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE big (id int PRIMARY KEY, t text, b bytea);
+ALTER TABLE big ALTER t SET STORAGE EXTERNAL, ALTER b SET STORAGE EXTERNAL;
+CREATE TABLE squeezed (id int PRIMARY KEY, t text, j jsonb);
+SELECT pg_create_logical_replication_slot('big', 'walrelay');
+INSERT INTO big VALUES (1, repeat('0123456789', 90000000), NULL);
+ALTER TABLE big REPLICA IDENTITY FULL;
+INSERT INTO big VALUES (2, NULL, decode(repeat('00ff', 300000000), 'hex'));
+UPDATE big SET b = decode(repeat('ff00', 300000000), 'hex') WHERE id = 2;
+-- compressed: small in the WAL, large when it is sent
+INSERT INTO squeezed VALUES (1, repeat('abcdefgh', 25000000), NULL);
+-- text form larger than 1 GB: cannot be sent, and stops nothing.  Every byte takes six.
+INSERT INTO squeezed VALUES (2, 'after', to_jsonb(repeat(chr(1), 180000000)));
+INSERT INTO squeezed VALUES (3, 'end', '{}');
+SQL
+my $client = Frames->start($node, 'big', {});
+$client->wait_for(sub { @_ && $_[-1]{new} && $_[-1]{table} eq 'public.squeezed' && $_[-1]{new}{id} == 3 },
+	'the last row', 'IU', 600);
+my ($one, $two, $update, $squeezed, $huge) = $client->records('IU');
+is($one->{new}{t}{long}, 900_000_000, '900 MB of text');
+is("$one->{new}{t}{first} $one->{new}{t}{last}", '01234567 23456789', 'with its ends');
+is($two->{new}{b}{long}, 600_000_000, '600 MB of bytea');
+is($update->{old}{b}{long}, 600_000_000, 'the old 600 MB of an update');
+is($update->{old}{b}{crc32}, $two->{new}{b}{crc32}, 'are those that were inserted');
+is($update->{new}{b}{long}, 600_000_000, 'and the new 600 MB');
+isnt($update->{new}{b}{crc32}, $two->{new}{b}{crc32}, 'are others');
+is($squeezed->{new}{t}{long}, 200_000_000, '200 MB that were compressed');
+is_deeply($huge->{new}, { id => 2, t => 'after', j => { state => 'unsendable' } }, 'over 1 GB of text is marked');
+my ($longest) = sort { $b <=> $a } map { $_->{frame_length} } $client->records('CRIU');
+cmp_ok($longest, '<=', 16384 + 300, 'no frame was longer for it');
+ok($client->stop, 'the client ended well');
+
+done_testing();

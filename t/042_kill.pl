@@ -1,0 +1,98 @@
+# 042_kill.pl: kill -9 of the relay at 20 random moments while a million changes are
+# loaded and streamed: every committed change is in the topic, in order per key, and
+# no position is ever ahead of what the broker acknowledged (if one were, what the
+# killed relay had in flight would be missing).
+# needs: kafka
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Walrelay;
+use Test::More;
+use Time::HiRes ();
+
+my $kills = $ENV{KILLS} // 20;
+my $changes = $ENV{CHANGES} // 1_000_000;
+my $accounts = 1000;
+my $seed = $ENV{SEED} // time;
+srand $seed;
+note("SEED=$seed");
+
+my $source = new_source();
+my $broker = kafka_start();
+my $topic = 'kill' . $$ . '.public.acct';
+my @args = (
+	'--source.conninfo=' . $source->connstr('postgres'),
+	'--slot.name=kill', "--kafka.topic.prefix=kill$$",
+	'--bootstrap.servers=' . $broker->address, '--registry.url=' . registry(),
+	'--retry.backoff.max.ms=200');
+
+$source->safe_psql('postgres', <<'SQL');
+CREATE TABLE acct (id int PRIMARY KEY, seq bigint NOT NULL, pad text);
+ALTER TABLE acct REPLICA IDENTITY FULL;
+CREATE PROCEDURE work(changes int, accounts int) LANGUAGE plpgsql AS $$
+DECLARE
+	first int := 1;
+	width int;
+	done int := 0;
+BEGIN
+	INSERT INTO acct SELECT i, 1, repeat('x', 20) FROM generate_series(1, accounts) i;
+	COMMIT;
+	done := accounts;
+	WHILE done < changes LOOP
+		-- transactions of 1 to 200 rows
+		width := least(1 + (done * 7919) % 200, changes - done);
+		UPDATE acct SET seq = seq + 1 WHERE id BETWEEN first AND first + width - 1;
+		GET DIAGNOSTICS width = ROW_COUNT;
+		done := done + width;
+		COMMIT;
+		first := CASE WHEN first + width > accounts THEN 1 ELSE first + width END;
+	END LOOP;
+END $$;
+SQL
+my ($status) = relay_run('slot', 'create', @args);
+is($status, 0, 'the slot was created');
+$broker->topic_create($topic, 3);
+
+my $pid = fork() // die "cannot fork: $!";
+if ($pid == 0)
+{
+	exec("$pg_bin/psql", '-X', '-q', '-d', $source->connstr('postgres'),
+		'-c', 'SET synchronous_commit = off', '-c', "CALL work($changes, $accounts)");
+}
+
+# Each life lasts until the slot has moved on or a random while is over, whichever is
+# later for every other one: some relays die before they have confirmed anything.
+my $moved = 0;
+for my $kill (1 .. $kills)
+{
+	my $before = slot_lsn($source, 'kill');
+	my $relay = relay_start(args => \@args, name => "relay$kill");
+	my $end = Time::HiRes::time() + 0.05 + rand(1.2);
+
+	wait_until { slot_lsn($source, 'kill') ne $before } 'the position to move' if $kill % 2;
+	wait_until { Time::HiRes::time() >= $end } 'a random moment';
+	$relay->kill9;
+	$moved++ if slot_lsn($source, 'kill') ne $before;
+}
+cmp_ok($moved, '>=', $kills / 2, 'killed relays had moved the position');
+
+waitpid $pid, 0;
+is($?, 0, 'the changes were loaded');
+my $relay = relay_start(args => \@args, name => 'last');
+wait_for_slot($source, 'kill');
+is($relay->stop, 0, 'SIGTERM ends the last relay with 0');
+
+my $expect = "$ENV{TESTDATADIR}/expect.csv";
+open my $file, '>', $expect or die;
+print $file $source->safe_psql('postgres', "SELECT id || ',' || seq FROM acct"), "\n";
+close $file;
+my $python = qx('$root/t/lib/venv');
+chomp $python;
+my $report = qx('$python' '$root/t/lib/ledger.py' '$topic' --bootstrap @{[$broker->address]} --registry @{[registry()]} --expect '$expect' --runs-max @{[$kills * 3]});
+is($?, 0, 'nothing lost, nothing overtaken, only whole runs repeated');
+note($report);
+my ($result) = json_lines($report);
+cmp_ok($result->{records} - $result->{repeats}, '==', $changes, "$changes changes are in the topic");
+is_deeply($result->{breaches}, [], 'no breach');
+done_testing();

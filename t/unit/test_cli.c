@@ -1,0 +1,247 @@
+/*
+ * test_cli.c
+ *		Command lines: what they mean, and what is said about wrong ones.
+ */
+#include "unit.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "dump.h"
+
+static struct err e;
+static struct cli cli;
+static char		 *no_environment[] = {NULL};
+
+/* The words of a command line, up to NULL. */
+static enum rc
+parse(const char *first, ...)
+{
+	char   *argv[16] = {"walrelay"};
+	int		argc = 1;
+	va_list ap;
+
+	va_start(ap, first);
+	for (const char *arg = first; arg; arg = va_arg(ap, const char *))
+		argv[argc++] = (char *) arg;
+	va_end(ap);
+	cli_free(&cli);
+	return cli_parse(argc, argv, no_environment, &cli, &e);
+}
+
+static char *
+output(void)
+{
+	char  *text;
+	size_t len;
+	FILE  *out = open_memstream(&text, &len);
+
+	assert_rc_ok(cli_execute(&cli, out, &e));
+	fclose(out);
+	return text;
+}
+
+static int
+setup(void **state)
+{
+	(void) state;
+	unsetenv("WALRELAY_CONFIG");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void) state;
+	cli_free(&cli);
+	return 0;
+}
+
+static void
+settings_come_in_three_shapes(void **state)
+{
+	(void) state;
+	assert_rc_ok(parse("run", "--source.conninfo=dbname=shop user=me", NULL));
+	assert_string_equal(cli.cfg->source.conninfo, "dbname=shop user=me");
+	assert_rc_ok(parse("run", "--topic.prefix=ab", "--slot.name", "shop", "--slot.create",
+					   "--tombstones.on.delete", "false", NULL));
+	assert_string_equal(cli.cfg->kafka.topic_prefix, "ab");
+	assert_string_equal(cli.cfg->slot.name, "shop");
+	assert_true(cli.cfg->slot.create);
+	assert_false(cli.cfg->format.tombstones);
+}
+
+static void
+options_may_stand_behind_a_true_or_false_one(void **state)
+{
+	(void) state;
+	assert_rc_ok(parse("run", "--slot.create", "--topic.prefix=p", NULL));
+	assert_true(cli.cfg->slot.create);
+	assert_string_equal(cli.cfg->kafka.topic_prefix, "p");
+}
+
+static void
+endpos_is_a_position(void **state)
+{
+	(void) state;
+	assert_rc_ok(parse("tail", "--endpos=16/B374D848", NULL));
+	assert_int_equal(cli.cfg->end_lsn, INT64_C(0x16B374D848));
+	assert_rc_ok(parse("run", "--endpos", "0/1", NULL));
+	assert_int_equal(cli.cfg->end_lsn, 1);
+	assert_rc_err(parse("run", "--endpos=now", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("run", "--endpos", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("slot", "status", "--endpos=0/1", NULL), ERR_USAGE, E1001);
+}
+
+static void
+decode_takes_a_file_and_what_to_leave_out(void **state)
+{
+	(void) state;
+	assert_rc_ok(parse("decode", "--no-lsn", "capture.bin", "--no-xids", NULL));
+	assert_string_equal(cli.file, "capture.bin");
+	assert_int_equal(cli.dump_flags, DUMP_NO_LSN | DUMP_NO_XIDS);
+	assert_rc_ok(parse("decode", "-", NULL));
+	assert_string_equal(cli.file, "-");
+	assert_rc_ok(parse("decode", NULL));
+	assert_null(cli.file);
+	assert_rc_err(parse("decode", "a", "b", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("decode", "--topic.prefix=x", NULL), ERR_USAGE, E1006);
+}
+
+static void
+tail_leaves_nothing_behind(void **state)
+{
+	char name[64];
+
+	(void) state;
+	assert_rc_ok(parse("tail", "--sink=kafka", "--registry.url=http://r", NULL));
+	snprintf(name, sizeof(name), "walrelay_tail_%d", (int) getpid());
+	assert_int_equal(cli.cfg->format.sink, SINK_STDOUT);
+	assert_true(cli.cfg->slot.temporary);
+	assert_string_equal(cli.cfg->slot.name, name);
+	assert_string_equal(cli.cfg->registry.url, "");
+	assert_true(*cli.cfg->kafka.topic_prefix != '\0');
+}
+
+static void
+tail_reads_a_slot_only_if_told_so_on_the_command_line(void **state)
+{
+	char *environment[] = {"WALRELAY_SLOT_NAME=production", NULL};
+	char *plain[] = {"walrelay", "tail"};
+
+	(void) state;
+	assert_rc_ok(parse("tail", "--slot.name=mine", NULL));
+	assert_string_equal(cli.cfg->slot.name, "mine");
+	assert_false(cli.cfg->slot.temporary);
+	cli_free(&cli);
+	assert_rc_ok(cli_parse(2, plain, environment, &cli, &e));
+	assert_true(cli.cfg->slot.temporary);
+	assert_string_not_equal(cli.cfg->slot.name, "production");
+}
+
+static void
+a_file_is_read_wherever_it_is_named(void **state)
+{
+	char  name[] = "/tmp/walrelay_test_cli.XXXXXX";
+	int	  fd = mkstemp(name);
+	FILE *file = fdopen(fd, "w");
+
+	(void) state;
+	fputs("[slot]\nname = of_file\n[kafka]\ntopic.prefix = of_file\n", file);
+	fclose(file);
+	assert_rc_ok(parse("run", "--slot.name=of_flag", "-c", name, NULL));
+	assert_string_equal(cli.cfg->slot.name, "of_flag");
+	assert_string_equal(cli.cfg->kafka.topic_prefix, "of_file");
+	setenv("WALRELAY_CONFIG", name, 1);
+	assert_rc_ok(parse("run", NULL));
+	assert_string_equal(cli.cfg->slot.name, "of_file");
+	unsetenv("WALRELAY_CONFIG");
+	unlink(name);
+	assert_rc_err(parse("run", "--config=/nonexistent", NULL), ERR_CONFIG, E1004);
+	assert_rc_err(parse("run", "--config", NULL), ERR_USAGE, E1006);
+}
+
+static void
+wrong_command_lines_name_the_nearest(void **state)
+{
+	static const struct
+	{
+		const char *one;
+		const char *two;
+		enum err_code code;
+		const char *hint;
+	} wrong[] = {{"rnu", NULL, E1006, "\"run\""},
+				 {"tial", NULL, E1006, "\"tail\""},
+				 {"slot", "stauts", E1006, "slot status"},
+				 {"slot", NULL, E1006, "slot create"},
+				 {"slot", "drop!", E1006, "slot drop"},
+				 {"frobnicate", NULL, E1006, "--help"},
+				 {"run", "--tpoic.prefix=x", E1001, "\"topic.prefix\""},
+				 {"run", "--tpoic.prefix", E1001, "\"topic.prefix\""},
+				 {"run", "--topic.prefix", E1006, "--topic.prefix=VALUE"},
+				 {"run", "now", E1006, "--help"},
+				 {"run", "-x", E1006, "--help"},
+				 {"version", "--jsno", E1006, "--json"},
+				 {"--hepl", NULL, E1006, "--help"}};
+
+	(void) state;
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+	{
+		assert_rc_err(parse(wrong[i].one, wrong[i].two, NULL), ERR_USAGE, wrong[i].code);
+		if (strstr(e.hint, wrong[i].hint) == NULL)
+			fail_msg("%s %s: hint is \"%s\"", wrong[i].one, wrong[i].two ? wrong[i].two : "",
+					 e.hint);
+	}
+	assert_rc_err(parse(NULL), ERR_USAGE, E1006);
+}
+
+static void
+help_and_version_need_no_settings(void **state)
+{
+	static const char *const one[] = {"run", "tail", "decode", "config", "version"};
+	char					*text;
+
+	(void) state;
+	for (unsigned i = 0; i < sizeof(one) / sizeof(one[0]); i++)
+	{
+		assert_rc_ok(parse(one[i], "--help", NULL));
+		text = output();
+		assert_non_null(strstr(text, one[i]));
+		free(text);
+	}
+	assert_rc_ok(parse("slot", "drop", "-h", NULL));
+	text = output();
+	assert_non_null(strstr(text, "slot drop"));
+	assert_non_null(strstr(text, "--slot.name"));
+	free(text);
+	assert_rc_ok(parse("--help", NULL));
+	text = output();
+	for (unsigned i = 0; i < sizeof(one) / sizeof(one[0]); i++)
+		assert_non_null(strstr(text, one[i]));
+	free(text);
+	assert_rc_ok(parse("--version", NULL));
+	text = output();
+	assert_non_null(strstr(text, "librdkafka"));
+	free(text);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(settings_come_in_three_shapes),
+		TEST(options_may_stand_behind_a_true_or_false_one),
+		TEST(endpos_is_a_position),
+		TEST(decode_takes_a_file_and_what_to_leave_out),
+		TEST(tail_leaves_nothing_behind),
+		TEST(tail_reads_a_slot_only_if_told_so_on_the_command_line),
+		TEST(a_file_is_read_wherever_it_is_named),
+		TEST(wrong_command_lines_name_the_nearest),
+		TEST(help_and_version_need_no_settings),
+	};
+
+	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);
+}

@@ -1,0 +1,117 @@
+/*
+ * test_policy.c
+ *		What each error means, at the start and later, and the exit codes that
+ *		people and service managers rely on.
+ */
+#include "unit.h"
+
+#include "policy.h"
+
+static const struct policy_situation at_start = {.slot_wait_ms = 90000};
+static const struct policy_situation running = {.ran = true, .slot_wait_ms = 90000};
+
+static struct policy
+decide(enum err_class class, enum err_code code, const struct policy_situation *sit)
+{
+	struct err e;
+
+	err_set(&e, class, code, "x");
+	return policy_decide(&e, sit);
+}
+
+static void
+transient_trouble_ends_a_start_and_not_a_run(void **state)
+{
+	static const enum err_code codes[] = {E1201, E1213, E1214, E1801, E2001};
+
+	(void) state;
+	for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+	{
+		assert_int_equal(decide(ERR_TRANSIENT, codes[i], &at_start).action, POLICY_STOP);
+		assert_int_equal(decide(ERR_TRANSIENT, codes[i], &at_start).exit_code, 69);
+		assert_int_equal(decide(ERR_TRANSIENT, codes[i], &running).action, POLICY_RETRY);
+	}
+}
+
+static void
+trouble_of_a_run_is_retried_for_ever(void **state)
+{
+	struct policy_situation sit = {.ran = true, .trouble_ms = INT64_C(86400000) * 365};
+
+	(void) state;
+	assert_int_equal(decide(ERR_TRANSIENT, E2001, &sit).action, POLICY_RETRY);
+}
+
+static void
+a_held_slot_is_waited_for(void **state)
+{
+	struct policy_situation sit = {.slot_wait_ms = 90000};
+
+	(void) state;
+	for (int ran = 0; ran <= 1; ran++)
+	{
+		sit.ran = ran;
+		sit.trouble_ms = 89999;
+		assert_int_equal(decide(ERR_TRANSIENT, E1210, &sit).action, POLICY_RETRY);
+		sit.trouble_ms = 90000;
+		assert_int_equal(decide(ERR_TRANSIENT, E1210, &sit).action, POLICY_STOP);
+		assert_int_equal(decide(ERR_TRANSIENT, E1210, &sit).exit_code, 75);
+	}
+}
+
+static void
+a_dead_producer_is_made_anew(void **state)
+{
+	(void) state;
+	assert_int_equal(decide(ERR_FATAL, E2005, &running).action, POLICY_RETRY);
+	assert_int_equal(decide(ERR_FATAL, E2005, &at_start).action, POLICY_STOP);
+	assert_int_equal(decide(ERR_FATAL, E2005, &at_start).exit_code, 1);
+}
+
+static void
+a_temporary_slot_is_not_replaced(void **state)
+{
+	struct policy_situation sit = {.ran = true, .temporary_slot = true, .slot_wait_ms = 90000};
+
+	(void) state;
+	assert_int_equal(decide(ERR_TRANSIENT, E1214, &sit).action, POLICY_STOP);
+	assert_int_equal(decide(ERR_TRANSIENT, E1214, &sit).exit_code, 69);
+}
+
+static void
+what_does_not_get_better_stops(void **state)
+{
+	static const struct
+	{
+		enum err_class class;
+		enum err_code code;
+		int			  exit_code;
+	} stops[] = {{ERR_CONFIG, E1203, 78},	  {ERR_CONFIG, E1204, 78}, {ERR_CONFIG, E1207, 78},
+				 {ERR_CONFIG, E1211, 78},	  {ERR_CONFIG, E1802, 78}, {ERR_PERMISSION, E1202, 77},
+				 {ERR_PERMISSION, E1212, 77}, {ERR_USAGE, E1006, 2},   {ERR_DATA, E1602, 1},
+				 {ERR_PROTOCOL, E1401, 1},	  {ERR_FATAL, E1405, 1}};
+
+	(void) state;
+	for (unsigned i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
+	{
+		assert_int_equal(decide(stops[i].class, stops[i].code, &at_start).action, POLICY_STOP);
+		assert_int_equal(decide(stops[i].class, stops[i].code, &running).action, POLICY_STOP);
+		assert_int_equal(decide(stops[i].class, stops[i].code, &running).exit_code,
+						 stops[i].exit_code);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(transient_trouble_ends_a_start_and_not_a_run),
+		cmocka_unit_test(trouble_of_a_run_is_retried_for_ever),
+		cmocka_unit_test(a_held_slot_is_waited_for),
+		cmocka_unit_test(a_dead_producer_is_made_anew),
+		cmocka_unit_test(a_temporary_slot_is_not_replaced),
+		cmocka_unit_test(what_does_not_get_better_stops),
+	};
+
+	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
+}

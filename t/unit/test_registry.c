@@ -1,0 +1,837 @@
+/*
+ * test_registry.c
+ *		The registry client against a scripted HTTP server in a thread.
+ */
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "registry.h"
+#include "schema.h"
+#include "waitloop.h"
+
+#define SCHEMA \
+	"{\"type\":\"record\",\"name\":\"Value\",\"fields\":[{\"name\":\"id\",\"type\":\"int\"}]}"
+#define STEPS_MAX 8
+
+/* --- a server that answers as told --------------------------------------- */
+
+struct step
+{
+	int         status; /* 0: the connection is closed without an answer */
+	const char *body;
+	const char *headers; /* more of them, each with its CRLF */
+	size_t      pad;     /* bytes of white space ahead of the body */
+	bool        held;    /* half of the body waits until the server is told */
+};
+
+struct server
+{
+	pthread_t       thread;
+	pthread_mutex_t lock;
+	pthread_cond_t  changed;
+	int             fd;
+	int             port;
+	struct step     steps[STEPS_MAX]; /* the last one is repeated */
+	unsigned        nsteps;
+	unsigned        nrequests;
+	char           *requests[64];
+	bool            holding;
+	bool            released;
+};
+
+/* Head and body; the body ends where Content-Length says. */
+static char *
+server_read(int fd)
+{
+	struct buf  in = {0};
+	const char *end;
+
+	for (;;)
+	{
+		ssize_t n;
+
+		buf_reserve(&in, 65536);
+		n = recv(fd, in.data + in.len, 65535, 0);
+		if (n <= 0)
+			break;
+		in.len += (size_t) n;
+		if ((end = strstr(buf_cstr(&in), "\r\n\r\n")) != NULL)
+		{
+			const char *length = strcasestr((char *) in.data, "Content-Length:");
+			size_t      body = length ? strtoul(length + 15, NULL, 10) : 0;
+
+			if (in.len >= (size_t) (end + 4 - (char *) in.data) + body)
+				break;
+		}
+	}
+	return buf_cstr(&in);
+}
+
+static void
+send_all(int fd, const char *data, size_t len)
+{
+	while (len > 0)
+	{
+		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return;
+		data += n;
+		len -= (size_t) n;
+	}
+}
+
+static void
+server_answer(struct server *server, int fd, const struct step *step)
+{
+	struct buf out = {0};
+	size_t     held;
+
+	buf_printf(&out, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nConnection: close\r\n%s\r\n",
+			   step->status, strlen(step->body) + step->pad, step->headers ? step->headers : "");
+	buf_reserve(&out, step->pad + 1);
+	memset(out.data + out.len, ' ', step->pad);
+	out.len += step->pad;
+	buf_puts(&out, step->body);
+	held = step->held ? strlen(step->body) / 2 : 0;
+	send_all(fd, (char *) out.data, out.len - held);
+	if (step->held)
+	{
+		pthread_mutex_lock(&server->lock);
+		server->holding = true;
+		while (!server->released)
+			pthread_cond_wait(&server->changed, &server->lock);
+		pthread_mutex_unlock(&server->lock);
+		send_all(fd, (char *) out.data + out.len - held, held);
+	}
+	buf_free(&out);
+}
+
+static void *
+server_main(void *arg)
+{
+	struct server *server = arg;
+	int            fd;
+
+	while ((fd = accept(server->fd, NULL, NULL)) >= 0)
+	{
+		char       *request = server_read(fd);
+		struct step step;
+
+		pthread_mutex_lock(&server->lock);
+		step = server->steps[server->nrequests < server->nsteps ? server->nrequests
+																: server->nsteps - 1];
+		server->requests[server->nrequests++] = request;
+		pthread_mutex_unlock(&server->lock);
+		if (step.status)
+			server_answer(server, fd, &step);
+		close(fd);
+	}
+	return NULL;
+}
+
+/* port 0: any. */
+static void
+server_start(struct server *server, int port, const struct step *steps, unsigned nsteps)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+							   .sin_port = htons((uint16_t) port),
+							   .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t          len = sizeof(addr);
+	int                on = 1;
+
+	memset(server, 0, sizeof(*server));
+	memcpy(server->steps, steps, nsteps * sizeof(*steps));
+	server->nsteps = nsteps;
+	pthread_mutex_init(&server->lock, NULL);
+	pthread_cond_init(&server->changed, NULL);
+	server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(server->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	assert_int_equal(bind(server->fd, (struct sockaddr *) &addr, sizeof(addr)), 0);
+	assert_int_equal(listen(server->fd, 16), 0);
+	assert_int_equal(getsockname(server->fd, (struct sockaddr *) &addr, &len), 0);
+	server->port = ntohs(addr.sin_port);
+	assert_int_equal(pthread_create(&server->thread, NULL, server_main, server), 0);
+}
+
+static void
+server_release(struct server *server)
+{
+	pthread_mutex_lock(&server->lock);
+	server->released = true;
+	pthread_cond_signal(&server->changed);
+	pthread_mutex_unlock(&server->lock);
+}
+
+static void
+server_stop(struct server *server)
+{
+	server_release(server);
+	shutdown(server->fd, SHUT_RDWR);
+	pthread_join(server->thread, NULL);
+	close(server->fd);
+	for (unsigned i = 0; i < server->nrequests; i++)
+		free(server->requests[i]);
+}
+
+static bool
+server_holds(void *arg)
+{
+	struct server *server = arg;
+	bool           holding;
+
+	pthread_mutex_lock(&server->lock);
+	holding = server->holding;
+	pthread_mutex_unlock(&server->lock);
+	return holding;
+}
+
+/* --- a client with what it was told -------------------------------------- */
+
+struct client
+{
+	struct waitloop  wl;
+	struct config    cfg;
+	struct registry *reg;
+	unsigned         ready;
+	unsigned         ups;
+	unsigned         downs;
+	struct err       why;
+	char             url[256];
+};
+
+static void
+on_ready(void *arg)
+{
+	((struct client *) arg)->ready++;
+}
+
+static void
+on_state(void *arg, bool up, const struct err *why)
+{
+	struct client *client = arg;
+
+	if (up)
+		client->ups++;
+	else
+	{
+		client->downs++;
+		client->why = *why;
+	}
+}
+
+static bool
+is_ready(void *arg)
+{
+	return ((struct client *) arg)->ready > 0;
+}
+
+static bool
+is_down(void *arg)
+{
+	return ((struct client *) arg)->downs > 0;
+}
+
+static enum rc
+client_open(struct client *client, struct err *e)
+{
+	struct registry_events events = {on_ready, on_state, client};
+
+	client->cfg.relay.backoff_min_ms = 5;
+	client->cfg.relay.backoff_max_ms = 40;
+	waitloop_init(&client->wl);
+	return registry_new(client->wl.loop, &client->cfg, &events, &client->reg, e);
+}
+
+static void client_start(struct client *client, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* fmt makes registry.url. */
+static void
+client_start(struct client *client, const char *fmt, ...)
+{
+	va_list    ap;
+	struct err e;
+
+	memset(client, 0, sizeof(*client));
+	va_start(ap, fmt);
+	vsnprintf(client->url, sizeof(client->url), fmt, ap);
+	va_end(ap);
+	client->cfg.registry.url = client->url;
+	client->cfg.registry.auto_register = true;
+	assert_rc_ok(client_open(client, &e));
+}
+
+static void
+client_stop(struct client *client)
+{
+	registry_free(client->reg);
+	waitloop_end(&client->wl);
+}
+
+/* Asks until there is an answer. */
+static enum rc
+client_ask(struct client *client, const char *subject, uint8_t *prefix, size_t *len, struct err *e)
+{
+	enum rc rc = registry_prefix(client->reg, subject, SCHEMA, prefix, len, e);
+
+	assert_int_equal(rc, RC_AGAIN);
+	client->ready = 0;
+	wait_until(&client->wl, is_ready, client);
+	return registry_prefix(client->reg, subject, SCHEMA, prefix, len, e);
+}
+
+/* The error that one scripted answer leads to. */
+static void
+expect_refusal(const struct step *steps, unsigned nsteps, enum err_class class, enum err_code code,
+			   struct err *e)
+{
+	struct server server;
+	struct client client;
+	uint8_t       prefix[REGISTRY_PREFIX_MAX];
+	size_t        len;
+
+	server_start(&server, 0, steps, nsteps);
+	client_start(&client, "http://127.0.0.1:%d", server.port);
+	assert_int_equal(client_ask(&client, "s-value", prefix, &len, e), RC_ERR);
+	if (e->code != code)
+		fail_msg("%s: %s (%s)", err_code_name(e->code), e->msg, e->detail);
+	assert_int_equal(e->class, class);
+	assert_true(e->hint[0] != '\0' || e->detail[0] != '\0');
+	assert_int_equal(client.downs, 0);
+	client_stop(&client);
+	server_stop(&server);
+}
+
+/* --- the tests ------------------------------------------------------------ */
+
+static void
+id_becomes_the_prefix_and_is_asked_for_once(void **state)
+{
+	const struct step steps[] = {
+		{200, "{\"id\":16909060,\"version\":3,\"guid\":\"x\",\"new\":[{}]}", 0, 0, 0}};
+	static const uint8_t  expected[] = {0, 1, 2, 3, 4};
+	struct server         server;
+	struct client         client;
+	struct registry_stats stats;
+	uint8_t               prefix[REGISTRY_PREFIX_MAX];
+	size_t                len = 0;
+	struct err            e;
+	cJSON                *body;
+
+	(void) state;
+	server_start(&server, 0, steps, 1);
+	client_start(&client, "http://127.0.0.1:%d/apis/ccompat/v7/", server.port);
+	assert_int_equal(registry_prefix_len(client.reg), 5);
+	/* Single flight: asked for twice before the answer. */
+	assert_rc_again(registry_prefix(client.reg, "a/b-value", SCHEMA, prefix, &len, &e));
+	assert_rc_ok(client_ask(&client, "a/b-value", prefix, &len, &e));
+	assert_int_equal(len, 5);
+	assert_memory_equal(prefix, expected, 5);
+	assert_rc_ok(registry_prefix(client.reg, "a/b-value", SCHEMA, prefix, &len, &e));
+	assert_int_equal(server.nrequests, 1);
+	registry_stats(client.reg, &stats);
+	assert_int_equal(stats.requests, 1);
+	assert_int_equal(stats.schemas, 1);
+	assert_int_equal(stats.failures, 0);
+	/* Only changes of state are told; there was none. */
+	assert_int_equal(client.ups + client.downs, 0);
+
+	assert_ptr_equal(
+		strstr(server.requests[0], "POST /apis/ccompat/v7/subjects/a%2Fb-value/versions HTTP/"),
+		server.requests[0]);
+	assert_non_null(
+		strstr(server.requests[0], "Content-Type: application/vnd.schemaregistry.v1+json\r\n"));
+	assert_null(strstr(server.requests[0], "Authorization"));
+	body = cJSON_Parse(strstr(server.requests[0], "\r\n\r\n") + 4);
+	assert_string_equal(cJSON_GetObjectItem(body, "schema")->valuestring, SCHEMA);
+	cJSON_Delete(body);
+	client_stop(&client);
+	server_stop(&server);
+}
+
+static void
+look_up_and_normalise_change_the_request(void **state)
+{
+	const struct step steps[] = {
+		{200, "{\"subject\":\"s-key\",\"version\":1,\"id\":0,\"schema\":\"\"}", 0, 0, 0}};
+	static const uint8_t expected[] = {0, 0, 0, 0, 0};
+	struct server        server;
+	struct client        client;
+	uint8_t              prefix[REGISTRY_PREFIX_MAX];
+	size_t               len;
+	struct err           e;
+
+	(void) state;
+	server_start(&server, 0, steps, 1);
+	client_start(&client, "http://127.0.0.1:%d", server.port);
+	client.cfg.registry.auto_register = false;
+	client.cfg.registry.normalize = true;
+	assert_rc_ok(client_ask(&client, "s-key", prefix, &len, &e));
+	assert_memory_equal(prefix, expected, 5);
+	assert_ptr_equal(strstr(server.requests[0], "POST /subjects/s-key?normalize=true HTTP/"),
+					 server.requests[0]);
+	client_stop(&client);
+	server_stop(&server);
+}
+
+static void
+expect_authorization(const char *login, char *user_info, char *token, const char *header)
+{
+	const struct step steps[] = {{200, "{\"id\":1}", 0, 0, 0}};
+	struct server     server;
+	struct client     client;
+	uint8_t           prefix[REGISTRY_PREFIX_MAX];
+	size_t            len;
+	struct err        e;
+
+	server_start(&server, 0, steps, 1);
+	client_start(&client, "http://%s127.0.0.1:%d/x", login, server.port);
+	client.cfg.registry.user_info = user_info;
+	client.cfg.registry.token = token;
+	assert_rc_ok(client_ask(&client, "s", prefix, &len, &e));
+	if (strstr(server.requests[0], header) == NULL)
+		fail_msg("no %s in %s", header, server.requests[0]);
+	client_stop(&client);
+	server_stop(&server);
+}
+
+static void
+logins_are_sent(void **state)
+{
+	(void) state;
+	expect_authorization("", (char *) "me:se:cret", NULL,
+						 "Authorization: Basic bWU6c2U6Y3JldA==\r\n");
+	expect_authorization("", NULL, (char *) "t0ken", "Authorization: Bearer t0ken\r\n");
+	expect_authorization("m%65:p%40ss@", NULL, NULL, "Authorization: Basic bWU6cEBzcw==\r\n");
+}
+
+static void
+registry_that_is_down_is_waited_for(void **state)
+{
+	const struct step steps[] = {{200, "{\"id\":7}", 0, 0, 0}};
+	struct server     server;
+	struct client     client;
+	uint8_t           prefix[REGISTRY_PREFIX_MAX];
+	size_t            len;
+	struct err        e;
+	int               port;
+
+	(void) state;
+	/* A port that was free a moment ago. */
+	server_start(&server, 0, steps, 1);
+	port = server.port;
+	server_stop(&server);
+
+	client_start(&client, "http://who:secret@127.0.0.1:%d/base", port);
+	assert_rc_again(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+	wait_until(&client.wl, is_down, &client);
+	assert_int_equal(client.why.code, E1801);
+	assert_int_equal(client.why.class, ERR_TRANSIENT);
+	assert_non_null(strstr(client.why.msg, "http://127.0.0.1:"));
+	assert_null(strstr(client.why.msg, "secret"));
+	assert_null(strstr(client.why.detail, "secret"));
+	assert_true(client.why.detail[0] != '\0');
+
+	server_start(&server, port, steps, 1);
+	wait_until(&client.wl, is_ready, &client);
+	assert_rc_ok(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+	assert_int_equal(prefix[4], 7);
+	assert_int_equal(client.downs, 1);
+	assert_int_equal(client.ups, 1);
+	client_stop(&client);
+	server_stop(&server);
+}
+
+static void
+errors_that_pass_are_retried(void **state)
+{
+	const struct step steps[] = {
+		{500, "{\"error_code\":50001,\"message\":\"store\"}", 0, 0, 0},
+		{429, "", "Retry-After: 0\r\n", 0, 0},
+		{408, "", 0, 0, 0},
+		{0, "", 0, 0, 0},
+		{503, "<html>", 0, 0, 0},
+		{200, "{\"id\":5}", 0, 0, 0},
+	};
+	struct server         server;
+	struct client         client;
+	struct registry_stats stats;
+	uint8_t               prefix[REGISTRY_PREFIX_MAX];
+	size_t                len;
+	struct err            e;
+
+	(void) state;
+	server_start(&server, 0, steps, 6);
+	client_start(&client, "http://127.0.0.1:%d", server.port);
+	assert_rc_ok(client_ask(&client, "s", prefix, &len, &e));
+	assert_int_equal(prefix[4], 5);
+	assert_int_equal(server.nrequests, 6);
+	assert_int_equal(client.ready, 1);
+	/* Told once, however often it failed. */
+	assert_int_equal(client.downs, 1);
+	assert_int_equal(client.ups, 1);
+	assert_non_null(strstr(client.why.detail, "500"));
+	registry_stats(client.reg, &stats);
+	assert_int_equal(stats.requests, 6);
+	assert_int_equal(stats.failures, 5);
+	client_stop(&client);
+	server_stop(&server);
+}
+
+static void
+next_url_is_tried(void **state)
+{
+	const struct step bad[] = {{502, "", 0, 0, 0}};
+	const struct step good[] = {{200, "{\"id\":9}", 0, 0, 0}};
+	struct server     first, second;
+	struct client     client;
+	uint8_t           prefix[REGISTRY_PREFIX_MAX];
+	size_t            len;
+	struct err        e;
+
+	(void) state;
+	server_start(&first, 0, bad, 1);
+	server_start(&second, 0, good, 1);
+	client_start(&client, "http://127.0.0.1:%d/a, http://127.0.0.1:%d/b/", first.port, second.port);
+	assert_rc_ok(client_ask(&client, "s", prefix, &len, &e));
+	assert_int_equal(prefix[4], 9);
+	assert_int_equal(first.nrequests, 1);
+	/* And stays: the next schema does not go to the first one again. */
+	assert_rc_ok(client_ask(&client, "t", prefix, &len, &e));
+	assert_int_equal(first.nrequests, 1);
+	assert_int_equal(second.nrequests, 2);
+	assert_ptr_equal(strstr(second.requests[1], "POST /b/subjects/t/versions HTTP/"),
+					 second.requests[1]);
+	client_stop(&client);
+	server_stop(&first);
+	server_stop(&second);
+}
+
+static void
+incompatible_schema_shows_both(void **state)
+{
+	const struct step steps[] = {
+		{409, "{\"error_code\":409,\"message\":\"READER_FIELD_MISSING_DEFAULT_VALUE\\nid\"}", 0, 0,
+		 0},
+		{200,
+		 "{\"subject\":\"s-value\",\"version\":12,\"id\":1,\"schema\":\"{\\\"type\\\":"
+		 "\\\"record\\\",\\\"name\\\":\\\"Value\\\",\\\"fields\\\":[{\\\"name\\\":\\\"OTHER\\\"}]}"
+		 "\"}",
+		 0, 0, 0},
+		{200, "{\"id\":3}", 0, 0, 0},
+	};
+	struct server server;
+	struct client client;
+	uint8_t       prefix[REGISTRY_PREFIX_MAX];
+	size_t        len;
+	struct err    e;
+
+	(void) state;
+	server_start(&server, 0, steps, 3);
+	client_start(&client, "http://127.0.0.1:%d", server.port);
+	assert_int_equal(client_ask(&client, "s-value", prefix, &len, &e), RC_ERR);
+	assert_int_equal(e.code, E1802);
+	assert_int_equal(e.class, ERR_CONFIG);
+	assert_non_null(strstr(e.msg, "s-value"));
+	assert_non_null(strstr(e.detail, "READER_FIELD_MISSING_DEFAULT_VALUE id"));
+	assert_non_null(strstr(e.detail, "version 12: "));
+	assert_non_null(strstr(e.detail, "\"OTHER\""));
+	assert_non_null(strstr(e.detail, "Ours: "));
+	assert_non_null(strstr(e.detail, "\"id\""));
+	assert_non_null(strstr(e.hint, "/config/s-value"));
+	assert_ptr_equal(strstr(server.requests[1], "GET /subjects/s-value/versions/latest HTTP/"),
+					 server.requests[1]);
+	/* Asking again asks the registry again. */
+	assert_rc_ok(client_ask(&client, "s-value", prefix, &len, &e));
+	assert_int_equal(prefix[4], 3);
+	client_stop(&client);
+	server_stop(&server);
+}
+
+static void
+incompatible_schema_without_the_other_is_told_too(void **state)
+{
+	const struct step steps[] = {{409, "not json", 0, 0, 0}, {500, "", 0, 0, 0}};
+	struct err        e;
+
+	(void) state;
+	expect_refusal(steps, 2, ERR_CONFIG, E1802, &e);
+}
+
+static void
+refusals_are_told_apart(void **state)
+{
+	struct err e;
+
+	(void) state;
+	expect_refusal(&(struct step){422, "{\"error_code\":42201,\"message\":\"bad name\"}", 0, 0, 0},
+				   1, ERR_CONFIG, E1803, &e);
+	assert_string_equal(e.detail, "The registry says: bad name");
+	expect_refusal(&(struct step){401, "", 0, 0, 0}, 1, ERR_PERMISSION, E1804, &e);
+	expect_refusal(&(struct step){403, "<html>", 0, 0, 0}, 1, ERR_PERMISSION, E1804, &e);
+	expect_refusal(&(struct step){404, "{\"error_code\":40401,\"message\":\"no\"}", 0, 0, 0}, 1,
+				   ERR_CONFIG, E1805, &e);
+	expect_refusal(&(struct step){405, "", 0, 0, 0}, 1, ERR_CONFIG, E1805, &e);
+}
+
+static void
+redirects_are_not_followed(void **state)
+{
+	struct err e;
+
+	(void) state;
+	expect_refusal(&(struct step){302, "", "Location: http://127.0.0.1:1/\r\n", 0, 0}, 1,
+				   ERR_CONFIG, E1805, &e);
+	assert_non_null(strstr(e.hint, "edirect"));
+}
+
+static void
+replies_that_make_no_sense_are_refused(void **state)
+{
+	static const char *const bodies[] = {
+		"",
+		"null",
+		"[]",
+		"7",
+		"{",
+		"{\"id\":\"1\"}",
+		"{\"id\":-1}",
+		"{\"id\":1.5}",
+		"{\"id\":2147483648}",
+		"{\"id\":1e300}",
+		"{\"id\":null}",
+		"{\"ID\":1}",
+		"<html><body>Hello</body></html>",
+		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+	};
+	struct err e;
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
+		expect_refusal(&(struct step){200, bodies[i], 0, 0, 0}, 1, ERR_PROTOCOL, E1805, &e);
+}
+
+static void
+huge_reply_is_refused(void **state)
+{
+	const struct step fits = {200, "{\"id\":4}", 0, 1024 * 1024 - 8, 0};
+	struct server     server;
+	struct client     client;
+	uint8_t           prefix[REGISTRY_PREFIX_MAX];
+	size_t            len;
+	struct err        e;
+
+	(void) state;
+	expect_refusal(&(struct step){200, "{\"id\":4}", 0, 1024 * 1024 - 7, 0}, 1, ERR_PROTOCOL, E1805,
+				   &e);
+	expect_refusal(&(struct step){200, "{\"id\":4}", 0, 64 * 1024 * 1024, 0}, 1, ERR_PROTOCOL,
+				   E1805, &e);
+	server_start(&server, 0, &fits, 1);
+	client_start(&client, "http://127.0.0.1:%d", server.port);
+	assert_rc_ok(client_ask(&client, "s", prefix, &len, &e));
+	assert_int_equal(prefix[4], 4);
+	client_stop(&client);
+	server_stop(&server);
+}
+
+static void
+slow_reply_does_not_block(void **state)
+{
+	const struct step steps[] = {{200, "{\"id\":6}", 0, 0, true}};
+	struct server     server;
+	struct client     client;
+	uint8_t           prefix[REGISTRY_PREFIX_MAX];
+	size_t            len;
+	struct err        e;
+
+	(void) state;
+	server_start(&server, 0, steps, 1);
+	client_start(&client, "http://127.0.0.1:%d", server.port);
+	assert_rc_again(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+	/* The loop turns while half of the reply is missing. */
+	wait_until(&client.wl, server_holds, &server);
+	assert_rc_again(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+	assert_int_equal(client.ready, 0);
+	server_release(&server);
+	wait_until(&client.wl, is_ready, &client);
+	assert_rc_ok(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+	assert_int_equal(prefix[4], 6);
+	client_stop(&client);
+	server_stop(&server);
+}
+
+static void
+it_can_be_freed_with_a_request_under_way(void **state)
+{
+	const struct step steps[] = {{200, "{\"id\":6}", 0, 0, true}};
+	struct server     server;
+	struct client     client;
+	uint8_t           prefix[REGISTRY_PREFIX_MAX];
+	size_t            len;
+	struct err        e;
+
+	(void) state;
+	server_start(&server, 0, steps, 1);
+	client_start(&client, "http://127.0.0.1:%d", server.port);
+	assert_rc_again(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+	wait_until(&client.wl, server_holds, &server);
+	client_stop(&client);
+	server_stop(&server);
+}
+
+static void
+wrong_urls_are_refused_without_showing_them(void **state)
+{
+	static const char *const urls[] = {
+		"ftp://me:secret@host/",
+		"file:///etc/passwd",
+		"http://me:secret@host/?x=1",
+		"http://me:secret@host:http",
+		"http://",
+		"http://good, me:secret@://",
+	};
+	struct client client;
+	struct err    e;
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
+	{
+		memset(&client, 0, sizeof(client));
+		client.cfg.registry.url = (char *) urls[i];
+		assert_rc_err(client_open(&client, &e), ERR_CONFIG, E1002);
+		assert_null(strstr(e.msg, "secret"));
+		assert_null(strstr(e.detail, "secret"));
+		waitloop_end(&client.wl);
+	}
+}
+
+static void
+missing_ca_file_is_told_at_once(void **state)
+{
+	struct client client = {0};
+	struct err    e;
+
+	(void) state;
+	client.cfg.registry.url = (char *) "https://127.0.0.1";
+	client.cfg.registry.ca = (char *) "/nonexistent/ca.pem";
+	assert_rc_err(client_open(&client, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.msg, "/nonexistent/ca.pem"));
+	waitloop_end(&client.wl);
+}
+
+/* --- without a registry --------------------------------------------------- */
+
+static void
+without_a_registry_the_fingerprint_is_the_prefix(void **state)
+{
+	struct client client = {0};
+	char          dir[] = "/tmp/test_registry.XXXXXX";
+	char         *inner;
+	char         *path;
+	char          text[512] = "";
+	uint8_t       prefix[REGISTRY_PREFIX_MAX];
+	uint64_t      fingerprint = avro_fingerprint(SCHEMA);
+	size_t        len;
+	struct err    e;
+	FILE         *file;
+
+	(void) state;
+	assert_non_null(mkdtemp(dir));
+	inner = xasprintf("%s/schemas", dir);
+	client.cfg.registry.dir = inner;
+	assert_rc_ok(client_open(&client, &e));
+	assert_int_equal(registry_prefix_len(client.reg), 10);
+	for (int i = 0; i < 2; i++)
+	{
+		assert_rc_ok(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+		assert_int_equal(len, 10);
+		assert_int_equal(prefix[0], 0xC3);
+		assert_int_equal(prefix[1], 0x01);
+		for (int b = 0; b < 8; b++)
+			assert_int_equal(prefix[2 + b], (fingerprint >> 8 * b) & 0xFF);
+	}
+	path = xasprintf("%s/%016llx.avsc", inner, (unsigned long long) fingerprint);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_int_equal(fread(text, 1, sizeof(text) - 1, file), strlen(SCHEMA));
+	assert_string_equal(text, SCHEMA);
+	fclose(file);
+	client_stop(&client);
+
+	/* Nothing but the schema is there. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(inner), 0);
+	assert_int_equal(rmdir(dir), 0);
+	free(path);
+	free(inner);
+}
+
+static void
+schema_folder_that_cannot_be_written_is_refused(void **state)
+{
+	struct client client = {0};
+	struct err    e;
+
+	(void) state;
+	client.cfg.registry.dir = (char *) "/dev/null/schemas";
+	assert_rc_err(client_open(&client, &e), ERR_CONFIG, E2007);
+	waitloop_end(&client.wl);
+}
+
+static void
+no_folder_means_no_files(void **state)
+{
+	struct client client = {0};
+	uint8_t       prefix[REGISTRY_PREFIX_MAX];
+	size_t        len;
+	struct err    e;
+
+	(void) state;
+	client.cfg.registry.url = (char *) "";
+	client.cfg.registry.dir = (char *) "";
+	assert_rc_ok(client_open(&client, &e));
+	assert_rc_ok(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+	assert_int_equal(len, 10);
+	client_stop(&client);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(id_becomes_the_prefix_and_is_asked_for_once),
+		cmocka_unit_test(look_up_and_normalise_change_the_request),
+		cmocka_unit_test(logins_are_sent),
+		cmocka_unit_test(registry_that_is_down_is_waited_for),
+		cmocka_unit_test(errors_that_pass_are_retried),
+		cmocka_unit_test(next_url_is_tried),
+		cmocka_unit_test(incompatible_schema_shows_both),
+		cmocka_unit_test(incompatible_schema_without_the_other_is_told_too),
+		cmocka_unit_test(refusals_are_told_apart),
+		cmocka_unit_test(redirects_are_not_followed),
+		cmocka_unit_test(replies_that_make_no_sense_are_refused),
+		cmocka_unit_test(huge_reply_is_refused),
+		cmocka_unit_test(slow_reply_does_not_block),
+		cmocka_unit_test(it_can_be_freed_with_a_request_under_way),
+		cmocka_unit_test(wrong_urls_are_refused_without_showing_them),
+		cmocka_unit_test(missing_ca_file_is_told_at_once),
+		cmocka_unit_test(without_a_registry_the_fingerprint_is_the_prefix),
+		cmocka_unit_test(schema_folder_that_cannot_be_written_is_refused),
+		cmocka_unit_test(no_folder_means_no_files),
+	};
+
+	/* Requests to 127.0.0.1 must not go through somebody's proxy. */
+	setenv("no_proxy", "127.0.0.1", 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
