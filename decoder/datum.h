@@ -11,7 +11,7 @@
 #include "access/htup.h"
 #include "access/tupdesc.h"
 
-#include "relcache.h"
+#include "relation.h"
 #include "wire.h"
 
 /*

@@ -118,7 +118,9 @@ enum wire_kind
 /*
  * RELATION: before the first record that uses the index, and again after the
  * server invalidated the relation.  It replaces what the index meant before.
- * One index may come to mean another relation.
+ * One index may come to mean another relation, and several may mean one:
+ * with root partitions on, each partition has its own, with the root's relid
+ * and columns and its own replica identity.
  *		uv  index
  *		uv  relid, oid of the table (of the root with root partitions on)
  *		u8  replica identity: 'd' default, 'i' index, 'f' full, 'n' nothing
@@ -138,7 +140,9 @@ enum wire_kind
  *				[DOMAIN:  uv base oid, sv base typmod, str schema, str name
  *						  of the type at the bottom of the domain chain]
  *				[ARRAY:   uv element oid, str schema, str name, uv base oid
- *						  of the element if that is a domain, else 0]
+ *						  of the element if that is a domain, else 0.  Set
+ *						  for a domain over an array, too; not for int2vector
+ *						  and oidvector, whose text is not an array's]
  *				[ENUM:    uv number of labels, then str each, in sort order;
  *						  of the element type where ARRAY is set too]
  *				[DEFAULT: str expression as the server would print it]

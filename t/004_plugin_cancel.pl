@@ -9,7 +9,7 @@ use Frames;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $rows = 300_000;
+my $rows = 100_000;
 my $node = new_source(conf => "wal_sender_timeout = 1s\nlogical_decoding_work_mem = 64kB\n");
 $node->safe_psql('postgres', "CREATE TABLE big (id int PRIMARY KEY, a text); CREATE TABLE small (id int);"
 	. "SELECT pg_create_logical_replication_slot(s, 'walrelay') FROM unnest('{sql,sender,skip}'::text[]) s");
@@ -21,7 +21,7 @@ for my $option ("'flush', 'commit'", "'exclude-tables', '.*big'")
 {
 	my ($stdout, $stderr) = ('', '');
 	my $start = time;
-	$node->psql('postgres', "SET statement_timeout = '150ms';"
+	$node->psql('postgres', "SET statement_timeout = '50ms';"
 		  . " SELECT count(*) FROM pg_logical_slot_peek_binary_changes('sql', NULL, NULL, $option)",
 		stdout => \$stdout, stderr => \$stderr);
 	like($stderr, qr/canceling statement due to statement timeout/, "cancelled: $option");
@@ -48,7 +48,7 @@ is(($client->records('H'))[0]{frame}, 0, 'beginning with hello');
 ok($client->stop, 'the client ended well');
 
 # ---- nothing wanted, for longer than the timeout ----
-$node->safe_psql('postgres', "INSERT INTO big SELECT i, 'row ' || i FROM generate_series($rows + 1, 1000000) i");
+$node->safe_psql('postgres', "INSERT INTO big SELECT i, 'row ' || i FROM generate_series($rows + 1, 700000) i");
 $node->safe_psql('postgres', 'INSERT INTO small VALUES (2)');
 my $offset = -s $node->logfile;
 $client = Frames->start($node, 'skip', { 'include-tables' => 'public.small' });

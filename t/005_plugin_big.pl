@@ -15,8 +15,8 @@ CREATE TABLE squeezed (id int PRIMARY KEY, t text, j jsonb);
 SELECT pg_create_logical_replication_slot('big', 'walrelay');
 INSERT INTO big VALUES (1, repeat('0123456789', 90000000), NULL);
 ALTER TABLE big REPLICA IDENTITY FULL;
-INSERT INTO big VALUES (2, NULL, decode(repeat('00ff', 300000000), 'hex'));
-UPDATE big SET b = decode(repeat('ff00', 300000000), 'hex') WHERE id = 2;
+INSERT INTO big VALUES (2, NULL, convert_to(repeat('abcdefghij', 60000000), 'UTF8'));
+UPDATE big SET b = convert_to(repeat('bcdefghija', 60000000), 'UTF8') WHERE id = 2;
 -- compressed: small in the WAL, large when it is sent
 INSERT INTO squeezed VALUES (1, repeat('abcdefgh', 25000000), NULL);
 -- text form larger than 1 GB: cannot be sent, and stops nothing.  Every byte takes six.
@@ -24,6 +24,8 @@ INSERT INTO squeezed VALUES (2, 'after', to_jsonb(repeat(chr(1), 180000000)));
 INSERT INTO squeezed VALUES (3, 'end', '{}');
 SQL
 my $client = Frames->start($node, 'big', {});
+# The capture takes a while to read: not before it is there.
+wait_until { (-s $client->{file} // 0) > 2_900_000_000 } 'the long values', 600;
 $client->wait_for(sub { @_ && $_[-1]{new} && $_[-1]{table} eq 'public.squeezed' && $_[-1]{new}{id} == 3 },
 	'the last row', 'IU', 600);
 my ($one, $two, $update, $squeezed, $huge) = $client->records('IU');

@@ -1,0 +1,92 @@
+# What only newer servers have: decoding on a standby (16), failover slots (17), virtual
+# generated columns (18).
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Walrelay;
+use Frames;
+use IPC::Run ();
+use Test::More;
+
+my $node = new_source(conf => "hot_standby_feedback = on\n");
+my $major = $node->safe_psql('postgres', 'SHOW server_version_num') / 10000;
+$node->safe_psql('postgres', 'CREATE TABLE t (id int PRIMARY KEY, a text)');
+
+SKIP:
+{
+	skip 'a standby can decode from PostgreSQL 16 on', 6 if $major < 16;
+	$node->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('standby')");
+	$node->backup('base');
+	my $standby = PostgreSQL::Test::Cluster->new('standby');
+	$standby->init_from_backup($node, 'base', has_streaming => 1);
+	$standby->append_conf('postgresql.conf', "primary_slot_name = 'standby'\n");
+	$standby->start;
+	my ($out, $err) = ('', '');
+	my $create = IPC::Run::start([ 'pg_recvlogical', '-d', $standby->connstr('postgres'), '-S', 's', '-P', 'walrelay', '--create-slot' ],
+		'<', \undef, '>', \$out, '2>', \$err);
+	# It waits for a record of running transactions, which the primary has to write.
+	wait_until
+	{
+		$node->safe_psql('postgres', 'SELECT pg_log_standby_snapshot()');
+		$standby->safe_psql('postgres', "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 's' AND confirmed_flush_lsn IS NOT NULL") eq '1';
+	}
+	'the slot on the standby';
+	ok($create->finish, 'slot created on the standby') or diag($err);
+
+	my $client = Frames->start($standby, 's', {});
+	$node->safe_psql('postgres', "INSERT INTO t SELECT i, 'row' FROM generate_series(1, 100) i");
+	my @rows = $client->wait_for(sub { @_ >= 100 }, 'rows from the standby', 'I', 60);
+	is(scalar @rows, 100, 'rows come, without more WAL to push them');
+	is(($client->records('H'))[0]{flush}, 'idle', 'frames stay open there, too');
+	$node->safe_psql('postgres', 'CREATE TABLE noise (a int)');
+	my $end = Frames::lsn($node->safe_psql('postgres', 'SELECT pg_current_wal_lsn()'));
+	$client->wait_for(sub { @_ && $_[-1]{lsn} >= $end }, 'marks', 'K', 60);
+	pass('marks as well');
+
+	# A promotion under the stream: the same connection may go on or end, nothing is lost.
+	$standby->promote;
+	$standby->safe_psql('postgres', "INSERT INTO t SELECT i, 'new' FROM generate_series(101, 200) i");
+	my %seen = map { $_->{new}{id} => 1 } $client->records('I');
+	wait_until
+	{
+		if ($client->ended) { $client->finish; $client = Frames->start($standby, 's', {}); }
+		$seen{ $_->{new}{id} } = 1 for $client->records('I');
+		keys %seen >= 200;
+	}
+	'rows after the promotion', 60;
+	is(scalar keys %seen, 200, 'everything after the promotion');
+	ok($client->stop, 'the client ended well');
+	$standby->stop;
+	$node->safe_psql('postgres', "SELECT pg_drop_replication_slot('standby'); DROP TABLE noise; TRUNCATE t");
+}
+
+SKIP:
+{
+	skip 'failover slots exist from PostgreSQL 17 on', 4 if $major < 17;
+	$node->safe_psql('postgres', "SELECT pg_create_logical_replication_slot('f', 'walrelay', false, false, true)");
+	$node->safe_psql('postgres', "INSERT INTO t SELECT i, 'row' FROM generate_series(1, 100) i; INSERT INTO t VALUES (0, 'last')");
+	my $client = Frames->start($node, 'f', { flush => 'idle' });
+	my @records = $client->wait_for(sub { (grep { $_->{kind} eq 'C' } @_) >= 2 }, 'rows', undef, 60);
+	is($records[0]{flush}, 'commit', 'hello says that frames leave at commit');
+	is((grep { $_->{kind} eq 'I' } @records), 101, 'every row');
+	my %commits;
+	$commits{ $_->{frame} }++ for grep { $_->{kind} eq 'C' } @records;
+	is((grep { $_ != 1 } values %commits), 0, 'a frame a transaction');
+	ok($client->stop, 'the client ended well');
+	$node->safe_psql('postgres', "SELECT pg_drop_replication_slot('f')");
+}
+
+SKIP:
+{
+	skip 'virtual generated columns exist from PostgreSQL 18 on', 2 if $major < 18;
+	$node->safe_psql('postgres', "SELECT pg_create_logical_replication_slot('v', 'walrelay');"
+		. 'CREATE TABLE v (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) VIRTUAL, kept int GENERATED ALWAYS AS (id * 3) STORED, z int);'
+		. 'INSERT INTO v VALUES (1, DEFAULT, DEFAULT, 9)');
+	my $lines = $node->safe_psql('postgres', "SELECT data FROM pg_logical_slot_get_changes('v', NULL, NULL, 'format', 'text', 'include-lsn', 'false')");
+	like($lines, qr/^INSERT public\.v: id=1 kept=3 z=9$/m, 'a virtual column is not there, a stored one is');
+	unlike($lines, qr/twice/, 'and is not announced');
+}
+
+pass('went through what this major has');
+done_testing();
