@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Walrelay;
 use Test::More;
+use POSIX ();
 use Time::HiRes ();
 
 my $kills = $ENV{KILLS} // 20;
@@ -41,7 +42,7 @@ BEGIN
 	done := accounts;
 	WHILE done < changes LOOP
 		-- transactions of 1 to 200 rows
-		width := least(1 + (done * 7919) % 200, changes - done);
+		width := least(1 + (done * 7919::bigint) % 200, changes - done);
 		UPDATE acct SET seq = seq + 1 WHERE id BETWEEN first AND first + width - 1;
 		GET DIAGNOSTICS width = ROW_COUNT;
 		done := done + width;
@@ -61,24 +62,34 @@ if ($pid == 0)
 		'-c', 'SET synchronous_commit = off', '-c', "CALL work($changes, $accounts)");
 }
 
+my $loaded;    # its exit status
+sub loading
+{
+	$loaded = $? if !defined $loaded && waitpid($pid, POSIX::WNOHANG) == $pid;
+	return !defined $loaded;
+}
+
 # Each life lasts until the slot has moved on or a random while is over, whichever is
 # later for every other one: some relays die before they have confirmed anything.
-my $moved = 0;
+my ($moved, $while_loading) = (0, 0);
 for my $kill (1 .. $kills)
 {
 	my $before = slot_lsn($source, 'kill');
 	my $relay = relay_start(args => \@args, name => "relay$kill");
 	my $end = Time::HiRes::time() + 0.05 + rand(1.2);
 
-	wait_until { slot_lsn($source, 'kill') ne $before } 'the position to move' if $kill % 2;
+	wait_until { slot_lsn($source, 'kill') ne $before || !loading() } 'the position to move'
+	  if $kill % 2;
 	wait_until { Time::HiRes::time() >= $end } 'a random moment';
+	$while_loading++ if loading();
 	$relay->kill9;
 	$moved++ if slot_lsn($source, 'kill') ne $before;
 }
+cmp_ok($while_loading, '>=', $kills / 2, 'relays were killed while changes came in');
 cmp_ok($moved, '>=', $kills / 2, 'killed relays had moved the position');
 
-waitpid $pid, 0;
-is($?, 0, 'the changes were loaded');
+wait_until { !loading() } 'the load to end', 900;
+is($loaded, 0, 'the changes were loaded');
 my $relay = relay_start(args => \@args, name => 'last');
 wait_for_slot($source, 'kill');
 is($relay->stop, 0, 'SIGTERM ends the last relay with 0');

@@ -19,29 +19,46 @@
 #define DISTINCT 1024 /* rows made beforehand */
 
 static struct column columns[] = {
-	{.name = "id", .attnum = 1, .form = WIRE_FORM_INT, .type = {20, -1, "pg_catalog", "int8"},
+	{.name = "id",
+	 .attnum = 1,
+	 .form = WIRE_FORM_INT,
+	 .type = {20, -1, "pg_catalog", "int8"},
 	 .flags = WIRE_COLUMN_NOT_NULL | WIRE_COLUMN_IDENTITY | WIRE_COLUMN_PRIMARY},
-	{.name = "customer", .attnum = 2, .form = WIRE_FORM_INT,
-	 .type = {23, -1, "pg_catalog", "int4"}, .flags = WIRE_COLUMN_NOT_NULL},
+	{.name = "customer",
+	 .attnum = 2,
+	 .form = WIRE_FORM_INT,
+	 .type = {23, -1, "pg_catalog", "int4"},
+	 .flags = WIRE_COLUMN_NOT_NULL},
 	{.name = "note", .attnum = 3, .form = WIRE_FORM_TEXT, .type = {25, -1, "pg_catalog", "text"}},
-	{.name = "amount", .attnum = 4, .form = WIRE_FORM_NUMERIC,
+	{.name = "amount",
+	 .attnum = 4,
+	 .form = WIRE_FORM_NUMERIC,
 	 .type = {1700, (10 << 16 | 2) + 4, "pg_catalog", "numeric"}},
-	{.name = "at", .attnum = 5, .form = WIRE_FORM_INT64,
+	{.name = "at",
+	 .attnum = 5,
+	 .form = WIRE_FORM_INT64,
 	 .type = {1184, -1, "pg_catalog", "timestamptz"}},
 };
 
 static uint32_t key[] = {0};
 
-static struct table table = {
-	.identity = 'd', .relkind = 'r', .schema = "public", .name = "narrow", .ncolumns = 5,
-	.columns = columns, .key_kind = WIRE_KEY_PRIMARY, .nkey = 1, .key = key, .nidentity = 1,
-	.identity_key = key};
+static struct table table = {.identity = 'd',
+							 .relkind = 'r',
+							 .schema = "public",
+							 .name = "narrow",
+							 .ncolumns = 5,
+							 .columns = columns,
+							 .key_kind = WIRE_KEY_PRIMARY,
+							 .nkey = 1,
+							 .key = key,
+							 .nidentity = 1,
+							 .identity_key = key};
 
 static void
 row_make(struct buf *out, int i)
 {
 	static const uint8_t states[5] = {0};
-	uint16_t			 digits[] = {(uint16_t) (i % 9999 + 1), 5000};
+	uint16_t             digits[] = {(uint16_t) (i % 9999 + 1), 5000};
 
 	fb_tuple(out, states, 5);
 	fb_sv(out, 1000000 + i);
@@ -70,22 +87,26 @@ fail(const struct err *e)
 int
 main(int argc, char **argv)
 {
-	long				rows = argc > 1 ? atol(argv[1]) : 10000000;
-	long				batch = argc > 2 ? atol(argv[2]) : 1000;
-	struct format		fmt = {.prefix = "shop", .version = "0.1.0", .database = "shop",
-							   .encoding = "UTF8", .schema_names = ADJUST_AVRO,
-							   .field_names = ADJUST_AVRO, .tombstones = true,
+	long                rows = argc > 1 ? atol(argv[1]) : 10000000;
+	long                batch = argc > 2 ? atol(argv[2]) : 1000;
+	struct format       fmt = {.prefix = "shop",
+							   .version = "0.1.0",
+							   .database = "shop",
+							   .encoding = "UTF8",
+							   .schema_names = ADJUST_AVRO,
+							   .field_names = ADJUST_AVRO,
+							   .tombstones = true,
 							   .placeholder = "__debezium_unavailable_value"};
 	struct encode_stats stats = {0};
-	struct stamp		stamp = {.xid = 700, .commit_us = INT64_C(1717245296789012)};
-	struct buf			tuples[DISTINCT] = {0};
-	struct outgoing		out[ENCODE_MAX_OUT];
-	struct plan		   *plan;
-	struct err			e;
-	unsigned			nout;
-	size_t				bytes = 0;
-	double				start;
-	double				taken;
+	struct stamp        stamp = {.xid = 700, .commit_us = INT64_C(1717245296789012)};
+	struct buf          tuples[DISTINCT] = {0};
+	struct outgoing     out[ENCODE_MAX_OUT];
+	struct plan        *plan;
+	struct err          e;
+	unsigned            nout;
+	size_t              bytes = 0;
+	double              start;
+	double              taken;
 
 	for (int i = 0; i < DISTINCT; i++)
 		row_make(&tuples[i], i);
@@ -98,7 +119,8 @@ main(int argc, char **argv)
 	start = seconds();
 	for (long i = 0; i < rows; i++)
 	{
-		struct change chg = {.kind = WIRE_INSERT, .old_kind = WIRE_OLD_NONE,
+		struct change chg = {.kind = WIRE_INSERT,
+							 .old_kind = WIRE_OLD_NONE,
 							 .lsn = UINT64_C(24023400) + (uint64_t) i * 120};
 
 		if (i % batch == 0)
