@@ -98,8 +98,9 @@ check-quick:
 	t/run --quick
 
 # Against the real thing: what Debezium wrote for the same statements.
-golden: $B/t/unit/test_encode
-	t/golden/run
+golden:
+	@$(MAKE) -s all units
+	t/run golden
 
 FUZZ_S ?= 60
 FUZZERS := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))

@@ -34,7 +34,7 @@ struct command
 {
 	const char *name; /* one or two words */
 	const char *arguments;
-	unsigned	takes;
+	unsigned    takes;
 	command_fn *execute;
 	const char *help; /* a line */
 	const char *more; /* what --help of the command adds, or NULL */
@@ -46,7 +46,7 @@ static enum rc
 execute_relay(const struct cli *cli, FILE *out, struct err *e)
 {
 	struct loop *loop;
-	enum rc		 rc;
+	enum rc      rc;
 
 	(void) out;
 	if (config_check(cli->cfg, e) != RC_OK)
@@ -63,10 +63,10 @@ execute_relay(const struct cli *cli, FILE *out, struct err *e)
 static enum rc
 execute_decode(const struct cli *cli, FILE *out, struct err *e)
 {
-	bool		 from_stdin = cli->file == NULL || strcmp(cli->file, "-") == 0;
-	FILE		*in = from_stdin ? stdin : fopen(cli->file, "rbe");
+	bool         from_stdin = cli->file == NULL || strcmp(cli->file, "-") == 0;
+	FILE        *in = from_stdin ? stdin : fopen(cli->file, "rbe");
 	struct dump *dump;
-	enum rc		 rc;
+	enum rc      rc;
 
 	if (in == NULL)
 	{
@@ -135,8 +135,7 @@ static const struct command commands[] = {
 	 "Drop the replication slot, unless somebody uses it", NULL},
 	{"config", "", TAKES_SETTINGS, execute_config,
 	 "Show the settings in force and where each comes from", "Fails if a required one is missing."},
-	{"version", "", 0, execute_version, "Show the versions of walrelay and its libraries",
-	 NULL},
+	{"version", "", 0, execute_version, "Show the versions of walrelay and its libraries", NULL},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -149,8 +148,7 @@ help_all(FILE *out)
 	fprintf(out, "walrelay streams committed changes of a PostgreSQL database to Kafka.\n\n"
 				 "Usage: walrelay COMMAND [--KEY=VALUE ...]\n\nCommands:\n");
 	for (unsigned i = 0; i < NCOMMANDS; i++)
-		fprintf(out, "  %-12s%-7s %s\n", commands[i].name, commands[i].arguments,
-				commands[i].help);
+		fprintf(out, "  %-12s%-7s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
 	fprintf(out, "\n\"walrelay COMMAND --help\" says more.\n"
 				 "Exit codes: 0 done, 1 failed, 2 wrong command line, 69 a server cannot be "
 				 "reached,\n75 the slot is in use, 77 no permission, 78 a setting has to "
@@ -180,11 +178,12 @@ help_command(const struct command *cmd, bool markdown, FILE *out)
 					 "                      leave these out\n");
 	if ((cmd->takes & TAKES_SETTINGS) == 0)
 		return;
-	fprintf(out, "  -c, --config=FILE   settings in INI form (or WALRELAY_CONFIG names the file)\n"
-				 "\nSettings. Each is also WALRELAY_SECTION_KEY in the environment (dots become\n"
-				 "underscores) and \"key = value\" in its section of the file; the command line\n"
-				 "wins over the environment, that over the file. A secret may be given as KEY.file:\n"
-				 "the name of the file that holds it.\n\n");
+	fprintf(out,
+			"  -c, --config=FILE   settings in INI form (or WALRELAY_CONFIG names the file)\n"
+			"\nSettings. Each is also WALRELAY_SECTION_KEY in the environment (dots become\n"
+			"underscores) and \"key = value\" in its section of the file; the command line\n"
+			"wins over the environment, that over the file. A secret may be given as KEY.file:\n"
+			"the name of the file that holds it.\n\n");
 	config_reference(out, false);
 }
 
@@ -192,8 +191,8 @@ help_command(const struct command *cmd, bool markdown, FILE *out)
 
 struct args
 {
-	char	  **at;
-	char	  **end;
+	char      **at;
+	char      **end;
 	const char *config_file;
 };
 
@@ -253,7 +252,7 @@ take_dump_flag(const char *arg, struct cli *cli)
 	static const struct
 	{
 		const char *name;
-		unsigned	flag;
+		unsigned    flag;
 	} flags[] = {{"--no-lsn", DUMP_NO_LSN},
 				 {"--no-xids", DUMP_NO_XIDS},
 				 {"--no-timestamp", DUMP_NO_TIMESTAMP},
@@ -276,11 +275,11 @@ take_setting(struct args *args, const char *arg, struct cli *cli, struct err *e)
 {
 	const char *equals = strchr(arg, '=');
 	const char *value = equals ? equals + 1 : NULL;
-	char	   *key = equals ? xstrndup(arg + 2, (size_t) (equals - arg - 2)) : xstrdup(arg + 2);
-	char	   *where = xasprintf("command line (--%s)", key);
-	enum rc		rc = RC_OK;
+	char       *key = equals ? xstrndup(arg + 2, (size_t) (equals - arg - 2)) : xstrdup(arg + 2);
+	char       *where = xasprintf("command line (--%s)", key);
+	enum rc     rc = RC_OK;
 
-	if (value == NULL && config_key_is_bool(key) &&
+	if (value == NULL && setting_is_bool(key) &&
 		(args->at == args->end || **args->at == '-' || strchr("tfoyn01", **args->at) == NULL))
 		value = "true";
 	else if (value == NULL && args->at < args->end && strncmp(*args->at, "--", 2) != 0)
@@ -302,11 +301,11 @@ take_setting(struct args *args, const char *arg, struct cli *cli, struct err *e)
 static enum rc
 unknown_option(const char *arg, const struct command *cmd, struct err *e)
 {
-	static const char *const own[] = {"--help", "--version", "--config", "--json", "--endpos",
-									  "--no-lsn", "--no-xids", "--no-timestamp",
+	static const char *const own[] = {"--help",         "--version",  "--config",  "--json",
+									  "--endpos",       "--no-lsn",   "--no-xids", "--no-timestamp",
 									  "--no-relations", "--no-hello", "--no-marks"};
-	struct nearest near = {.name = ""};
-	enum rc		   rc;
+	struct nearest           near = {.name = ""};
+	enum rc                  rc;
 
 	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		nearest_offer(&near, arg, own[i]);
@@ -320,9 +319,9 @@ static enum rc
 take_option(struct args *args, struct cli *cli, struct err *e)
 {
 	const struct command *cmd = cli->command;
-	unsigned			  takes = cmd ? cmd->takes : 0;
-	const char			 *arg = *args->at++;
-	const char			 *value;
+	unsigned              takes = cmd ? cmd->takes : 0;
+	const char           *arg = *args->at++;
+	const char           *value;
 
 	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)
 		cli->help = true;
@@ -355,8 +354,8 @@ static enum rc
 take_command(struct args *args, struct cli *cli, struct err *e)
 {
 	struct nearest near = {.name = ""};
-	char		  *two;
-	enum rc		   rc = RC_OK;
+	char          *two;
+	enum rc        rc = RC_OK;
 
 	two = xasprintf("%s %s", args->at[0], args->at + 1 < args->end ? args->at[1] : "");
 	for (unsigned i = 0; i < NCOMMANDS && cli->command == NULL; i++)
@@ -396,8 +395,8 @@ static enum rc
 cli_preset(struct cli *cli, struct err *e)
 {
 	struct config *cfg = cli->cfg;
-	const char	  *where = "command tail";
-	char		   name[32];
+	const char    *where = "command tail";
+	char           name[32];
 
 	if (cli->command->execute != execute_relay || strcmp(cli->command->name, "tail") != 0)
 		return RC_OK;

@@ -16,13 +16,13 @@ struct command; /* cli.c's own */
 struct cli
 {
 	const struct command *command; /* NULL: only help or version was asked for */
-	struct config		 *cfg;
-	bool				  help;
-	bool				  version;
-	bool				  json;
-	bool				  markdown;
-	unsigned			  dump_flags; /* enum dump_flags */
-	const char			 *file;		  /* decode's; NULL: standard input */
+	struct config        *cfg;
+	bool                  help;
+	bool                  version;
+	bool                  json;
+	bool                  markdown;
+	unsigned              dump_flags; /* enum dump_flags */
+	const char           *file;       /* decode's; NULL: standard input */
 };
 
 /*
@@ -30,9 +30,9 @@ struct cli
  * to cli_free() whatever comes back.  RC_ERR of class USAGE for a wrong command
  * line, CONFIG for wrong settings.
  */
-enum rc cli_parse(int argc, char **argv, char **environ_, struct cli *cli, struct err *e)
-	MUST_CHECK;
-void	cli_free(struct cli *cli);
+enum rc cli_parse(int argc, char **argv, char **environ_, struct cli *cli,
+				  struct err *e) MUST_CHECK;
+void    cli_free(struct cli *cli);
 
 /* Does what was asked for and comes back when it is done. */
 enum rc cli_execute(const struct cli *cli, FILE *out, struct err *e) MUST_CHECK;

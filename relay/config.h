@@ -48,10 +48,10 @@ enum origin
 /* librdkafka properties, passed through in order; names are unique. */
 struct property
 {
-	char	   *name;
-	char	   *value;
+	char       *name;
+	char       *value;
 	enum origin origin;
-	char	   *where; /* as config_set() took it */
+	char       *where; /* as config_set() took it */
 };
 
 struct config_origin; /* config.c's own: who set each key of its table */
@@ -65,73 +65,73 @@ struct config
 	} source;
 	struct
 	{
-		char *name;	  /* slot.name */
-		bool  create; /* create it when it is missing */
-		char *plugin; /* name of the output plugin, walrelay */
-		bool  temporary;
+		char    *name;   /* slot.name */
+		bool     create; /* create it when it is missing */
+		char    *plugin; /* name of the output plugin, walrelay */
+		bool     temporary;
 		uint32_t wait_ms; /* slot.wait.ms: how long one held elsewhere is waited for */
 	} slot;
 	struct
 	{
-		char *include; /* table.include.list */
-		char *exclude; /* table.exclude.list */
-		bool  via_root; /* publish.via.partition.root */
+		char *include;         /* table.include.list */
+		char *exclude;         /* table.exclude.list */
+		bool  via_root;        /* publish.via.partition.root */
 		char *message_include; /* message.prefix.include.list */
 		char *message_exclude;
 		char *skipped_operations; /* Debezium: c,u,d,t,none; default t */
 	} tables;
 	struct
 	{
-		char			*topic_prefix;	 /* topic.prefix */
-		char			*topic_delimiter; /* topic.delimiter */
-		struct property *properties;	 /* librdkafka's, after our own */
-		unsigned		 nproperties;
+		char            *topic_prefix;    /* topic.prefix */
+		char            *topic_delimiter; /* topic.delimiter */
+		struct property *properties;      /* librdkafka's, after our own */
+		unsigned         nproperties;
 	} kafka;
 	struct
 	{
-		char *url;	/* comma separated; "" for none */
-		char *user_info; /* basic.auth.user.info: user:password */
-		char *token; /* bearer.auth.token */
-		char *ca;	/* ssl.ca.location */
+		char *url;           /* comma separated; "" for none */
+		char *user_info;     /* basic.auth.user.info: user:password */
+		char *token;         /* bearer.auth.token */
+		char *ca;            /* ssl.ca.location */
 		bool  auto_register; /* auto.register.schemas */
-		bool  normalize; /* normalize.schemas */
-		char *dir;	/* schemas.dir: where schemas go without a registry */
+		bool  normalize;     /* normalize.schemas */
+		char *dir;           /* schemas.dir: where schemas go without a registry */
 	} registry;
 	struct
 	{
-		enum sink_kind	sink;	/* sink: kafka, stdout, file */
-		char		   *file;	/* sink.file */
+		enum sink_kind  sink;         /* sink: kafka, stdout, file */
+		char           *file;         /* sink.file */
 		enum adjustment schema_names; /* schema.name.adjustment.mode */
 		enum adjustment field_names;  /* field.name.adjustment.mode */
-		bool			tombstones;	  /* tombstones.on.delete */
-		bool			generated;	  /* generated.columns = include */
-		char		   *placeholder;  /* unavailable.value.placeholder */
-		uint32_t		avro_verify;  /* avro.verify: every Nth record, 0 never */
-		char		   *version;	  /* source.version */
+		bool            tombstones;   /* tombstones.on.delete */
+		bool            generated;    /* generated.columns = include */
+		char           *placeholder;  /* unavailable.value.placeholder */
+		uint32_t        avro_verify;  /* avro.verify: every Nth record, 0 never */
+		char           *version;      /* source.version */
 	} format;
 	struct
 	{
-		char	*flush;		  /* stream.flush: idle, commit */
-		uint32_t frame_bytes; /* stream.frame.bytes */
-		uint64_t max_long;	  /* max.value.bytes: a longer single value stops */
-		uint32_t max_in_flight; /* max.in.flight.messages */
-		uint64_t max_bytes;	  /* max.in.flight.bytes */
-		uint32_t status_ms;	  /* status.interval.ms */
-		uint32_t shutdown_ms; /* shutdown.timeout.ms */
+		char    *flush;          /* stream.flush: idle, commit */
+		uint32_t frame_bytes;    /* stream.frame.bytes */
+		uint64_t max_long;       /* max.value.bytes: a longer single value stops */
+		uint32_t max_in_flight;  /* max.in.flight.messages */
+		uint64_t max_bytes;      /* max.in.flight.bytes */
+		uint32_t status_ms;      /* status.interval.ms */
+		uint32_t shutdown_ms;    /* shutdown.timeout.ms */
 		uint32_t backoff_min_ms; /* retry.backoff.ms */
 		uint32_t backoff_max_ms; /* retry.backoff.max.ms */
 	} relay;
 	struct
 	{
-		char		   *listen; /* admin.listen: host:port, "" for none */
+		char           *listen; /* admin.listen: host:port, "" for none */
 		enum log_format log_format;
-		int				log_level;
+		int             log_level;
 	} admin;
 	uint64_t end_lsn; /* --endpos: stop once everything up to it is safe; 0 never */
 };
 
 struct config *config_new(void); /* defaults */
-void		   config_free(struct config *cfg);
+void           config_free(struct config *cfg);
 
 /*
  * Sets one key unless a higher origin has set it; checks the value either way.

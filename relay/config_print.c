@@ -18,9 +18,9 @@ static char *
 urls_masked(const char *urls)
 {
 	struct buf out = {0};
-	char	  *copy = xstrdup(urls);
-	char	  *rest = copy;
-	char	  *url;
+	char      *copy = xstrdup(urls);
+	char      *rest = copy;
+	char      *url;
 
 	while ((url = strsep(&rest, ",")) != NULL)
 	{
@@ -44,7 +44,7 @@ static char *
 setting_shown(const struct setting *set, const struct config *cfg)
 {
 	const char *field = (const char *) cfg + set->offset;
-	uint64_t	number;
+	uint64_t    number;
 
 	if (set->kind <= KIND_WORD)
 	{
@@ -56,7 +56,7 @@ setting_shown(const struct setting *set, const struct config *cfg)
 			return urls_masked(text);
 		return xstrdup(set->secret && *text ? MASK : text);
 	}
-	number = set->size == sizeof(bool)		 ? *(const bool *) field
+	number = set->size == sizeof(bool)       ? *(const bool *) field
 			 : set->size == sizeof(uint32_t) ? *(const uint32_t *) field
 											 : *(const uint64_t *) field;
 	if (set->kind == KIND_CHOICE)
@@ -64,7 +64,9 @@ setting_shown(const struct setting *set, const struct config *cfg)
 	if (set->kind == KIND_BOOL)
 		return xstrdup(number ? "true" : "false");
 	return xasprintf("%llu%s", (unsigned long long) number,
-					 set->kind == KIND_DURATION ? "ms" : set->kind == KIND_SIZE ? "B" : "");
+					 set->kind == KIND_DURATION ? "ms"
+					 : set->kind == KIND_SIZE   ? "B"
+												: "");
 }
 
 static void
@@ -94,9 +96,8 @@ config_print(const struct config *cfg, FILE *out)
 	for (unsigned i = 0; i < nsettings; i++)
 	{
 		const struct setting *set = &settings[i];
-		bool				  last = i + 1 == nsettings || strcmp(settings[i + 1].section,
-																  set->section) != 0;
-		char				 *value = setting_shown(set, cfg);
+		bool  last = i + 1 == nsettings || strcmp(settings[i + 1].section, set->section) != 0;
+		char *value = setting_shown(set, cfg);
 
 		if (i == 0 || strcmp(settings[i - 1].section, set->section) != 0)
 			fprintf(out, "%s[%s]\n", i ? "\n" : "", set->section);
@@ -170,8 +171,9 @@ config_reference(FILE *out, bool markdown)
 		{
 			fprintf(out, markdown ? "%s### [%s]\n\n" : "%s[%s]\n", i ? "\n" : "", set->section);
 			if (strcmp(set->section, "kafka") == 0)
-				fprintf(out, "%sAny librdkafka property as well, such as "
-							 "--kafka.bootstrap.servers=HOST:9092 (required).\n%s",
+				fprintf(out,
+						"%sAny librdkafka property as well, such as "
+						"--kafka.bootstrap.servers=HOST:9092 (required).\n%s",
 						markdown ? "" : "  ", markdown ? "\n" : "");
 			if (markdown)
 				fprintf(out, "| key | default | meaning | takes |\n|---|---|---|---|\n");

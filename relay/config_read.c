@@ -18,13 +18,13 @@
 struct file
 {
 	struct config *cfg;
-	FILE		  *in;
-	const char	  *path;
-	char		  *line; /* as read, without blanks at its ends */
-	size_t		   cap;
-	int			   number;
-	bool		   failed;
-	struct err	  *e;
+	FILE          *in;
+	const char    *path;
+	char          *line; /* as read, without blanks at its ends */
+	size_t         cap;
+	int            number;
+	bool           failed;
+	struct err    *e;
 };
 
 static bool
@@ -56,10 +56,10 @@ static int
 file_take(void *user, const char *section, const char *name, const char *cut)
 {
 	struct file *file = user;
-	const char	*value = strpbrk(file->line, "=:") + 1;
-	char		*where;
-	char		*key;
-	int			 taken = 1;
+	const char  *value = strpbrk(file->line, "=:") + 1;
+	char        *where;
+	char        *key;
+	int          taken = 1;
 
 	(void) cut;
 	if (file->failed)
@@ -87,8 +87,8 @@ static char *
 file_line(char *out, int size, void *stream)
 {
 	struct file *file = stream;
-	ssize_t		 len = file->failed ? -1 : getline(&file->line, &file->cap, file->in);
-	size_t		 blank;
+	ssize_t      len = file->failed ? -1 : getline(&file->line, &file->cap, file->in);
+	size_t       blank;
 
 	if (len < 0)
 		return NULL;
@@ -117,8 +117,8 @@ enum rc
 config_read_file(struct config *cfg, const char *path, struct err *e)
 {
 	struct file file = {.cfg = cfg, .path = path, .e = e};
-	int			bad;
-	bool		broken;
+	int         bad;
+	bool        broken;
 
 	if (file_open(path, &file.in, e) != RC_OK)
 		return RC_ERR;
@@ -181,10 +181,10 @@ variable_unknown(const char *name, struct nearest *near, struct err *e)
 static enum rc
 variable_take(struct config *cfg, const char *name, const char *value, struct err *e)
 {
-	char		  *where = xasprintf("environment variable %s", name);
-	char		  *key = xstrdup(name + strlen(PREFIX));
+	char          *where = xasprintf("environment variable %s", name);
+	char          *key = xstrdup(name + strlen(PREFIX));
 	struct nearest near = {.name = ""};
-	enum rc		   rc = RC_OK;
+	enum rc        rc = RC_OK;
 
 	for (char *c = key; *c; c++)
 		*c = *c == '_' ? '.' : (char) tolower((unsigned char) *c);
@@ -210,8 +210,8 @@ config_read_environment(struct config *cfg, char **environ_, struct err *e)
 	for (char **at = environ_; *at; at++)
 	{
 		const char *equals = strchr(*at, '=');
-		char	   *name;
-		enum rc		rc = RC_OK;
+		char       *name;
+		enum rc     rc = RC_OK;
 
 		if (strncmp(*at, PREFIX, strlen(PREFIX)) != 0 || equals == NULL)
 			continue;

@@ -48,8 +48,8 @@ static void
 timestamp(char text[32])
 {
 	struct timespec now;
-	struct tm		tm;
-	size_t			len;
+	struct tm       tm;
+	size_t          len;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
@@ -132,9 +132,9 @@ write_text(struct buf *out, const char *level, const char *code, const char *msg
 static void
 log_write(enum log_level level, const char *msg, const struct err *e, const char *doing)
 {
-	const char		  *code = e ? err_code_name(e->code) : NULL;
-	char			   ts[32];
-	struct buf		   out = {0};
+	const char        *code = e ? err_code_name(e->code) : NULL;
+	char               ts[32];
+	struct buf         out = {0};
 	const struct field fields[] = {{"ts", ts},
 								   {"level", level_names[level]},
 								   {"code", code},
@@ -143,7 +143,7 @@ log_write(enum log_level level, const char *msg, const struct err *e, const char
 								   {"hint", e && *e->hint ? e->hint : NULL},
 								   {"action", doing},
 								   {NULL, NULL}};
-	ssize_t			   written;
+	ssize_t            written;
 
 	timestamp(ts);
 	if (log_format == LOG_JSON)
@@ -159,8 +159,7 @@ log_write(enum log_level level, const char *msg, const struct err *e, const char
 
 /* --- messages --------------------------------------------------------------- */
 
-static void
-log_va(enum log_level level, const struct err *e, const char *fmt, va_list ap)
+static void log_va(enum log_level level, const struct err *e, const char *fmt, va_list ap)
 	__attribute__((format(printf, 3, 0)));
 
 /* With an error fmt is what is being done about it, else the message. */
@@ -176,14 +175,14 @@ log_va(enum log_level level, const struct err *e, const char *fmt, va_list ap)
 	log_write(level, e ? e->msg : text, e, e && fmt ? text : NULL);
 }
 
-#define LOG_FUNCTION(name, level)                                                                 \
-	void name(const char *fmt, ...)                                                               \
-	{                                                                                             \
-		va_list ap;                                                                               \
-                                                                                                  \
-		va_start(ap, fmt);                                                                        \
-		log_va(level, NULL, fmt, ap);                                                             \
-		va_end(ap);                                                                               \
+#define LOG_FUNCTION(name, level)     \
+	void name(const char *fmt, ...)   \
+	{                                 \
+		va_list ap;                   \
+                                      \
+		va_start(ap, fmt);            \
+		log_va(level, NULL, fmt, ap); \
+		va_end(ap);                   \
 	}
 
 LOG_FUNCTION(log_error, LOG_ERROR)

@@ -40,8 +40,8 @@ void log_err(enum log_level level, const struct err *e, const char *doing, ...) 
 /* Keeps a message that may come often to one in interval_ms.  Zero the rest. */
 struct log_limit
 {
-	int64_t	 interval_ms;
-	int64_t	 last_ms;
+	int64_t  interval_ms;
+	int64_t  last_ms;
 	uint64_t suppressed;
 };
 

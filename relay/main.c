@@ -14,7 +14,7 @@ main(int argc, char **argv)
 {
 	struct cli cli;
 	struct err e;
-	enum rc	   rc;
+	enum rc    rc;
 
 	rc = cli_parse(argc, argv, environ, &cli, &e);
 	if (rc == RC_OK)

@@ -31,7 +31,7 @@ conninfo_is_dbname(const char *conninfo)
 enum rc
 pg_conninfo_check(const char *conninfo, struct err *e)
 {
-	char			 *why = NULL;
+	char             *why = NULL;
 	PQconninfoOption *opts;
 
 	if (conninfo_is_dbname(conninfo))
@@ -73,7 +73,7 @@ conninfo_put(struct buf *out, const char *keyword, const char *value)
 char *
 pg_conninfo_masked(const char *conninfo)
 {
-	struct buf		  out = {0};
+	struct buf        out = {0};
 	PQconninfoOption *opts;
 
 	if (conninfo_is_dbname(conninfo))
@@ -91,9 +91,8 @@ pg_conninfo_masked(const char *conninfo)
 int64_t
 pg_conninfo_timeout_ms(const char *conninfo, int64_t otherwise)
 {
-	PQconninfoOption *opts =
-		conninfo_is_dbname(conninfo) ? NULL : PQconninfoParse(conninfo, NULL);
-	int64_t result = otherwise;
+	PQconninfoOption *opts = conninfo_is_dbname(conninfo) ? NULL : PQconninfoParse(conninfo, NULL);
+	int64_t           result = otherwise;
 
 	for (PQconninfoOption *opt = opts; opt && opt->keyword; opt++)
 		if (strcmp(opt->keyword, "connect_timeout") == 0 && opt->val)
@@ -110,12 +109,16 @@ pg_conninfo_timeout_ms(const char *conninfo, int64_t otherwise)
 PGconn *
 pg_connect_start(const char *conninfo)
 {
-	const char *const keywords[] = {"keepalives_idle", "keepalives_interval", "keepalives_count",
-									"tcp_user_timeout", "fallback_application_name", "dbname",
-									"replication", NULL};
-	const char *const values[] = {"30",		  "10",		"3", "60000",
-								  "walrelay", conninfo, "database", NULL};
-	PGconn *conn = PQconnectStartParams(keywords, values, true);
+	const char *const keywords[] = {"keepalives_idle",
+									"keepalives_interval",
+									"keepalives_count",
+									"tcp_user_timeout",
+									"fallback_application_name",
+									"dbname",
+									"replication",
+									NULL};
+	const char *const values[] = {"30", "10", "3", "60000", "walrelay", conninfo, "database", NULL};
+	PGconn           *conn = PQconnectStartParams(keywords, values, true);
 
 	if (conn == NULL)
 	{
@@ -209,8 +212,7 @@ pg_slot_sql(struct buf *sql, int version, const char *slot)
 static int64_t
 int_or(const PGresult *res, int column, int64_t otherwise)
 {
-	return PQgetisnull(res, 0, column) ? otherwise
-									   : strtoll(PQgetvalue(res, 0, column), NULL, 10);
+	return PQgetisnull(res, 0, column) ? otherwise : strtoll(PQgetvalue(res, 0, column), NULL, 10);
 }
 
 void
@@ -302,7 +304,7 @@ put_actions(struct buf *sql, const char *skipped)
 {
 	static const struct
 	{
-		char		letter;
+		char        letter;
 		const char *word;
 	} actions[] = {{'c', "insert,"}, {'u', "update,"}, {'d', "delete,"}, {'t', "truncate,"}};
 	char list[64] = "";

@@ -15,7 +15,7 @@
 #include "buf.h"
 #include "config.h"
 
-struct pg_conn;	  /* libpq's PGconn */
+struct pg_conn;   /* libpq's PGconn */
 struct pg_result; /* libpq's PGresult */
 
 /* What was asked of the server when it failed: the same SQLSTATE means different things. */
@@ -25,39 +25,39 @@ enum pg_stage
 	PG_CREATE, /* CREATE_REPLICATION_SLOT */
 	PG_START,  /* START_REPLICATION */
 	PG_STREAM, /* the stream itself */
-	PG_DROP	   /* DROP_REPLICATION_SLOT */
+	PG_DROP    /* DROP_REPLICATION_SLOT */
 };
 
 /* The slot as pg_replication_slots shows it. */
 struct pg_slot
 {
-	bool	 exists;
-	bool	 temporary;
-	char	*plugin; /* "" for a physical slot */
-	char	*database;
-	char	*wal_status;	/* reserved, extended, unreserved, lost */
-	char	*invalidation;	/* 17 and later: reason, or "" */
-	int		 active_pid;	/* 0: nobody holds it */
-	char	*holder;		/* client address and application name, "" if not visible */
-	uint64_t restart_lsn;	/* 0: none */
+	bool     exists;
+	bool     temporary;
+	char    *plugin; /* "" for a physical slot */
+	char    *database;
+	char    *wal_status;    /* reserved, extended, unreserved, lost */
+	char    *invalidation;  /* 17 and later: reason, or "" */
+	int      active_pid;    /* 0: nobody holds it */
+	char    *holder;        /* client address and application name, "" if not visible */
+	uint64_t restart_lsn;   /* 0: none */
 	uint64_t confirmed_lsn; /* 0: none */
-	int64_t	 retained;		/* bytes of WAL behind restart_lsn, -1 unknown */
-	int64_t	 safe;			/* bytes that may still be written, -1: no limit */
+	int64_t  retained;      /* bytes of WAL behind restart_lsn, -1 unknown */
+	int64_t  safe;          /* bytes that may still be written, -1: no limit */
 };
 
 /* What the server told about itself.  Strings are owned; NULL before they are known. */
 struct pg_facts
 {
-	int			   version; /* server_version_num */
-	char		  *database;
-	char		  *encoding;
-	char		  *role;
-	char		  *wal_level;
-	char		  *libraries; /* output_plugin_libraries; NULL: not there or not readable */
-	uint32_t	   sender_timeout_ms; /* wal_sender_timeout; 0: none */
-	uint64_t	   system_id;
-	uint32_t	   timeline;
-	uint64_t	   wal_end; /* as IDENTIFY_SYSTEM says it */
+	int            version; /* server_version_num */
+	char          *database;
+	char          *encoding;
+	char          *role;
+	char          *wal_level;
+	char          *libraries;         /* output_plugin_libraries; NULL: not there or not readable */
+	uint32_t       sender_timeout_ms; /* wal_sender_timeout; 0: none */
+	uint64_t       system_id;
+	uint32_t       timeline;
+	uint64_t       wal_end; /* as IDENTIFY_SYSTEM says it */
 	struct pg_slot slot;
 };
 
@@ -84,21 +84,21 @@ bool pg_is_shutting_down(struct pg_conn *conn);
 extern const char pg_session_sql[];
 /* The queries, in this order, and what takes their results in. */
 extern const char pg_server_sql[];
-void			  pg_server_take(struct pg_facts *facts, const struct pg_result *res);
+void              pg_server_take(struct pg_facts *facts, const struct pg_result *res);
 extern const char pg_system_sql[];
-void			  pg_system_take(struct pg_facts *facts, const struct pg_result *res);
-void			  pg_slot_sql(struct buf *sql, int version, const char *slot);
-void			  pg_slot_take(struct pg_facts *facts, const struct pg_result *res);
+void              pg_system_take(struct pg_facts *facts, const struct pg_result *res);
+void              pg_slot_sql(struct buf *sql, int version, const char *slot);
+void              pg_slot_take(struct pg_facts *facts, const struct pg_result *res);
 
 /*
  * Whether logical replication with our plugin can work here.  RC_ERR E1204,
  * E1206, E1216.
  */
-enum rc pg_server_check(const struct pg_facts *facts, const struct config *cfg, struct err *e)
-	MUST_CHECK;
+enum rc pg_server_check(const struct pg_facts *facts, const struct config *cfg,
+						struct err *e) MUST_CHECK;
 /* Whether the slot is one that we can stream from.  RC_ERR E1207 to E1211. */
-enum rc pg_slot_check(const struct pg_facts *facts, const struct config *cfg, struct err *e)
-	MUST_CHECK;
+enum rc pg_slot_check(const struct pg_facts *facts, const struct config *cfg,
+					  struct err *e) MUST_CHECK;
 /* The slot is held: by whom.  Returns RC_ERR E1210. */
 enum rc pg_slot_held(const struct pg_facts *facts, const struct config *cfg, struct err *e);
 
@@ -116,6 +116,6 @@ enum rc pg_failed(struct pg_conn *conn, const struct pg_result *res, enum pg_sta
 /* "16/B374D848"; 0 for what is none. */
 uint64_t pg_lsn_parse(const char *text);
 /* For "%X/%X" */
-#define LSN_PARTS(lsn) (unsigned) ((lsn) >> 32), (unsigned) ((lsn) & 0xffffffff)
+#define LSN_PARTS(lsn) (unsigned) ((lsn) >> 32), (unsigned) ((lsn) &0xffffffff)
 
 #endif /* RELAY_PG_H */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cursor.h"
 #include "pg.h"
 
 #define OLDEST_SERVER 150000
@@ -21,7 +22,7 @@ static char *
 identifier(const char *name)
 {
 	struct buf out = {0};
-	bool	   plain = islower((unsigned char) *name) || *name == '_';
+	bool       plain = islower((unsigned char) *name) || *name == '_';
 
 	for (const char *c = name; *c; c++)
 		if (!islower((unsigned char) *c) && !isdigit((unsigned char) *c) && *c != '_')
@@ -76,50 +77,101 @@ detail_add_retained(struct err *e, const struct pg_facts *facts, const struct co
 
 /* --- the server ----------------------------------------------------------------- */
 
+/* One element of a list setting; quotes belong to it. */
+static struct str
+list_next(const char **list)
+{
+	const char *at = *list + strspn(*list, ", ");
+	size_t      len = *at == '"' ? 1 + strcspn(at + 1, "\"") + 1 : strcspn(at, ",");
+
+	len = strnlen(at, len);
+	*list = at + len;
+	while (len > 0 && at[len - 1] == ' ')
+		len--;
+	return (struct str){at, len};
+}
+
+/* What stands between the quotes, if there are any. */
+static struct str
+unquoted(struct str element)
+{
+	if (element.len >= 2 && element.data[0] == '"')
+		return (struct str){element.data + 1, element.len - 2};
+	return element;
+}
+
 static bool
 list_contains(const char *list, const char *name)
 {
-	size_t len = strlen(name);
-
 	while (*list)
 	{
-		size_t item;
+		struct str element = unquoted(list_next(&list));
 
-		list += strspn(list, ", \"");
-		item = strcspn(list, ",\"");
-		while (item > 0 && list[item - 1] == ' ')
-			item--;
-		if (item == len && strncmp(list, name, len) == 0)
+		if (element.len == strlen(name) && memcmp(element.data, name, element.len) == 0)
 			return true;
-		list += strcspn(list, ",\"");
 	}
 	return false;
+}
+
+/*
+ * The list with the plugin added, as SET wants it; the caller frees it.  An
+ * element that is a list itself came from SET ... = 'a, b', a common mistake
+ * that allows nothing: it is opened.  *mistaken says whether there was one.
+ */
+static char *
+list_extended(const char *list, const char *plugin, bool *mistaken)
+{
+	struct buf out = {0};
+
+	*mistaken = false;
+	while (*list)
+	{
+		struct str element = list_next(&list);
+		struct str inner = unquoted(element);
+		bool       is_list = inner.len < element.len && memchr(inner.data, ',', inner.len);
+
+		*mistaken = *mistaken || is_list;
+		if (element.len == 0)
+			continue;
+		buf_puts(&out, out.len ? ", " : "");
+		buf_put(&out, is_list ? inner.data : element.data, is_list ? inner.len : element.len);
+	}
+	if (!list_contains(buf_cstr(&out), plugin))
+	{
+		char *name = identifier(plugin);
+
+		buf_printf(&out, "%s%s", out.len ? ", " : "", name);
+		free(name);
+	}
+	return buf_cstr(&out);
 }
 
 static enum rc
 plugin_not_allowed(const struct pg_facts *facts, const struct config *cfg, struct err *e)
 {
-	const char *known = facts->libraries && *facts->libraries ? facts->libraries
-															  : "pgoutput, test_decoding";
-	char	   *role = identifier(facts->role ? facts->role : "...");
-	char	   *plugin = identifier(cfg->slot.plugin);
+	const char *known = facts->libraries ? facts->libraries : "pgoutput, test_decoding";
+	char       *role = identifier(facts->role ? facts->role : "...");
+	bool        mistaken;
+	char       *list = list_extended(known, cfg->slot.plugin, &mistaken);
 
 	err_set(e, ERR_CONFIG, E1204,
 			"output plugin \"%s\" is not allowed by the server's output_plugin_libraries",
 			cfg->slot.plugin);
 	if (facts->libraries)
-		err_detail(e, "output_plugin_libraries is \"%s\".", facts->libraries);
+		err_detail(e, "output_plugin_libraries is: %s.", known);
 	else
-		err_detail(e, "Role %s may not read output_plugin_libraries; its default is \"%s\".", role,
+		err_detail(e, "Role %s may not read output_plugin_libraries; its default is: %s.", role,
 				   known);
+	if (mistaken)
+		detail_add(e, "The quotes make one name of that list: it allows none of its parts.");
 	detail_add_retained(e, facts, cfg);
 	err_hint(e,
-			 "As superuser, for this role: ALTER ROLE %s SET output_plugin_libraries = %s, %s;\n"
-			 "or for all: ALTER SYSTEM SET output_plugin_libraries = %s, %s; "
+			 "As superuser, for this role: ALTER ROLE %s SET output_plugin_libraries = %s;\n"
+			 "or for all: ALTER SYSTEM SET output_plugin_libraries = %s; "
 			 "SELECT pg_reload_conf();",
-			 role, known, plugin, known, plugin);
+			 role, list, list);
 	free(role);
-	free(plugin);
+	free(list);
 	return RC_ERR;
 }
 
@@ -193,8 +245,7 @@ pg_slot_held(const struct pg_facts *facts, const struct config *cfg, struct err 
 {
 	const struct pg_slot *slot = &facts->slot;
 
-	err_set(e, ERR_TRANSIENT, E1210, "replication slot \"%s\" is active elsewhere",
-			cfg->slot.name);
+	err_set(e, ERR_TRANSIENT, E1210, "replication slot \"%s\" is active elsewhere", cfg->slot.name);
 	if (slot->active_pid)
 		err_detail(e, "It is held by server process %d%s%s%s.", slot->active_pid,
 				   slot->holder && *slot->holder ? " (" : "", slot->holder ? slot->holder : "",
@@ -248,7 +299,7 @@ detail_from(struct err *e, const PGresult *res)
 {
 	static const int fields[] = {PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_MESSAGE_DETAIL,
 								 PG_DIAG_MESSAGE_HINT};
-	struct buf out = {0};
+	struct buf       out = {0};
 
 	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 	{
@@ -357,7 +408,8 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 		return pg_slot_held(facts, cfg, e);
 	if (state_is(state, "55000") && stage == PG_CREATE)
 		return wal_level_too_low(facts, e);
-	if ((state_is(state, "55000") && stage != PG_LOOK) || (state_is(state, "58P01") && stage == PG_STREAM))
+	if ((state_is(state, "55000") && stage != PG_LOOK) ||
+		(state_is(state, "58P01") && stage == PG_STREAM))
 		return slot_lost(facts, cfg, PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY), e);
 	if (state_is(state, "58P01"))
 		return plugin_not_installed(facts, cfg, res, e);
@@ -369,7 +421,8 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 						   "pg_replication_slots WHERE NOT active), or raise "
 						   "max_replication_slots and restart PostgreSQL.");
 	}
-	if (stage == PG_START && (state_is(state, "22") || state_is(state, "42601") || state_is(state, "2201B")))
+	if (stage == PG_START &&
+		(state_is(state, "22") || state_is(state, "42601") || state_is(state, "2201B")))
 	{
 		err_set(e, ERR_CONFIG, E1215, "the server rejected an option of the stream");
 		detail_from(e, res);
@@ -425,9 +478,10 @@ login_refused(PGconn *conn, const char *state, const char *text, struct err *e)
 			PQuser(conn) ? PQuser(conn) : "");
 	err_detail(e, "%s", text);
 	if (state_is(state, "28000"))
-		return err_hint(e, "Check the role's name and that it has LOGIN, and that pg_hba.conf has "
-						   "a line for this database, role and address (the keyword \"replication\" "
-						   "there does not match logical replication).");
+		return err_hint(e,
+						"Check the role's name and that it has LOGIN, and that pg_hba.conf has "
+						"a line for this database, role and address (the keyword \"replication\" "
+						"there does not match logical replication).");
 	return err_hint(e, "Give the role's password in a password file (~/.pgpass), in PGPASSWORD, or "
 					   "in source.conninfo.");
 }

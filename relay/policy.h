@@ -29,12 +29,12 @@
 enum exit_code
 {
 	EXIT_OK = 0,
-	EXIT_RUNTIME = 1,	   /* data, protocol, broken invariants */
-	EXIT_USAGE = 2,		   /* wrong command line */
+	EXIT_RUNTIME = 1,      /* data, protocol, broken invariants */
+	EXIT_USAGE = 2,        /* wrong command line */
 	EXIT_UNAVAILABLE = 69, /* PostgreSQL, Kafka or the registry cannot be reached */
 	EXIT_TEMPORARY = 75,   /* somebody else holds the slot */
 	EXIT_PERMISSION = 77,  /* login refused or right missing */
-	EXIT_CONFIG = 78	   /* a setting, here or on a server, has to change first */
+	EXIT_CONFIG = 78       /* a setting, here or on a server, has to change first */
 };
 
 enum policy_action
@@ -46,15 +46,15 @@ enum policy_action
 struct policy
 {
 	enum policy_action action;
-	enum exit_code	   exit_code; /* for when it stops */
+	enum exit_code     exit_code; /* for when it stops */
 };
 
 struct policy_situation
 {
-	bool	ran;			/* some stream has started */
-	bool	temporary_slot;
-	int64_t trouble_ms;		/* time since the last stream ended, or since the start */
-	int64_t slot_wait_ms;	/* slot.wait.ms */
+	bool    ran; /* some stream has started */
+	bool    temporary_slot;
+	int64_t trouble_ms;   /* time since the last stream ended, or since the start */
+	int64_t slot_wait_ms; /* slot.wait.ms */
 };
 
 struct policy  policy_decide(const struct err *e, const struct policy_situation *sit);

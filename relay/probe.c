@@ -16,12 +16,12 @@
 
 struct probe
 {
-	struct loop		 *loop;
-	const char		 *conninfo;
-	loop_cb			 *shutting_down;
-	void			 *arg;
-	PGconn			 *conn; /* NULL: nothing is asked */
-	int				  fd;
+	struct loop      *loop;
+	const char       *conninfo;
+	loop_cb          *shutting_down;
+	void             *arg;
+	PGconn           *conn; /* NULL: nothing is asked */
+	int               fd;
 	struct loop_timer limit;
 };
 

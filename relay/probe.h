@@ -14,7 +14,7 @@ struct probe;
 
 /* shutting_down runs on the loop.  conninfo is borrowed. */
 struct probe *probe_new(struct loop *loop, const char *conninfo, loop_cb *shutting_down, void *arg);
-void		  probe_free(struct probe *probe);
+void          probe_free(struct probe *probe);
 
 /* Connects and hangs up; does nothing while the last answer is still to come. */
 void probe_ask(struct probe *probe);

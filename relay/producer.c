@@ -478,7 +478,9 @@ producer_logged(struct producer *p, rd_kafka_event_t *event)
 	const char *text;
 	int         level;
 
-	if (p->events.log && rd_kafka_event_log(event, &facility, &text, &level) == 0)
+	/* Our own choice of an "experimental" property is no news at every start. */
+	if (p->events.log && rd_kafka_event_log(event, &facility, &text, &level) == 0 &&
+		strstr(text, "enable.gapless.guarantee") == NULL)
 		p->events.log(p->events.arg, level, text);
 }
 

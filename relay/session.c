@@ -20,11 +20,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "admin.h"
 #include "backoff.h"
 #include "buf.h"
 #include "log.h"
 #include "pipeline.h"
 #include "policy.h"
+#include "producer.h"
 #include "source.h"
 
 #define REPORT_MS 60000
@@ -46,12 +48,16 @@ struct session
 	struct sink			*sink;
 	struct source		*src;
 	struct pipeline		*pl;
+	struct admin		*admin; /* NULL: none */
 	enum session_state	 state;
 	struct backoff		 backoff;
 	bool				 ran;		  /* some stream has started */
 	int64_t				 trouble_since_ms; /* loop time */
 	bool				 sink_seen;	  /* it was reachable once */
+	bool				 sink_up;	  /* it is reachable now */
 	bool				 sink_broken; /* make it anew before the next stream */
+	bool				 registry_down;
+	struct sink_stats	 sinks_before; /* of sinks that broke */
 	struct loop_timer	 retry;
 	struct loop_timer	 drain_limit;
 	struct loop_timer	 report;
@@ -248,6 +254,11 @@ on_sink_failed(void *arg, const struct err *e)
 
 	ses->sink_broken = true;
 	session_stream_ended(ses);
+	if (e->code == E2007 && ses->cfg->format.sink == SINK_STDOUT)
+	{
+		session_end(ses); /* the reader has seen enough: walrelay tail | head */
+		return;
+	}
 	source_abort(ses->src);
 	pipeline_forget(ses->pl);
 	session_trouble(ses, e);
@@ -268,6 +279,7 @@ on_sink_state(void *arg, bool up, const struct err *why)
 {
 	struct session *ses = arg;
 
+	ses->sink_up = up;
 	if (up)
 	{
 		log_info("Kafka is reachable");
@@ -277,6 +289,15 @@ on_sink_state(void *arg, bool up, const struct err *why)
 		session_fail(ses, why);
 	else
 		log_err(LOG_WARN, why, "changes wait in PostgreSQL until a broker answers");
+}
+
+/* librdkafka's own words: for whoever debugs, not for operators. */
+static void
+on_sink_log(void *arg, int level, const char *text)
+{
+	(void) arg;
+	(void) level;
+	log_debug("librdkafka: %s", text);
 }
 
 static void
@@ -291,7 +312,9 @@ on_registry_ready(void *arg)
 static void
 on_registry_state(void *arg, bool up, const struct err *why)
 {
-	(void) arg;
+	struct session *ses = arg;
+
+	ses->registry_down = !up;
 	if (up)
 		log_info("the schema registry is reachable again");
 	else
@@ -305,13 +328,27 @@ session_open_sink(struct session *ses, struct err *e)
 									   .failed = on_sink_failed,
 									   .writable = on_sink_writable,
 									   .state = on_sink_state,
+									   .log = on_sink_log,
 									   .arg = ses};
 
 	ses->sink_broken = false;
+	ses->sink_up = false;
 	if (ses->cfg->format.sink == SINK_KAFKA)
 		return sink_kafka_new(ses->loop, ses->cfg, &events, &ses->sink, e);
 	return sink_json_new(ses->loop, ses->cfg, registry_prefix_len(ses->reg), &events, &ses->sink,
 						 e);
+}
+
+/* Adds what this sink has done. */
+static void
+sink_add_stats(const struct sink *sink, struct sink_stats *sum)
+{
+	struct sink_stats stats;
+
+	sink->ops->stats(sink, &stats);
+	sum->messages += stats.messages;
+	sum->bytes += stats.bytes;
+	sum->acked += stats.acked;
 }
 
 /* A new stream from what is confirmed; a new sink first if the old one broke. */
@@ -322,6 +359,7 @@ session_connect(struct session *ses)
 
 	if (ses->sink_broken)
 	{
+		sink_add_stats(ses->sink, &ses->sinks_before);
 		ses->sink->ops->free(ses->sink);
 		ses->sink = NULL;
 	}
@@ -332,6 +370,54 @@ session_connect(struct session *ses)
 	}
 	ses->state = SESSION_CONNECTING;
 	source_start(ses->src, pipeline_confirmed(ses->pl));
+}
+
+/* --- what operators see --------------------------------------------------------- */
+
+static enum metrics_state
+session_metrics_state(const struct session *ses)
+{
+	switch (ses->state)
+	{
+		case SESSION_CONNECTING: return METRICS_CONNECTING;
+		case SESSION_BACKING_OFF: return METRICS_BACKING_OFF;
+		case SESSION_STREAMING: break;
+		case SESSION_DRAINING:
+		case SESSION_ENDED: return METRICS_DRAINING;
+	}
+	switch (pipeline_waits_for(ses->pl))
+	{
+		case WAIT_SINK: return METRICS_WAITING_SINK;
+		case WAIT_REGISTRY: return METRICS_WAITING_REGISTRY;
+		case WAIT_NOTHING: break;
+	}
+	return METRICS_STREAMING;
+}
+
+static void
+session_snapshot(void *arg, struct metrics *m)
+{
+	const struct session *ses = arg;
+	const struct ack	 *ack = pipeline_ack(ses->pl);
+
+	m->librdkafka = producer_version();
+	m->libpq = pg_library_version();
+	m->state = session_metrics_state(ses);
+	if (ses->cfg->format.sink == SINK_KAFKA)
+		m->kafka = ses->sink_up ? PEER_THERE : PEER_AWAY;
+	registry_stats(ses->reg, &m->schemas);
+	if (m->schemas.requests > 0 && m->schemas.schemas + m->schemas.failures > 0)
+		m->registry = ses->registry_down ? PEER_AWAY : PEER_THERE;
+	source_stats(ses->src, &m->source);
+	m->pipeline = *pipeline_stats(ses->pl);
+	m->sink = ses->sinks_before;
+	if (ses->sink)
+		sink_add_stats(ses->sink, &m->sink);
+	m->unacked_messages = ack_outstanding(ack);
+	m->unacked_transactions = ack_items(ack);
+	m->received_lsn = pipeline_received(ses->pl);
+	m->confirmed_lsn = pipeline_confirmed(ses->pl);
+	m->confirmed_commit_us = ack_commit_us(ack);
 }
 
 /* --- rounds -------------------------------------------------------------------- */
@@ -386,6 +472,11 @@ session_open(struct session *ses, struct err *e)
 		source_new(ses->loop, ses->cfg, &src_events, &ses->src, e) != RC_OK)
 		return RC_ERR;
 	ses->pl = pipeline_new(ses->cfg, ses->reg);
+	if (admin_new(ses->loop, ses->cfg->admin.listen, session_snapshot, ses, &ses->admin, e) !=
+		RC_OK)
+		return RC_ERR;
+	if (ses->admin)
+		log_info("metrics and health at http://%s/metrics", admin_address(ses->admin));
 	return RC_OK;
 }
 
@@ -395,6 +486,7 @@ session_close(struct session *ses)
 	loop_timer_clear(ses->loop, &ses->retry);
 	loop_timer_clear(ses->loop, &ses->drain_limit);
 	loop_timer_clear(ses->loop, &ses->report);
+	admin_free(ses->admin);
 	if (ses->src)
 		source_free(ses->src);
 	pipeline_free(ses->pl);

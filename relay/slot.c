@@ -4,12 +4,12 @@
  */
 #include "slot.h"
 
-#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdlib.h>
 
+#include "json.h"
 #include "loop.h"
 #include "pg.h"
 
@@ -18,16 +18,16 @@
 struct visit
 {
 	const struct config *cfg;
-	PGconn				*conn;
-	struct pg_facts		 facts;
-	struct buf			 sql;
+	PGconn              *conn;
+	struct pg_facts      facts;
+	struct buf           sql;
 };
 
 static enum rc
 visit_connect(struct visit *visit, struct err *e)
 {
-	const char				 *conninfo = visit->cfg->source.conninfo;
-	int64_t					  end;
+	const char               *conninfo = visit->cfg->source.conninfo;
+	int64_t                   end;
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 
 	if (pg_conninfo_check(conninfo, e) != RC_OK)
@@ -40,7 +40,7 @@ visit_connect(struct visit *visit, struct err *e)
 	{
 		struct pollfd fd = {.fd = PQsocket(visit->conn),
 							.events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-		int64_t		  left = end - loop_now_ms();
+		int64_t       left = end - loop_now_ms();
 
 		if (left <= 0)
 		{
@@ -55,12 +55,11 @@ visit_connect(struct visit *visit, struct err *e)
 
 /* The last result in *res, if the caller wants it; he clears it. */
 static enum rc
-visit_ask(struct visit *visit, const char *sql, enum pg_stage stage, PGresult **res,
-		  struct err *e)
+visit_ask(struct visit *visit, const char *sql, enum pg_stage stage, PGresult **res, struct err *e)
 {
-	PGresult	  *got = PQexec(visit->conn, sql);
+	PGresult      *got = PQexec(visit->conn, sql);
 	ExecStatusType status = PQresultStatus(got);
-	enum rc		   rc = RC_OK;
+	enum rc        rc = RC_OK;
 
 	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
 		rc = pg_failed(visit->conn, got, stage, &visit->facts, visit->cfg, e);
@@ -108,8 +107,8 @@ enum rc
 slot_create(const struct config *cfg, FILE *out, struct err *e)
 {
 	struct visit visit = {.cfg = cfg};
-	PGresult	*res = NULL;
-	enum rc		 rc = visit_begin(&visit, e);
+	PGresult    *res = NULL;
+	enum rc      rc = visit_begin(&visit, e);
 
 	if (rc == RC_OK)
 		rc = pg_server_check(&visit.facts, cfg, e);
@@ -135,7 +134,7 @@ enum rc
 slot_drop(const struct config *cfg, FILE *out, struct err *e)
 {
 	struct visit visit = {.cfg = cfg};
-	enum rc		 rc = visit_begin(&visit, e);
+	enum rc      rc = visit_begin(&visit, e);
 
 	/* A lost slot is to be dropped: that is no reason to refuse. */
 	if (rc == RC_OK && pg_slot_check(&visit.facts, cfg, e) != RC_OK && e->code != E1211)
@@ -154,12 +153,6 @@ slot_drop(const struct config *cfg, FILE *out, struct err *e)
 }
 
 /* --- status ---------------------------------------------------------------------- */
-
-static void
-lsn_text(uint64_t lsn, char text[24])
-{
-	snprintf(text, 24, "%X/%X", LSN_PARTS(lsn));
-}
 
 static void
 status_table(const struct visit *visit, FILE *out)
@@ -190,56 +183,69 @@ status_table(const struct visit *visit, FILE *out)
 }
 
 static void
-add_number(cJSON *object, const char *name, int64_t value)
+put_name(struct buf *out, const char *name)
 {
+	buf_printf(out, "%s\"%s\":", out->len > 1 ? "," : "", name);
+}
+
+static void
+put_string(struct buf *out, const char *name, const char *value)
+{
+	put_name(out, name);
+	json_string(out, value, strlen(value));
+}
+
+/* A negative number is one that is not known. */
+static void
+put_number(struct buf *out, const char *name, int64_t value)
+{
+	put_name(out, name);
 	if (value < 0)
-		cJSON_AddNullToObject(object, name);
+		buf_puts(out, "null");
 	else
-		cJSON_AddNumberToObject(object, name, (double) value);
+		buf_printf(out, "%" PRId64, value);
 }
 
 static void
-add_lsn(cJSON *object, const char *name, uint64_t lsn)
+put_lsn(struct buf *out, const char *name, uint64_t lsn)
 {
-	char text[24];
-
-	lsn_text(lsn, text);
-	if (lsn)
-		cJSON_AddStringToObject(object, name, text);
+	put_name(out, name);
+	if (lsn == 0)
+		buf_puts(out, "null");
 	else
-		cJSON_AddNullToObject(object, name);
+		buf_printf(out, "\"%X/%X\"", LSN_PARTS(lsn));
 }
 
 static void
-status_json(const struct visit *visit, FILE *out)
+status_json(const struct visit *visit, FILE *file)
 {
 	const struct pg_slot *slot = &visit->facts.slot;
-	cJSON				 *object = cJSON_CreateObject();
-	char				 *text;
+	struct buf            out = {0};
 
-	cJSON_AddStringToObject(object, "slot", visit->cfg->slot.name);
-	cJSON_AddStringToObject(object, "plugin", slot->plugin);
-	cJSON_AddStringToObject(object, "database", slot->database);
-	cJSON_AddNumberToObject(object, "server_version_num", visit->facts.version);
-	cJSON_AddBoolToObject(object, "active", slot->active_pid != 0);
-	add_number(object, "active_pid", slot->active_pid ? slot->active_pid : -1);
-	cJSON_AddStringToObject(object, "wal_status", slot->wal_status);
-	cJSON_AddStringToObject(object, "invalidation_reason", slot->invalidation);
-	add_lsn(object, "confirmed_flush_lsn", slot->confirmed_lsn);
-	add_lsn(object, "restart_lsn", slot->restart_lsn);
-	add_number(object, "retained_wal_bytes", slot->retained);
-	add_number(object, "safe_wal_bytes", slot->safe);
-	text = cJSON_PrintUnformatted(object);
-	fprintf(out, "%s\n", text);
-	cJSON_free(text);
-	cJSON_Delete(object);
+	buf_puts(&out, "{");
+	put_string(&out, "slot", visit->cfg->slot.name);
+	put_string(&out, "plugin", slot->plugin);
+	put_string(&out, "database", slot->database);
+	put_number(&out, "server_version_num", visit->facts.version);
+	put_name(&out, "active");
+	buf_puts(&out, slot->active_pid ? "true" : "false");
+	put_number(&out, "active_pid", slot->active_pid ? slot->active_pid : -1);
+	put_string(&out, "wal_status", slot->wal_status);
+	put_string(&out, "invalidation_reason", slot->invalidation);
+	put_lsn(&out, "confirmed_flush_lsn", slot->confirmed_lsn);
+	put_lsn(&out, "restart_lsn", slot->restart_lsn);
+	put_number(&out, "retained_wal_bytes", slot->retained);
+	put_number(&out, "safe_wal_bytes", slot->safe);
+	buf_puts(&out, "}\n");
+	fwrite(out.data, 1, out.len, file);
+	buf_free(&out);
 }
 
 enum rc
 slot_status(const struct config *cfg, bool json, FILE *out, struct err *e)
 {
 	struct visit visit = {.cfg = cfg};
-	enum rc		 rc = visit_begin(&visit, e);
+	enum rc      rc = visit_begin(&visit, e);
 
 	if (rc == RC_OK && !visit.facts.slot.exists)
 		rc = pg_slot_check(&visit.facts, cfg, e);

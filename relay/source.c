@@ -16,75 +16,60 @@
 #include "frame.h"
 #include "log.h"
 #include "probe.h"
+#include "storm.h"
 #include "wire.h"
 
-#define CONNECT_MS	   15000 /* unless connect_timeout says otherwise */
-#define ANSWER_MS	   60000 /* to any one query */
-#define STOP_MS		   1000
+#define CONNECT_MS 15000 /* unless connect_timeout says otherwise */
+#define ANSWER_MS 60000  /* to any one query */
+#define STOP_MS 1000
 #define REPORT_SOON_MS 100
-#define PROBE_MS	   4000 /* how often a paused stream asks whether the server shuts down */
-#define READ_BUDGET	   (1024 * 1024) /* bytes a round, so that the rest gets its turn */
-
-/* Keepalives that ask for an answer, without anything having moved. */
-#define STORM_COUNT		20
-#define STORM_WINDOW_MS 1000
-#define STORM_ANSWER_MS 100
-#define STORM_LIMIT_MS	2000
+#define PROBE_MS 4000             /* how often a paused stream asks whether the server shuts down */
+#define READ_BUDGET (1024 * 1024) /* bytes a round, so that the rest gets its turn */
 
 enum source_state
 {
 	SOURCE_IDLE,
 	SOURCE_CONNECTING,
 	SOURCE_SESSION, /* SET */
-	SOURCE_SERVER,	/* what kind of server this is */
-	SOURCE_SYSTEM,	/* IDENTIFY_SYSTEM */
-	SOURCE_SLOT,	/* pg_replication_slots */
+	SOURCE_SERVER,  /* what kind of server this is */
+	SOURCE_SYSTEM,  /* IDENTIFY_SYSTEM */
+	SOURCE_SLOT,    /* pg_replication_slots */
 	SOURCE_CREATING,
 	SOURCE_STARTING,
 	SOURCE_STREAMING
 };
 
-struct storm
-{
-	uint64_t position; /* these two have not moved since ... */
-	uint64_t confirmed;
-	int64_t	 window_ms; /* begin of the window, and how many asked in it */
-	unsigned count;
-	int64_t	 since_ms; /* 0: no storm */
-	int64_t	 last_ms;  /* asked */
-};
-
 struct source
 {
-	struct loop			*loop;
+	struct loop         *loop;
 	const struct config *cfg;
 	struct source_events events;
-	enum source_state	 state;
-	PGconn				*conn;
-	int					 fd; /* -1: not watched */
-	bool				 want_write;
-	struct pg_facts		 facts;
-	struct buf			 sql;
-	struct loop_timer	 limit;	 /* an answer must have come */
-	struct loop_timer	 status; /* next status message */
-	struct loop_timer	 work;	 /* go on reading, or report a failure */
-	struct err			 failure;
-	bool				 failed; /* to be reported */
+	enum source_state    state;
+	PGconn              *conn;
+	int                  fd; /* -1: not watched */
+	bool                 want_write;
+	struct pg_facts      facts;
+	struct buf           sql;
+	struct loop_timer    limit;  /* an answer must have come */
+	struct loop_timer    status; /* next status message */
+	struct loop_timer    work;   /* go on reading, or report a failure */
+	struct err           failure;
+	bool                 failed; /* to be reported */
 
-	char			 *held; /* a message that was not taken, PQfreemem() */
-	size_t			  held_len;
+	char             *held; /* a message that was not taken, PQfreemem() */
+	size_t            held_len;
 	struct loop_timer pause; /* set while a message is held */
-	struct probe	 *probe;
+	struct probe     *probe;
 
-	bool	 created;
-	bool	 streamed; /* some stream has started before */
-	uint64_t system_id;
-	uint64_t start_lsn;
-	uint64_t confirmed;
-	uint64_t reported;
-	uint64_t received; /* the last record's */
-	uint64_t server_lsn;
-	int64_t	 status_ms; /* when the last status message was sent */
+	bool         created;
+	bool         streamed; /* some stream has started before */
+	uint64_t     system_id;
+	uint64_t     start_lsn;
+	uint64_t     confirmed;
+	uint64_t     reported;
+	uint64_t     received; /* the last record's */
+	uint64_t     server_lsn;
+	int64_t      status_ms; /* when the last status message was sent */
 	struct storm storm;
 
 	uint64_t connects;
@@ -196,10 +181,10 @@ source_interval_ms(const struct source *src)
 static bool
 source_put_status(struct source *src)
 {
-	uint8_t			msg[STATUS_MESSAGE_LEN];
+	uint8_t         msg[STATUS_MESSAGE_LEN];
 	struct timespec now;
-	int64_t			now_us;
-	uint64_t		written = src->received > src->confirmed ? src->received : src->confirmed;
+	int64_t         now_us;
+	uint64_t        written = src->received > src->confirmed ? src->received : src->confirmed;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	now_us = (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000 - WIRE_EPOCH_US;
@@ -254,46 +239,19 @@ source_confirm(struct source *src, uint64_t lsn)
 
 /* --- keepalives -------------------------------------------------------------------- */
 
-/*
- * A server that shuts down asks again as soon as it is answered, until
- * everything it sent is confirmed.  Answering each time burns two processors
- * and ends never if Kafka is down; going away is safe and lets it end.
- */
-static bool
-storm_seen(struct source *src, int64_t now)
-{
-	struct storm *storm = &src->storm;
-
-	if (src->server_lsn != storm->position || src->confirmed != storm->confirmed ||
-		now - storm->last_ms > STORM_WINDOW_MS)
-		*storm = (struct storm){.position = src->server_lsn, .confirmed = src->confirmed};
-	storm->last_ms = now;
-	if (now - storm->window_ms > STORM_WINDOW_MS)
-	{
-		storm->window_ms = now;
-		storm->count = 0;
-	}
-	if (++storm->count >= STORM_COUNT && storm->since_ms == 0)
-		storm->since_ms = now;
-	return storm->since_ms != 0;
-}
-
 static void
 source_answer(struct source *src)
 {
-	int64_t now = loop_now_ms();
-
-	if (!storm_seen(src, now))
-		source_send_status(src);
-	else if (now - src->storm.since_ms < STORM_LIMIT_MS || src->confirmed >= src->server_lsn)
-		source_status_within(src, STORM_ANSWER_MS);
-	else
+	switch (storm_asked(&src->storm, src->server_lsn, src->confirmed, loop_now_ms()))
 	{
-		err_set(&src->failure, ERR_TRANSIENT, E1214,
-				"PostgreSQL waits for acknowledgements that do not come");
-		err_detail(&src->failure, "It is probably shutting down. Walrelay disconnects to let it; "
-								  "changes come again from the confirmed position.");
-		source_fail(src);
+		case STORM_ANSWER: source_send_status(src); break;
+		case STORM_ANSWER_LATER: source_status_within(src, STORM_ANSWER_MS); break;
+		case STORM_LEAVE:
+			err_set(&src->failure, ERR_TRANSIENT, E1214,
+					"PostgreSQL waits for acknowledgements that do not come");
+			err_detail(&src->failure, "It is probably shutting down. Walrelay disconnects to let "
+									  "it; changes come again from the confirmed position.");
+			source_fail(src);
 	}
 }
 
@@ -367,7 +325,7 @@ source_drain(struct source *src, int64_t *budget)
 	while (*budget > 0)
 	{
 		char *data;
-		int	  len = PQgetCopyData(src->conn, &data, true);
+		int   len = PQgetCopyData(src->conn, &data, true);
 
 		if (len == 0)
 			return true;
@@ -385,15 +343,16 @@ source_drain(struct source *src, int64_t *budget)
 }
 
 /*
- * TLS and GSS hold decrypted bytes that poll() does not see.  A record is 16 kB
- * at most and libpq reads 8 kB at least, so two more looks get all of it.
+ * TLS and GSS may hold decrypted bytes that poll() does not see.  libpq 15.20
+ * takes them all; nothing says that every libpq does.  A record is 16 kB at most
+ * and libpq reads 8 kB at least, so two more looks are enough.
  */
 static void
 source_read(struct source *src)
 {
 	int64_t budget = READ_BUDGET;
-	int		looks = PQsslInUse(src->conn) || PQgssEncInUse(src->conn) ? 3 : 1;
-	bool	alive = true;
+	int     looks = PQsslInUse(src->conn) || PQgssEncInUse(src->conn) ? 3 : 1;
+	bool    alive = true;
 
 	while (looks-- > 0 && alive)
 	{
@@ -537,8 +496,8 @@ static void
 source_decide(struct source *src)
 {
 	const struct config *cfg = src->cfg;
-	bool				 create = cfg->slot.create && !src->facts.slot.exists;
-	enum rc				 rc = pg_server_check(&src->facts, cfg, &src->failure);
+	bool                 create = cfg->slot.create && !src->facts.slot.exists;
+	enum rc              rc = pg_server_check(&src->facts, cfg, &src->failure);
 
 	/* A slot that has gone while we ran must not be replaced by one with a gap. */
 	create = (create || cfg->slot.temporary) && !src->streamed;
@@ -562,7 +521,7 @@ static void
 source_started(struct source *src)
 {
 	const struct pg_facts *facts = &src->facts;
-	struct source_info	   info = {.database = facts->database,
+	struct source_info     info = {.database = facts->database,
 								   .encoding = facts->encoding,
 								   .server_version = facts->version,
 								   .system_id = facts->system_id,
@@ -604,9 +563,9 @@ source_next(struct source *src)
 static bool
 source_take(struct source *src, const PGresult *res)
 {
-	static const enum pg_stage stages[] = {[SOURCE_CREATING] = PG_CREATE,
-										   [SOURCE_STARTING] = PG_START};
-	ExecStatusType			   status = PQresultStatus(res);
+	static const enum pg_stage stages[] =
+		{[SOURCE_CREATING] = PG_CREATE, [SOURCE_STARTING] = PG_START};
+	ExecStatusType status = PQresultStatus(res);
 
 	if (status == PGRES_COPY_BOTH)
 	{
@@ -646,7 +605,7 @@ on_answer(struct source *src)
 	while (!PQisBusy(src->conn))
 	{
 		PGresult *res = PQgetResult(src->conn);
-		bool	  more = res != NULL;
+		bool      more = res != NULL;
 
 		if (more)
 			more = source_take(src, res);
@@ -692,9 +651,7 @@ on_connecting(struct source *src)
 		case PGRES_POLLING_READING: source_watch(src, POLLIN); break;
 		case PGRES_POLLING_WRITING: source_watch(src, POLLOUT); break;
 		case PGRES_POLLING_OK: source_connected(src); break;
-		default:
-			pg_connect_failed(src->conn, &src->failure);
-			source_fail(src);
+		default: pg_connect_failed(src->conn, &src->failure); source_fail(src);
 	}
 }
 
@@ -754,15 +711,15 @@ static void
 source_say_goodbye(struct source *src)
 {
 	int64_t end = loop_now_ms() + STOP_MS;
-	int		left = 1;
+	int     left = 1;
 
 	if (!source_put_status(src) || PQputCopyEnd(src->conn, NULL) < 0)
 		return;
 	for (int64_t now = loop_now_ms(); now < end; now = loop_now_ms())
 	{
 		struct pollfd fd = {.fd = PQsocket(src->conn), .events = POLLIN};
-		char		 *data;
-		int			  len;
+		char         *data;
+		int           len;
 
 		left = left ? PQflush(src->conn) : 0;
 		if (left < 0)

@@ -18,12 +18,12 @@
 struct source_info
 {
 	const char *database;
-	const char *encoding;		 /* PostgreSQL's name for it */
-	int			server_version;	 /* server_version_num */
-	uint64_t	system_id;
-	uint32_t	timeline;
-	uint64_t	confirmed_flush; /* the slot's, before this stream */
-	bool		created;		 /* the slot was made for this stream */
+	const char *encoding;       /* PostgreSQL's name for it */
+	int         server_version; /* server_version_num */
+	uint64_t    system_id;
+	uint32_t    timeline;
+	uint64_t    confirmed_flush; /* the slot's, before this stream */
+	bool        created;         /* the slot was made for this stream */
 };
 
 struct source_events
@@ -43,23 +43,22 @@ struct source_events
 
 struct source_stats
 {
-	bool	 streaming;
-	bool	 paused;
-	uint64_t connects;	 /* attempts */
+	bool     streaming;
+	bool     paused;
+	uint64_t connects; /* attempts */
 	uint64_t frames;
-	uint64_t bytes;		 /* of payloads */
+	uint64_t bytes;      /* of payloads */
 	uint64_t server_lsn; /* how far the server says it has come */
-	uint64_t confirmed;	 /* LSN to report */
-	uint64_t reported;	 /* LSN reported */
+	uint64_t confirmed;  /* LSN to report */
+	uint64_t reported;   /* LSN reported */
 };
 
 struct source;
 
 /* Does not connect.  cfg is borrowed.  RC_ERR E1002: no connection string. */
-enum rc source_new(struct loop *loop, const struct config *cfg,
-				   const struct source_events *events, struct source **src, struct err *e)
-	MUST_CHECK;
-void	source_free(struct source *src); /* not from within an event */
+enum rc source_new(struct loop *loop, const struct config *cfg, const struct source_events *events,
+				   struct source **src, struct err *e) MUST_CHECK;
+void    source_free(struct source *src); /* not from within an event */
 
 /*
  * Connects, checks, creates the slot if it may, streams from start_lsn or the

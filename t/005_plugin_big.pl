@@ -1,4 +1,5 @@
 # Values of hundreds of megabytes: in pieces, whole, within frames of ordinary size.
+# slow: it moves gigabytes
 use strict;
 use warnings;
 use FindBin;

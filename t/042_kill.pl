@@ -41,8 +41,8 @@ BEGIN
 	COMMIT;
 	done := accounts;
 	WHILE done < changes LOOP
-		-- transactions of 1 to 200 rows
-		width := least(1 + (done * 7919::bigint) % 200, changes - done);
+		-- transactions of 1 to 50 rows
+		width := least(1 + (done * 7919::bigint) % 50, changes - done);
 		UPDATE acct SET seq = seq + 1 WHERE id BETWEEN first AND first + width - 1;
 		GET DIAGNOSTICS width = ROW_COUNT;
 		done := done + width;
@@ -76,7 +76,7 @@ for my $kill (1 .. $kills)
 {
 	my $before = slot_lsn($source, 'kill');
 	my $relay = relay_start(args => \@args, name => "relay$kill");
-	my $end = Time::HiRes::time() + 0.05 + rand(1.2);
+	my $end = Time::HiRes::time() + 0.05 + rand(0.3);
 
 	wait_until { slot_lsn($source, 'kill') ne $before || !loading() } 'the position to move'
 	  if $kill % 2;

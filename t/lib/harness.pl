@@ -55,6 +55,13 @@ sub needs_kafka
 	return slurp($file) =~ /\A(?:[^\n]*\n){0,20}?# needs: kafka\b/;
 }
 
+# is_slow FILE: does its header say that it takes too long for --quick?
+sub is_slow
+{
+	my ($file) = @_;
+	return slurp($file) =~ /\A(?:[^\n]*\n){0,20}?# slow\b/;
+}
+
 # command_run LOG, COMMAND...: its exit status, as a shell says it; 124 if it took
 # too long.  It has its own process group, so that its children end with it.
 sub command_run
@@ -178,7 +185,7 @@ sub file_run
 	my $log = "$work/log/" . ($name =~ s{/}{.}gr);
 	return if !wanted($name);
 	my $kafka = $file =~ /\.(?:pl|sh|py)$|run$/ && needs_kafka($file);
-	return if $kafka && $mode eq 'quick';
+	return if $mode eq 'quick' && ($kafka || is_slow($file));
 
 	my $status = !$kafka || kafka_get($log) ? 0 : 1;
 	$ENV{TESTDIR} = "$work/tap/" . basename($name);

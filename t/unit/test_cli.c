@@ -12,14 +12,14 @@
 
 static struct err e;
 static struct cli cli;
-static char		 *no_environment[] = {NULL};
+static char      *no_environment[] = {NULL};
 
 /* The words of a command line, up to NULL. */
 static enum rc
 parse(const char *first, ...)
 {
 	char   *argv[16] = {"walrelay"};
-	int		argc = 1;
+	int     argc = 1;
 	va_list ap;
 
 	va_start(ap, first);
@@ -144,7 +144,7 @@ static void
 a_file_is_read_wherever_it_is_named(void **state)
 {
 	char  name[] = "/tmp/walrelay_test_cli.XXXXXX";
-	int	  fd = mkstemp(name);
+	int   fd = mkstemp(name);
 	FILE *file = fdopen(fd, "w");
 
 	(void) state;
@@ -167,10 +167,10 @@ wrong_command_lines_name_the_nearest(void **state)
 {
 	static const struct
 	{
-		const char *one;
-		const char *two;
+		const char   *one;
+		const char   *two;
 		enum err_code code;
-		const char *hint;
+		const char   *hint;
 	} wrong[] = {{"rnu", NULL, E1006, "\"run\""},
 				 {"tial", NULL, E1006, "\"tail\""},
 				 {"slot", "stauts", E1006, "slot status"},
@@ -200,7 +200,7 @@ static void
 help_and_version_need_no_settings(void **state)
 {
 	static const char *const one[] = {"run", "tail", "decode", "config", "version"};
-	char					*text;
+	char                    *text;
 
 	(void) state;
 	for (unsigned i = 0; i < sizeof(one) / sizeof(one[0]); i++)

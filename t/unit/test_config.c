@@ -12,7 +12,7 @@
 #include "config_table.h"
 
 static struct config *cfg;
-static struct err	  e;
+static struct err     e;
 
 static int
 setup(void **state)
@@ -49,7 +49,7 @@ static const char *
 file_with(const char *text)
 {
 	FILE *out;
-	int	  fd;
+	int   fd;
 
 	strcpy(file_name, "/tmp/walrelay_test_config.XXXXXX");
 	fd = mkstemp(file_name);
@@ -113,10 +113,10 @@ sizes_take_units(void **state)
 	static const struct
 	{
 		const char *text;
-		uint64_t	bytes;
-	} sizes[] = {{"70000", 70000},			{"70000B", 70000},		 {"64k", 65536},
-				 {"64kB", 65536},			{"64 kB", 65536},		 {"2M", 2097152},
-				 {"2MB", 2097152},			{"3G", 3221225472},		 {"3GB", 3221225472}};
+		uint64_t    bytes;
+	} sizes[] = {{"70000", 70000}, {"70000B", 70000},  {"64k", 65536},
+				 {"64kB", 65536},  {"64 kB", 65536},   {"2M", 2097152},
+				 {"2MB", 2097152}, {"3G", 3221225472}, {"3GB", 3221225472}};
 
 	(void) state;
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
@@ -132,7 +132,7 @@ durations_take_units(void **state)
 	static const struct
 	{
 		const char *text;
-		uint32_t	ms;
+		uint32_t    ms;
 	} times[] = {{"500", 500}, {"500ms", 500}, {"7s", 7000}, {"2min", 120000}, {"1h", 3600000}};
 
 	(void) state;
@@ -346,8 +346,7 @@ file_values_are_taken_as_they_are(void **state)
 	assert_rc_ok(read_text("; comment\n# comment\n\n[source]\n"
 						   "  conninfo = host=/tmp dbname=shop password='a ; b # c = d'  \n"
 						   "[slot]\nslot.name: shop_1\n[registry]\r\nurl=http://r:1/a?b=c\r\n"));
-	assert_string_equal(cfg->source.conninfo,
-						"host=/tmp dbname=shop password='a ; b # c = d'");
+	assert_string_equal(cfg->source.conninfo, "host=/tmp dbname=shop password='a ; b # c = d'");
 	assert_string_equal(cfg->slot.name, "shop_1");
 	assert_string_equal(cfg->registry.url, "http://r:1/a?b=c");
 
@@ -398,10 +397,15 @@ mistakes_in_the_environment_name_the_variable(void **state)
 static void
 variables_of_others_are_let_pass(void **state)
 {
-	char *others[] = {"WALRELAY_CACHE=/x", "WALRELAY_SO=/y", "WALRELAY_CONFIG=/z",
-					  "WALRELAY_SERVICE_HOST=10.0.0.1", "WALRELAY_PORT=tcp://10.0.0.1:80",
+	char *others[] = {"WALRELAY_CACHE=/x",
+					  "WALRELAY_SO=/y",
+					  "WALRELAY_CONFIG=/z",
+					  "WALRELAY_SERVICE_HOST=10.0.0.1",
+					  "WALRELAY_PORT=tcp://10.0.0.1:80",
 					  "WALRELAY_ADMIN_PORT_80_TCP_ADDR=10.0.0.1",
-					  "WALRELAY_ADMIN_SERVICE_PORT_HTTP=80", "WALRELAY=x", NULL};
+					  "WALRELAY_ADMIN_SERVICE_PORT_HTTP=80",
+					  "WALRELAY=x",
+					  NULL};
 
 	(void) state;
 	assert_rc_ok(config_read_environment(cfg, others, &e));
@@ -482,7 +486,8 @@ printing_says_where_values_come_from(void **state)
 	free(text);
 }
 
-/* --- checks -------------------------------------------------------------------------------------- */
+/* --- checks --------------------------------------------------------------------------------------
+ */
 
 static void
 missing_settings_are_named_in_all_their_forms(void **state)
@@ -536,7 +541,8 @@ contradictions_are_refused(void **state)
 	assert_non_null(strstr(e.msg, "retry.backoff.ms"));
 }
 
-/* --- reference ------------------------------------------------------------------------------------ */
+/* --- reference
+ * ------------------------------------------------------------------------------------ */
 
 static void
 print_text(const struct config *config, FILE *out)

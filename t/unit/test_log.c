@@ -16,7 +16,7 @@ static const char *
 logged(void (*write)(void))
 {
 	FILE  *file = tmpfile();
-	int	   saved = dup(STDERR_FILENO);
+	int    saved = dup(STDERR_FILENO);
 	size_t len;
 
 	assert_non_null(file);
@@ -71,10 +71,9 @@ text_is_as_psql_shows_messages(void **state)
 {
 	(void) state;
 	log_setup(LOG_TEXT, LOG_INFO);
-	assert_string_equal(logged(write_error),
-						"walrelay: error: E1207: slot \"a b\" does not exist\n"
-						"DETAIL:  A fact.\nHINT:  Do this;\nor that.\n"
-						"ACTION:  trying again in 2 s\n");
+	assert_string_equal(logged(write_error), "walrelay: error: E1207: slot \"a b\" does not exist\n"
+											 "DETAIL:  A fact.\nHINT:  Do this;\nor that.\n"
+											 "ACTION:  trying again in 2 s\n");
 	assert_string_equal(logged(write_bare_error), "walrelay: warn: E1001: x\n");
 }
 
@@ -100,15 +99,16 @@ json_is_valid_whatever_is_in_it(void **state)
 	log_setup(LOG_JSON, LOG_INFO);
 	logged(write_odd);
 	assert_memory_equal(text, "{\"ts\":\"2", 8);
-	assert_string_equal(strstr(text, "\"level\""),
-						"\"level\":\"info\",\"msg\":\"tab\\u0009quote\\\"back\\\\slash\\u0001\"}\n");
+	assert_string_equal(
+		strstr(text, "\"level\""),
+		"\"level\":\"info\",\"msg\":\"tab\\u0009quote\\\"back\\\\slash\\u0001\"}\n");
 }
 
 static void
 auto_is_logfmt_where_no_terminal_is(void **state)
 {
 	FILE *file = tmpfile();
-	int	  saved = dup(STDERR_FILENO);
+	int   saved = dup(STDERR_FILENO);
 
 	(void) state;
 	dup2(fileno(file), STDERR_FILENO);
@@ -136,7 +136,7 @@ static void
 limit_lets_one_pass_in_its_interval(void **state)
 {
 	struct log_limit limit = {.interval_ms = 1000};
-	uint64_t		 suppressed = 99;
+	uint64_t         suppressed = 99;
 
 	(void) state;
 	assert_true(log_limit_pass(&limit, 5000, &suppressed));

@@ -85,11 +85,11 @@ what_does_not_get_better_stops(void **state)
 	{
 		enum err_class class;
 		enum err_code code;
-		int			  exit_code;
-	} stops[] = {{ERR_CONFIG, E1203, 78},	  {ERR_CONFIG, E1204, 78}, {ERR_CONFIG, E1207, 78},
-				 {ERR_CONFIG, E1211, 78},	  {ERR_CONFIG, E1802, 78}, {ERR_PERMISSION, E1202, 77},
+		int           exit_code;
+	} stops[] = {{ERR_CONFIG, E1203, 78},     {ERR_CONFIG, E1204, 78}, {ERR_CONFIG, E1207, 78},
+				 {ERR_CONFIG, E1211, 78},     {ERR_CONFIG, E1802, 78}, {ERR_PERMISSION, E1202, 77},
 				 {ERR_PERMISSION, E1212, 77}, {ERR_USAGE, E1006, 2},   {ERR_DATA, E1602, 1},
-				 {ERR_PROTOCOL, E1401, 1},	  {ERR_FATAL, E1405, 1}};
+				 {ERR_PROTOCOL, E1401, 1},    {ERR_FATAL, E1405, 1}};
 
 	(void) state;
 	for (unsigned i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)

@@ -1,0 +1,442 @@
+/*
+ * config_table.c
+ *		The table of settings, and what each of them takes; see config_table.h.
+ *
+ * Everything that is said about a setting (its kind, default, limits, help) is
+ * in settings[]; nothing else names a key.
+ */
+#include "config_table.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "buf.h"
+
+#define AT(field) offsetof(struct config, field), sizeof(((struct config *) 0)->field)
+
+#define KB UINT64_C(1024)
+#define MB (1024 * KB)
+#define GB (1024 * MB)
+#define SECOND UINT64_C(1000)
+#define HOUR (3600 * SECOND)
+
+static const char *const sinks[] = {"kafka", "stdout", "file", NULL};
+static const char *const adjustments[] = {"none", "avro", "avro_unicode", NULL};
+static const char *const generated[] = {"exclude", "include", NULL};
+static const char *const flushes[] = {"idle", "commit", NULL};
+static const char *const log_formats[] = {"auto", "text", "logfmt", "json", NULL};
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+
+/*
+ * Words of a choice are in the order of the enum (or of false, true) that the
+ * field holds.  Keys that begin with "section." are their own path.
+ */
+const struct setting settings[] = {
+	{"source", "conninfo", NULL, KIND_CONNINFO, AT(source.conninfo), "", .secret = true,
+	 .help = "Where PostgreSQL is: any libpq connection string or URI. Empty: PG* variables, "
+			 "service and password files say it"},
+
+	{"slot", "slot.name", NULL, KIND_SLOT, AT(slot.name), "walrelay",
+	 .help = "Replication slot to stream from"},
+	{"slot", "slot.create", NULL, KIND_BOOL, AT(slot.create), "false",
+	 .help = "Create the slot when it is missing. Off, so that a mistyped name cannot leave a "
+			 "slot behind that keeps WAL for nobody"},
+	{"slot", "slot.plugin", NULL, KIND_STRING, AT(slot.plugin), "walrelay",
+	 .help = "Name of the output plugin's library"},
+	{"slot", "slot.temporary", NULL, KIND_BOOL, AT(slot.temporary), "false",
+	 .help = "Use a slot that lives as long as the connection. Whatever is committed after that "
+			 "is not seen"},
+	{"slot", "slot.wait.ms", NULL, KIND_DURATION, AT(slot.wait_ms), "90s", 0, HOUR,
+	 .help = "How long to wait for a slot that is active elsewhere; longer than the server's "
+			 "wal_sender_timeout, after which it gives up a dead predecessor"},
+
+	{"tables", "table.include.list", NULL, KIND_STRING, AT(tables.include), "",
+	 .help = "Tables to capture: anchored regular expressions on schema.table, separated by "
+			 "commas. Empty: all"},
+	{"tables", "table.exclude.list", NULL, KIND_STRING, AT(tables.exclude), "",
+	 .help = "Tables to leave out; not together with table.include.list"},
+	{"tables", "publish.via.partition.root", NULL, KIND_BOOL, AT(tables.via_root), "false",
+	 .help = "Show changes of partitions as changes of the partitioned table"},
+	{"tables", "message.prefix.include.list", NULL, KIND_STRING, AT(tables.message_include), "",
+	 .help = "Prefixes of logical messages to capture: anchored regular expressions. Empty: all"},
+	{"tables", "message.prefix.exclude.list", NULL, KIND_STRING, AT(tables.message_exclude), "",
+	 .help = "Prefixes of logical messages to leave out; not together with the include list"},
+	{"tables", "skipped.operations", NULL, KIND_OPERATIONS, AT(tables.skipped_operations), "t",
+	 .help = "Operations to leave out: c (create), u (update), d (delete), t (truncate), or none"},
+
+	{"kafka", "topic.prefix", NULL, KIND_NAME, AT(kafka.topic_prefix), "",
+	 .help = "Logical name of the source: topics are PREFIX.SCHEMA.TABLE. Required"},
+	{"kafka", "topic.delimiter", NULL, KIND_NAME, AT(kafka.topic_delimiter), ".",
+	 .help = "What stands between the parts of a topic's name"},
+
+	{"registry", "registry.url", "schema.registry.url", KIND_URLS, AT(registry.url), "",
+	 .help = "Schema registries (Confluent's interface), separated by commas. Empty: none, "
+			 "schemas go to schemas.dir"},
+	{"registry", "basic.auth.user.info", NULL, KIND_STRING, AT(registry.user_info), "",
+	 .secret = true, .help = "USER:PASSWORD for the registry"},
+	{"registry", "bearer.auth.token", NULL, KIND_STRING, AT(registry.token), "", .secret = true,
+	 .help = "Bearer token for the registry"},
+	{"registry", "registry.ssl.ca.location", NULL, KIND_STRING, AT(registry.ca), "",
+	 .help = "File with the certificates that the registry's one must chain to"},
+	{"registry", "auto.register.schemas", NULL, KIND_BOOL, AT(registry.auto_register), "true",
+	 .help = "Register schemas. Off: they must be there already"},
+	{"registry", "normalize.schemas", NULL, KIND_BOOL, AT(registry.normalize), "false",
+	 .help = "Ask the registry to normalize schemas"},
+	{"registry", "schemas.dir", NULL, KIND_STRING, AT(registry.dir), "",
+	 .help = "Folder that schemas are written to when there is no registry"},
+
+	{"format", "sink", NULL, KIND_CHOICE, AT(format.sink), "kafka", .words = sinks,
+	 .help = "Where events go; stdout and file write them as lines of JSON"},
+	{"format", "sink.file", NULL, KIND_STRING, AT(format.file), "",
+	 .help = "File for sink = file; events are appended"},
+	{"format", "schema.name.adjustment.mode", NULL, KIND_CHOICE, AT(format.schema_names), "avro",
+	 .words = adjustments, .help = "How names of schemas become valid in Avro"},
+	{"format", "field.name.adjustment.mode", NULL, KIND_CHOICE, AT(format.field_names), "avro",
+	 .words = adjustments, .help = "How names of columns become valid in Avro"},
+	{"format", "tombstones.on.delete", NULL, KIND_BOOL, AT(format.tombstones), "true",
+	 .help = "Send a tombstone after each delete, for compacted topics"},
+	{"format", "generated.columns", NULL, KIND_CHOICE, AT(format.generated), "exclude",
+	 .words = generated, .help = "Whether stored generated columns are captured"},
+	{"format", "unavailable.value.placeholder", NULL, KIND_STRING, AT(format.placeholder),
+	 "__debezium_unavailable_value",
+	 .help = "Stands for a large value that an update did not touch and the server did not log"},
+	{"format", "avro.verify", NULL, KIND_COUNT, AT(format.avro_verify), "0", 0, UINT32_MAX,
+	 .help = "Decode every Nth change again with libavro and compare; 0: never"},
+	{"format", "source.version", NULL, KIND_STRING, AT(format.version), WALRELAY_VERSION,
+	 .help = "What events say in source.version"},
+
+	{"relay", "stream.flush", NULL, KIND_WORD, AT(relay.flush), "idle", .words = flushes,
+	 .help = "When the server sends: when it would wait for more, or at each commit"},
+	{"relay", "stream.frame.bytes", NULL, KIND_SIZE, AT(relay.frame_bytes), "16kB", KB, MB,
+	 .help = "How much the server collects before it sends"},
+	{"relay", "max.value.bytes", NULL, KIND_SIZE, AT(relay.max_long), "1GB", KB, 2 * GB,
+	 .help = "A single value longer than this stops the relay"},
+	{"relay", "max.in.flight.messages", NULL, KIND_COUNT, AT(relay.max_in_flight), "50000", 1,
+	 10000000, .help = "Unacknowledged messages at which reading pauses"},
+	{"relay", "max.in.flight.bytes", NULL, KIND_SIZE, AT(relay.max_bytes), "16MB", 64 * KB, 64 * GB,
+	 .help = "Unacknowledged bytes at which reading pauses"},
+	{"relay", "status.interval.ms", NULL, KIND_DURATION, AT(relay.status_ms), "10s", 100, HOUR,
+	 .help = "Longest time between two reports of the position to the server; a third of "
+			 "wal_sender_timeout where that is less"},
+	{"relay", "shutdown.timeout.ms", NULL, KIND_DURATION, AT(relay.shutdown_ms), "4s", 0, HOUR,
+	 .help = "How long to wait for acknowledgements when told to end"},
+	{"relay", "retry.backoff.ms", NULL, KIND_DURATION, AT(relay.backoff_min_ms), "200ms", 1, HOUR,
+	 .help = "First pause before connecting again; doubles with each failure"},
+	{"relay", "retry.backoff.max.ms", NULL, KIND_DURATION, AT(relay.backoff_max_ms), "30s", 1, HOUR,
+	 .help = "Longest pause before connecting again"},
+
+	{"admin", "admin.listen", NULL, KIND_LISTEN, AT(admin.listen), "",
+	 .help = "HOST:PORT for metrics and health, :PORT for this machine only. Empty: none"},
+	{"admin", "log.format", NULL, KIND_CHOICE, AT(admin.log_format), "auto", .words = log_formats,
+	 .help = "How messages look on stderr; auto: text on a terminal, logfmt elsewhere"},
+	{"admin", "log.level", NULL, KIND_CHOICE, AT(admin.log_level), "info", .words = log_levels,
+	 .help = "Least important messages to show"},
+};
+
+const unsigned nsettings = sizeof(settings) / sizeof(settings[0]);
+
+/* --- names --------------------------------------------------------------- */
+
+void
+setting_path(const struct setting *set, char path[SETTING_PATH_MAX])
+{
+	size_t len = strlen(set->section);
+
+	if (strncmp(set->key, set->section, len) == 0 && set->key[len] == '.')
+		snprintf(path, SETTING_PATH_MAX, "%s", set->key);
+	else
+		snprintf(path, SETTING_PATH_MAX, "%s.%s", set->section, set->key);
+}
+
+void
+setting_variable(const char *path, char name[SETTING_PATH_MAX])
+{
+	size_t at = (size_t) snprintf(name, SETTING_PATH_MAX, "WALRELAY_");
+
+	for (; *path && at < SETTING_PATH_MAX - 1; path++)
+		name[at++] = isalnum((unsigned char) *path) ? (char) toupper((unsigned char) *path) : '_';
+	name[at] = '\0';
+}
+
+/* True if name is the setting's path, its key or its alias, with or without its section. */
+static bool
+setting_is(const struct setting *set, const char *name)
+{
+	char   path[SETTING_PATH_MAX];
+	size_t len = strlen(set->section);
+
+	setting_path(set, path);
+	if (strcmp(name, path) == 0 || strcmp(name, set->key) == 0)
+		return true;
+	if (strncmp(name, set->section, len) == 0 && name[len] == '.' &&
+		strcmp(name + len + 1, set->key) == 0)
+		return true;
+	if (set->alias == NULL)
+		return false;
+	if (strncmp(name, set->section, len) == 0 && name[len] == '.' &&
+		strcmp(name + len + 1, set->alias) == 0)
+		return true;
+	return strcmp(name, set->alias) == 0;
+}
+
+const struct setting *
+setting_named(const char *name)
+{
+	for (unsigned i = 0; i < nsettings; i++)
+		if (setting_is(&settings[i], name))
+			return &settings[i];
+	return NULL;
+}
+
+bool
+setting_is_bool(const char *name)
+{
+	const struct setting *set = setting_named(name);
+
+	return set && set->kind == KIND_BOOL;
+}
+
+/* Names that look like they hold what nobody else should see. */
+bool
+property_is_secret(const char *name)
+{
+	static const char *const marks[] = {"pass", "secret", "key", "token", "jaas", "oauth"};
+
+	for (unsigned i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (strcasestr(name, marks[i]))
+			return true;
+	return false;
+}
+
+/* --- values --------------------------------------------------------------- */
+
+struct unit
+{
+	const char *name;
+	uint64_t    factor;
+};
+
+static const struct unit size_units[] = {{"B", 1},  {"k", KB},  {"K", KB}, {"kB", KB}, {"KB", KB},
+										 {"M", MB}, {"MB", MB}, {"G", GB}, {"GB", GB}, {NULL, 0}};
+static const struct unit time_units[] = {{"ms", 1},          {"s", SECOND}, {"min", 60 * SECOND},
+										 {"m", 60 * SECOND}, {"h", HOUR},   {NULL, 0}};
+static const struct unit no_units[] = {{NULL, 0}};
+
+/* A whole number with an optional unit behind it. */
+static bool
+number_parse(const char *text, const struct unit *units, uint64_t *value)
+{
+	char    *end;
+	uint64_t factor = 1;
+
+	if (!isdigit((unsigned char) *text))
+		return false;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	if (errno != 0)
+		return false;
+	while (*end == ' ')
+		end++;
+	if (*end)
+	{
+		while (units->name && strcmp(units->name, end) != 0)
+			units++;
+		if (units->name == NULL)
+			return false;
+		factor = units->factor;
+	}
+	return !__builtin_mul_overflow(*value, factor, value);
+}
+
+static bool
+word_find(const char *const *words, const char *text, uint64_t *place)
+{
+	for (*place = 0; words[*place]; (*place)++)
+		if (strcasecmp(words[*place], text) == 0)
+			return true;
+	return false;
+}
+
+static bool
+bool_parse(const char *text, uint64_t *value)
+{
+	static const char *const words[] = {"false", "true", "off", "on", "no", "yes", "0", "1", NULL};
+
+	if (!word_find(words, text, value))
+		return false;
+	*value &= 1;
+	return true;
+}
+
+static bool
+operations_are_valid(const char *text)
+{
+	char *copy = xstrdup(text);
+	char *rest = copy;
+	char *word;
+	bool  valid = true;
+
+	while ((word = strsep(&rest, ",")) != NULL)
+	{
+		word += strspn(word, " ");
+		word[strcspn(word, " ")] = '\0';
+		if (strcmp(word, "none") != 0 && (strlen(word) != 1 || !strchr("cudt", word[0])))
+			valid = false;
+	}
+	free(copy);
+	return valid;
+}
+
+static bool
+urls_are_valid(const char *text)
+{
+	char *copy = xstrdup(text);
+	char *rest = copy;
+	char *url;
+	bool  valid = true;
+
+	while (*text && (url = strsep(&rest, ",")) != NULL)
+	{
+		char *host = strstr(url, "://");
+
+		url += strspn(url, " ");
+		if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
+			host[3] == '\0' || host[3] == '/')
+			valid = false;
+	}
+	free(copy);
+	return valid;
+}
+
+static bool
+listen_is_valid(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	uint64_t    port;
+
+	return *text == '\0' || (colon && number_parse(colon + 1, no_units, &port) &&
+							 port > 0 && port <= 65535);
+}
+
+static bool
+consists_of(const char *text, const char *others, bool upper)
+{
+	for (; *text; text++)
+		if (!(*text >= 'a' && *text <= 'z') && !(*text >= '0' && *text <= '9') &&
+			!(upper && *text >= 'A' && *text <= 'Z') && strchr(others, *text) == NULL)
+			return false;
+	return true;
+}
+
+bool
+setting_parse(const struct setting *set, const char *text, uint64_t *number)
+{
+	switch (set->kind)
+	{
+		case KIND_STRING: return true;
+		case KIND_CONNINFO: return true; /* libpq's to judge: source_new() */
+		case KIND_URLS: return urls_are_valid(text);
+		case KIND_NAME: return consists_of(text, "._-", true);
+		case KIND_SLOT: return *text && strlen(text) < 64 && consists_of(text, "_", false);
+		case KIND_OPERATIONS: return operations_are_valid(text);
+		case KIND_LISTEN: return listen_is_valid(text);
+		case KIND_BOOL: return bool_parse(text, number);
+		case KIND_WORD:
+		case KIND_CHOICE: return word_find(set->words, text, number);
+		case KIND_COUNT:
+			return number_parse(text, no_units, number) && *number >= set->min &&
+				   *number <= set->max;
+		case KIND_SIZE:
+			return number_parse(text, size_units, number) && *number >= set->min &&
+				   *number <= set->max;
+		case KIND_DURATION:
+			return number_parse(text, time_units, number) && *number >= set->min &&
+				   *number <= set->max;
+	}
+	return false;
+}
+
+bool
+setting_is_string(const struct setting *set)
+{
+	return set->kind <= KIND_WORD;
+}
+
+void
+setting_takes(const struct setting *set, char *text, size_t size)
+{
+	size_t at;
+
+	switch (set->kind)
+	{
+		case KIND_STRING: snprintf(text, size, "text"); break;
+		case KIND_CONNINFO: snprintf(text, size, "a libpq connection string"); break;
+		case KIND_URLS: snprintf(text, size, "http:// or https:// URLs"); break;
+		case KIND_NAME: snprintf(text, size, "letters, digits, \".\", \"_\" and \"-\""); break;
+		case KIND_SLOT:
+			snprintf(text, size, "1 to 63 lower-case letters, digits and underscores");
+			break;
+		case KIND_OPERATIONS:
+			snprintf(text, size, "c, u, d, t separated by commas, or none");
+			break;
+		case KIND_LISTEN: snprintf(text, size, "HOST:PORT"); break;
+		case KIND_BOOL: snprintf(text, size, "true or false"); break;
+		case KIND_WORD:
+		case KIND_CHOICE:
+			at = (size_t) snprintf(text, size, "%s", set->words[0]);
+			for (unsigned i = 1; set->words[i] && at < size; i++)
+				at += (size_t) snprintf(text + at, size - at, "%s%s",
+										set->words[i + 1] ? ", " : " or ", set->words[i]);
+			break;
+		case KIND_COUNT:
+			snprintf(text, size, "a number from %llu to %llu", (unsigned long long) set->min,
+					 (unsigned long long) set->max);
+			break;
+		case KIND_SIZE:
+			snprintf(text, size, "a size from %llukB to %lluMB, such as 512kB, 16MB or 1GB",
+					 (unsigned long long) (set->min / KB), (unsigned long long) (set->max / MB));
+			break;
+		case KIND_DURATION:
+			snprintf(text, size, "a duration from %llums to %llus, such as 500ms or 10s",
+					 (unsigned long long) set->min, (unsigned long long) (set->max / SECOND));
+			break;
+	}
+}
+
+enum rc
+setting_refuse(const struct setting *set, const char *text, const char *where, struct err *e)
+{
+	char path[SETTING_PATH_MAX];
+	char takes[256];
+
+	setting_path(set, path);
+	setting_takes(set, takes, sizeof(takes));
+	if (set->secret || set->kind == KIND_URLS)
+		err_set(e, ERR_CONFIG, E1002, "invalid value for \"%s\"", path);
+	else
+		err_set(e, ERR_CONFIG, E1002, "invalid value for \"%s\": \"%.80s\"", path, text);
+	err_detail(e, "It comes from the %s.", where);
+	return err_hint(e, "Give %s.", takes);
+}
+
+void
+setting_store(const struct setting *set, struct config *cfg, const char *text, uint64_t number)
+{
+	char *field = (char *) cfg + set->offset;
+
+	if (setting_is_string(set))
+	{
+		char *copy = xstrdup(set->kind == KIND_WORD ? set->words[number] : text);
+
+		free(*(char **) field);
+		*(char **) field = copy;
+	}
+	else if (set->size == sizeof(bool))
+		*(bool *) field = number != 0;
+	else if (set->size == sizeof(uint32_t))
+		*(uint32_t *) field = (uint32_t) number;
+	else
+		*(uint64_t *) field = number;
+}

@@ -1,0 +1,264 @@
+/*
+ * test_pg.c
+ *		What is said about servers and slots without asking one, the commands that
+ *		are sent, and connection strings.
+ */
+#include "unit.h"
+
+#include "pg.h"
+
+static struct config  *cfg;
+static struct pg_facts facts;
+static struct err      e;
+
+static int
+setup(void **state)
+{
+	(void) state;
+	cfg = config_new();
+	facts = (struct pg_facts){.version = 150020,
+							  .database = xstrdup("shop"),
+							  .role = xstrdup("cdc"),
+							  .wal_level = xstrdup("logical"),
+							  .sender_timeout_ms = 60000,
+							  .slot = {.exists = true,
+									   .plugin = xstrdup("walrelay"),
+									   .database = xstrdup("shop"),
+									   .wal_status = xstrdup("reserved"),
+									   .invalidation = xstrdup(""),
+									   .holder = xstrdup(""),
+									   .retained = INT64_C(42) << 20}};
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void) state;
+	pg_facts_free(&facts);
+	config_free(cfg);
+	return 0;
+}
+
+static void
+set(char **field, const char *value)
+{
+	free(*field);
+	*field = xstrdup(value);
+}
+
+static void
+set_key(const char *key, const char *value)
+{
+	assert_rc_ok(config_set(cfg, key, value, ORIGIN_FLAG, "test", &e));
+}
+
+/* --- the server ----------------------------------------------------------------- */
+
+static void
+a_good_server_and_slot_pass(void **state)
+{
+	(void) state;
+	assert_rc_ok(pg_server_check(&facts, cfg, &e));
+	assert_rc_ok(pg_slot_check(&facts, cfg, &e));
+}
+
+static void
+old_servers_are_refused(void **state)
+{
+	(void) state;
+	facts.version = 140099;
+	assert_rc_err(pg_server_check(&facts, cfg, &e), ERR_CONFIG, E1216);
+	assert_non_null(strstr(e.msg, "14"));
+	assert_non_null(strstr(e.hint, "15"));
+}
+
+static void
+wal_level_depends_on_the_version(void **state)
+{
+	(void) state;
+	set(&facts.wal_level, "replica");
+	facts.version = 180006;
+	assert_rc_err(pg_server_check(&facts, cfg, &e), ERR_CONFIG, E1206);
+	facts.version = 190000;
+	assert_rc_ok(pg_server_check(&facts, cfg, &e));
+	set(&facts.wal_level, "minimal");
+	assert_rc_err(pg_server_check(&facts, cfg, &e), ERR_CONFIG, E1206);
+	assert_non_null(strstr(e.hint, "ALTER SYSTEM SET wal_level = logical;"));
+}
+
+static void
+the_allow_list_is_read_as_the_server_does(void **state)
+{
+	static const char *const with[] = {"walrelay", "pgoutput, walrelay", "pgoutput,walrelay,x",
+									   "\"walrelay\"", "pgoutput, \"walrelay\" , x"};
+	static const char *const without[] = {"", "pgoutput", "walrelay2, my_walrelay", "WALRELAY",
+										  "\"pgoutput, walrelay\""};
+
+	(void) state;
+	for (unsigned i = 0; i < 5; i++)
+	{
+		facts.libraries = facts.libraries ? facts.libraries : xstrdup("");
+		set(&facts.libraries, with[i]);
+		assert_rc_ok(pg_server_check(&facts, cfg, &e));
+		set(&facts.libraries, without[i]);
+		assert_rc_err(pg_server_check(&facts, cfg, &e), ERR_CONFIG, E1204);
+	}
+}
+
+static void
+the_allow_list_is_extended_not_replaced(void **state)
+{
+	(void) state;
+	facts.libraries = xstrdup("wal2json, pgoutput");
+	set(&facts.role, "My \"role");
+	assert_rc_err(pg_server_check(&facts, cfg, &e), ERR_CONFIG, E1204);
+	assert_non_null(strstr(e.hint, "ALTER ROLE \"My \"\"role\" SET output_plugin_libraries = "
+								   "wal2json, pgoutput, walrelay;"));
+	assert_non_null(strstr(e.hint, "ALTER SYSTEM SET output_plugin_libraries = "
+								   "wal2json, pgoutput, walrelay; SELECT pg_reload_conf();"));
+	assert_non_null(strstr(e.detail, "keeps 42 MB of WAL"));
+}
+
+static void
+the_quoted_list_is_opened(void **state)
+{
+	(void) state;
+	facts.libraries = xstrdup("wal2json, \"pgoutput, walrelay\", \"my-plugin\"");
+	assert_rc_err(pg_server_check(&facts, cfg, &e), ERR_CONFIG, E1204);
+	assert_non_null(strstr(e.hint, "= wal2json, pgoutput, walrelay, \"my-plugin\";"));
+	assert_non_null(strstr(e.detail, "The quotes"));
+}
+
+/* --- the slot --------------------------------------------------------------------- */
+
+static void
+bad_slots_are_told_apart(void **state)
+{
+	(void) state;
+	facts.slot.active_pid = 4711;
+	assert_rc_err(pg_slot_check(&facts, cfg, &e), ERR_TRANSIENT, E1210);
+	assert_non_null(strstr(e.detail, "4711"));
+	assert_non_null(strstr(e.hint, "60 s"));
+	set(&facts.slot.wal_status, "lost");
+	assert_rc_err(pg_slot_check(&facts, cfg, &e), ERR_CONFIG, E1211);
+	set(&facts.slot.database, "other");
+	assert_rc_err(pg_slot_check(&facts, cfg, &e), ERR_CONFIG, E1209);
+	set(&facts.slot.plugin, "pgoutput");
+	assert_rc_err(pg_slot_check(&facts, cfg, &e), ERR_CONFIG, E1208);
+	facts.slot.exists = false;
+	assert_rc_err(pg_slot_check(&facts, cfg, &e), ERR_CONFIG, E1207);
+}
+
+static void
+an_invalidated_slot_is_lost_and_says_why(void **state)
+{
+	(void) state;
+	set(&facts.slot.invalidation, "idle_timeout");
+	assert_rc_err(pg_slot_check(&facts, cfg, &e), ERR_CONFIG, E1211);
+	assert_non_null(strstr(e.detail, "idle_timeout"));
+}
+
+/* --- commands ------------------------------------------------------------------------ */
+
+static void
+options_are_quoted(void **state)
+{
+	struct buf sql = {0};
+
+	(void) state;
+	set_key("slot.name", "s_1");
+	set_key("table.include.list", "public.o'brien,\"x\\.y\"");
+	set_key("skipped.operations", "none");
+	set_key("message.prefix.exclude.list", "p.*");
+	set_key("generated.columns", "include");
+	set_key("stream.flush", "commit");
+	pg_start_command(&sql, cfg, UINT64_C(0x16B374D848));
+	assert_string_equal(
+		buf_cstr(&sql),
+		"START_REPLICATION SLOT \"s_1\" LOGICAL 16/B374D848 (\"proto\" '1', \"format\" 'binary', "
+		"\"flush\" 'commit', \"frame-bytes\" '16384', "
+		"\"include-tables\" 'public.o''brien,\"x\\.y\"', "
+		"\"actions\" 'insert,update,delete,truncate,message', "
+		"\"exclude-message-prefixes\" 'p.*', \"publish-via-root\" 'false', "
+		"\"generated-columns\" 'true')");
+	set_key("skipped.operations", "u, d");
+	pg_start_command(&sql, cfg, 0);
+	assert_non_null(strstr(buf_cstr(&sql), "\"actions\" 'insert,truncate,message'"));
+	assert_non_null(strstr(buf_cstr(&sql), "LOGICAL 0/0 "));
+	set_key("slot.temporary", "true");
+	pg_create_command(&sql, cfg);
+	assert_string_equal(buf_cstr(&sql), "CREATE_REPLICATION_SLOT \"s_1\" TEMPORARY LOGICAL "
+										"\"walrelay\" (SNAPSHOT 'nothing')");
+	pg_drop_command(&sql, cfg);
+	assert_string_equal(buf_cstr(&sql), "DROP_REPLICATION_SLOT \"s_1\"");
+	buf_free(&sql);
+}
+
+static void
+positions_are_parsed(void **state)
+{
+	(void) state;
+	assert_int_equal(pg_lsn_parse("0/1753030"), 0x1753030);
+	assert_int_equal(pg_lsn_parse("16/B374D848"), INT64_C(0x16B374D848));
+	assert_int_equal(pg_lsn_parse("0/01753030"), 0x1753030);
+	assert_true(pg_lsn_parse("FFFFFFFF/FFFFFFFF") == UINT64_MAX);
+	assert_int_equal(pg_lsn_parse(""), 0);
+	assert_int_equal(pg_lsn_parse("now"), 0);
+	assert_int_equal(pg_lsn_parse("17"), 0);
+}
+
+/* --- connection strings ----------------------------------------------------------------- */
+
+static void
+connection_strings_are_checked(void **state)
+{
+	static const char *const good[] = {"",
+									   "shop",
+									   "dbname=shop",
+									   "host=a,b port=1,2",
+									   "postgresql://cdc@h/shop?connect_timeout=3",
+									   "password='a b'"};
+
+	(void) state;
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_rc_ok(pg_conninfo_check(good[i], &e));
+	assert_rc_err(pg_conninfo_check("hots=db", &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.detail, "hots"));
+	assert_rc_err(pg_conninfo_check("password=open sesame dbname=x", &e), ERR_CONFIG, E1002);
+	assert_null(strstr(e.detail, "sesame"));
+	assert_rc_err(pg_conninfo_check("postgresql://me:hunter2%zz@h/db", &e), ERR_CONFIG, E1002);
+	assert_null(strstr(e.detail, "hunter2"));
+}
+
+static void
+the_timeout_is_the_strings(void **state)
+{
+	(void) state;
+	assert_int_equal(pg_conninfo_timeout_ms("postgresql://h/db?connect_timeout=3", 9), 3000);
+	assert_int_equal(pg_conninfo_timeout_ms("connect_timeout=0", 9), 9);
+	assert_int_equal(pg_conninfo_timeout_ms("shop", 9), 9);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_good_server_and_slot_pass),
+		TEST(old_servers_are_refused),
+		TEST(wal_level_depends_on_the_version),
+		TEST(the_allow_list_is_read_as_the_server_does),
+		TEST(the_allow_list_is_extended_not_replaced),
+		TEST(the_quoted_list_is_opened),
+		TEST(bad_slots_are_told_apart),
+		TEST(an_invalidated_slot_is_lost_and_says_why),
+		TEST(options_are_quoted),
+		TEST(positions_are_parsed),
+		TEST(connection_strings_are_checked),
+		TEST(the_timeout_is_the_strings),
+	};
+
+	return cmocka_run_group_tests_name("pg", tests, NULL, NULL);
+}
