@@ -46,6 +46,17 @@ buf_reset(struct buf *buf)
 	buf->len = 0;
 }
 
+#define BUF_KEEP ((size_t) 1024 * 1024)
+
+/* Empties a buffer that lives long: one huge value must not keep its memory for ever. */
+static inline void
+buf_restart(struct buf *buf)
+{
+	if (buf->cap > BUF_KEEP)
+		buf_free(buf);
+	buf->len = 0;
+}
+
 static inline void
 buf_put(struct buf *buf, const void *src, size_t len)
 {

@@ -10,8 +10,8 @@
 #include "wire.h"
 
 #define US_PER_SECOND INT64_C(1000000)
-#define US_PER_DAY	  (INT64_C(86400) * US_PER_SECOND)
-#define US_PER_MONTH  (INT64_C(2629800) * US_PER_SECOND) /* 30.4375 days */
+#define US_PER_DAY (INT64_C(86400) * US_PER_SECOND)
+#define US_PER_MONTH (INT64_C(2629800) * US_PER_SECOND) /* 30.4375 days */
 
 /* Rounds down, as calendars do. */
 static int64_t
@@ -71,8 +71,8 @@ datetime_interval(int64_t us, int32_t days, int32_t months, int64_t *out)
 struct day
 {
 	int64_t year;
-	int		month;
-	int		day;
+	int     month;
+	int     day;
 };
 
 /*
@@ -155,7 +155,7 @@ static char *
 put_year(char *at, int64_t year)
 {
 	uint32_t value = (uint32_t) (year < 0 ? -year : year);
-	int		 width = 4;
+	int      width = 4;
 
 	if (year < 0)
 		*at++ = '-';
@@ -169,10 +169,10 @@ put_year(char *at, int64_t year)
 size_t
 datetime_zoned(int64_t us, int digits, char out[DATETIME_TEXT_MAX])
 {
-	int64_t	   days = floor_div(us, US_PER_DAY);
-	int64_t	   time = (int64_t) ((uint64_t) us - (uint64_t) days * (uint64_t) US_PER_DAY);
+	int64_t    days = floor_div(us, US_PER_DAY);
+	int64_t    time = (int64_t) ((uint64_t) us - (uint64_t) days * (uint64_t) US_PER_DAY);
 	struct day day = day_of(days);
-	char	  *at = out;
+	char      *at = out;
 
 	if (us == INT64_MAX || us == INT64_MIN)
 	{
@@ -199,7 +199,7 @@ datetime_zoned_time(int64_t us, int32_t west, char out[DATETIME_TEXT_MAX])
 	int64_t shifted = us % US_PER_DAY + west % 86400 * US_PER_SECOND;
 	int64_t time = (shifted % US_PER_DAY + US_PER_DAY) % US_PER_DAY;
 	int64_t fraction = time % US_PER_SECOND;
-	int		digits = 6;
+	int     digits = 6;
 	char   *at = put_clock(out, time);
 
 	for (; digits > 0 && fraction % 10 == 0; fraction /= 10)
@@ -244,9 +244,9 @@ read_infinity(const char *text, int *sign)
 static bool
 read_day(const char **at, int64_t *days)
 {
-	int64_t		year;
-	int64_t		month;
-	int64_t		day;
+	int64_t     year;
+	int64_t     month;
+	int64_t     day;
 	const char *era = strstr(*at, " BC");
 
 	if (!read_number(at, 4, 7, &year) || !read_char(at, '-') || !read_number(at, 2, 2, &month) ||
@@ -314,7 +314,7 @@ datetime_read_time(const char *text, int64_t *us)
 static bool
 read_zone(const char **at, int64_t *us)
 {
-	bool	west = **at == '-';
+	bool    west = **at == '-';
 	int64_t hours;
 	int64_t minutes = 0;
 	int64_t seconds = 0;
@@ -335,7 +335,7 @@ read_zone(const char **at, int64_t *us)
 bool
 datetime_read_timestamp(const char *text, int64_t *us)
 {
-	int		sign;
+	int     sign;
 	int64_t days;
 	int64_t time = 0;
 	int64_t east = 0;
@@ -376,9 +376,9 @@ datetime_read_interval(const char *text, int64_t *us, int32_t *days, int32_t *mo
 		return false;
 	while (*text != '\0')
 	{
-		bool		minus = *text == '-';
+		bool        minus = *text == '-';
 		const char *from;
-		int64_t		value;
+		int64_t     value;
 
 		if (*text == '-' || *text == '+')
 			text++;

@@ -13,7 +13,7 @@
 #include "binary.h"
 
 #define STEP_DIGITS 9
-#define STEP		UINT32_C(1000000000)
+#define STEP UINT32_C(1000000000)
 #define WORD_DIGITS 18
 
 static const int64_t powers[WORD_DIGITS + 1] = {
@@ -42,7 +42,7 @@ void
 decimal_put_word(int64_t value, struct buf *out)
 {
 	uint8_t bytes[9];
-	int		n = 1;
+	int     n = 1;
 
 	while (n < 8 && (value >> (8 * n - 1)) != 0 && (value >> (8 * n - 1)) != -1)
 		n++;
@@ -55,7 +55,7 @@ decimal_put_word(int64_t value, struct buf *out)
 struct limbs
 {
 	uint32_t *limb; /* least significant first */
-	size_t	  n;
+	size_t    n;
 };
 
 static void
@@ -81,7 +81,7 @@ limbs_of(const char *digits, size_t n)
 
 	while (n > 0)
 	{
-		size_t	 take = n % STEP_DIGITS ? n % STEP_DIGITS : STEP_DIGITS;
+		size_t   take = n % STEP_DIGITS ? n % STEP_DIGITS : STEP_DIGITS;
 		uint32_t chunk = 0;
 
 		for (size_t i = 0; i < take; i++)
@@ -113,7 +113,8 @@ put_limbs(const struct limbs *big, bool negative, struct buf *out)
 		lowest++;
 	power = lowest + 1 == len;
 	/* A sign bit is needed, unless this is the lowest number that len bytes hold. */
-	if (limbs_byte(big, len - 1) > 0x80 || (limbs_byte(big, len - 1) == 0x80 && !(negative && power)))
+	if (limbs_byte(big, len - 1) > 0x80 ||
+		(limbs_byte(big, len - 1) == 0x80 && !(negative && power)))
 		len++;
 	binary_long(out, (int64_t) len);
 	buf_reserve(out, len);
@@ -133,7 +134,7 @@ static void
 put_digits(const char *digits, size_t n, bool negative, struct buf *out)
 {
 	struct limbs big;
-	int64_t		 word = 0;
+	int64_t      word = 0;
 
 	while (n > 0 && *digits == '0')
 	{
@@ -155,7 +156,7 @@ put_digits(const char *digits, size_t n, bool negative, struct buf *out)
 int
 decimal_scale(const struct numeric *num)
 {
-	int		 power;
+	int      power;
 	unsigned last;
 
 	if (num->ndigits == 0)
@@ -164,7 +165,8 @@ decimal_scale(const struct numeric *num)
 	if (power >= 0)
 		return 0;
 	power *= -4;
-	for (last = numeric_digit(num, num->ndigits - 1); last % 10 == 0 && power > 0 && last; last /= 10)
+	for (last = numeric_digit(num, num->ndigits - 1); last % 10 == 0 && power > 0 && last;
+		 last /= 10)
 		power--;
 	return power;
 }
@@ -196,8 +198,8 @@ bool
 decimal_put(const struct numeric *num, int scale, struct buf *out)
 {
 	struct buf digits = {0};
-	int		   shift = (num->weight - (int) num->ndigits + 1) * 4 + scale;
-	bool	   exact = true;
+	int        shift = (num->weight - (int) num->ndigits + 1) * 4 + scale;
+	bool       exact = true;
 
 	if (num->sign != WIRE_NUMERIC_POSITIVE && num->sign != WIRE_NUMERIC_NEGATIVE)
 		return false;
@@ -206,7 +208,7 @@ decimal_put(const struct numeric *num, int scale, struct buf *out)
 	for (uint32_t i = 0; i < num->ndigits; i++)
 	{
 		unsigned digit = numeric_digit(num, i);
-		char	 four[4] = {(char) ('0' + digit / 1000), (char) ('0' + digit / 100 % 10),
+		char     four[4] = {(char) ('0' + digit / 1000), (char) ('0' + digit / 100 % 10),
 							(char) ('0' + digit / 10 % 10), (char) ('0' + digit % 10)};
 
 		buf_put(&digits, four, 4);
@@ -225,10 +227,10 @@ bool
 decimal_read(const char *text, int scale, struct buf *out)
 {
 	struct buf digits = {0};
-	bool	   negative = *text == '-';
-	bool	   point = false;
-	bool	   up = false;
-	bool	   ok = false;
+	bool       negative = *text == '-';
+	bool       point = false;
+	bool       up = false;
+	bool       ok = false;
 
 	if (*text == '-' || *text == '+')
 		text++;
@@ -239,9 +241,9 @@ decimal_read(const char *text, int scale, struct buf *out)
 			point = true;
 			continue;
 		}
-		if (*text < '0' || *text > '9')
-			goto done;
-		ok = true;
+		ok = *text >= '0' && *text <= '9';
+		if (!ok)
+			break;
 		if (!point || scale > 0)
 			buf_put_u8(&digits, (uint8_t) *text);
 		else if (scale == 0)
@@ -269,7 +271,6 @@ decimal_read(const char *text, int scale, struct buf *out)
 	}
 	if (ok)
 		put_digits((const char *) digits.data, digits.len, negative, out);
-done:
 	buf_free(&digits);
 	return ok;
 }
@@ -294,10 +295,10 @@ divide(struct limbs *big, uint32_t by)
 void
 decimal_text(const uint8_t *bytes, size_t len, int scale, struct buf *out)
 {
-	bool		 negative = len > 0 && bytes[0] >= 0x80;
+	bool         negative = len > 0 && bytes[0] >= 0x80;
 	struct limbs big = {xcalloc(len / 4 + 1, sizeof(uint32_t)), len / 4 + 1};
-	struct buf	 reversed = {0};
-	unsigned	 carry = negative;
+	struct buf   reversed = {0};
+	unsigned     carry = negative;
 
 	for (size_t i = 0; i < len; i++)
 	{

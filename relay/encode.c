@@ -13,7 +13,7 @@
 #include "plan.h"
 #include "value.h"
 
-#define BRANCH_NULL	 0x00 /* of ["null",T] */
+#define BRANCH_NULL 0x00 /* of ["null",T] */
 #define BRANCH_VALUE 0x02
 
 /* A key that cannot be said is an error: two rows must not come to share one. */
@@ -124,7 +124,9 @@ put_state(struct plan *plan, const struct op *op, enum wire_state state, struct 
 		case WIRE_STATE_UNSENDABLE:
 			return put_unsaid(plan, op, op->missing, &plan->stats->unsendable,
 							  "one that the server could not print", e);
-		case WIRE_STATE_NULL: buf_put(&plan->value, op->missing.data, op->missing.len); return RC_OK;
+		case WIRE_STATE_NULL:
+			buf_put(&plan->value, op->missing.data, op->missing.len);
+			return RC_OK;
 		case WIRE_STATE_VALUE: break;
 	}
 	cursor_fail(values);
@@ -140,15 +142,15 @@ static enum rc
 row_put(struct plan *plan, struct cursor cur, bool key_only, const size_t *old_at,
 		bool old_key_only, size_t *at, struct err *e)
 {
-	struct buf	*out = &plan->value;
+	struct buf  *out = &plan->value;
 	struct tuple tup;
-	uint32_t	 place = 0;
-	enum rc rc = tuple_open(cur, key_only ? plan->nidentity : plan->nops, &tup, e);
+	uint32_t     place = 0;
+	enum rc      rc = tuple_open(cur, key_only ? plan->nidentity : plan->nops, &tup, e);
 
 	for (uint32_t i = 0; i < plan->nops && rc == RC_OK; i++)
 	{
 		const struct op *op = &plan->ops[i];
-		enum wire_state	 state;
+		enum wire_state  state;
 
 		at[i] = out->len;
 		if (key_only && !op->identity)
@@ -275,9 +277,9 @@ source_now(struct source *source, int64_t now_ns)
 static void
 source_put(const struct source *source, uint64_t lsn, struct buf *out)
 {
-	char		digits[LSN_DIGITS];
+	char        digits[LSN_DIGITS];
 	const char *from = lsn_digits(digits, lsn);
-	size_t		n = (size_t) (digits + LSN_DIGITS - from);
+	size_t      n = (size_t) (digits + LSN_DIGITS - from);
 
 	buf_put(out, source->head.data, source->head.len);
 	buf_put_u8(out, BRANCH_VALUE);
@@ -327,9 +329,9 @@ split_put(struct plan *plan, uint64_t lsn)
 
 	for (int i = 0; i < 2; i++)
 	{
-		struct buf	 *out = &plan->split[i];
+		struct buf   *out = &plan->split[i];
 		const size_t *at = images[i]->at;
-		size_t		  len = at[plan->nops] - at[0];
+		size_t        len = at[plan->nops] - at[0];
 
 		side_start(&plan->sides[SIDE_VALUE], out);
 		if (i == 1)
@@ -355,7 +357,7 @@ static void
 encode_key_change(struct plan *plan, uint64_t lsn, struct outgoing *out, unsigned *nout)
 {
 	static const char *const names[2] = {"__debezium.newkey", "__debezium.oldkey"};
-	unsigned				 old_messages;
+	unsigned                 old_messages;
 
 	buf_reset(&plan->header[0]);
 	buf_reset(&plan->header[1]);
@@ -380,8 +382,8 @@ encode_key_change(struct plan *plan, uint64_t lsn, struct outgoing *out, unsigne
 static enum rc
 images_put(struct plan *plan, const struct change *chg, struct err *e)
 {
-	bool	has_old = chg->old_kind != WIRE_OLD_NONE;
-	bool	key_only = chg->old_kind == WIRE_OLD_KEY;
+	bool    has_old = chg->old_kind != WIRE_OLD_NONE;
+	bool    key_only = chg->old_kind == WIRE_OLD_KEY;
 	enum rc rc = RC_OK;
 
 	plan->longs = chg->longs;
@@ -405,8 +407,8 @@ enum rc
 encode_change(struct plan *plan, const struct change *chg, const struct stamp *stamp,
 			  int64_t now_ns, struct outgoing out[ENCODE_MAX_OUT], unsigned *nout, struct err *e)
 {
-	bool	has_old = chg->old_kind != WIRE_OLD_NONE;
-	bool	deleted = chg->kind == WIRE_DELETE;
+	bool    has_old = chg->old_kind != WIRE_OLD_NONE;
+	bool    deleted = chg->kind == WIRE_DELETE;
 	enum rc rc;
 
 	*nout = 0;
@@ -420,14 +422,17 @@ encode_change(struct plan *plan, const struct change *chg, const struct stamp *s
 		return rc;
 	source_stamp(&plan->source, stamp);
 	source_now(&plan->source, now_ns);
-	if (!deleted && has_old && (plan->before.key.len != plan->after.key.len ||
-								memcmp(plan->before.key.data, plan->after.key.data,
-									   plan->before.key.len) != 0))
+	if (!deleted && has_old &&
+		(plan->before.key.len != plan->after.key.len ||
+		 memcmp(plan->before.key.data, plan->after.key.data, plan->before.key.len) != 0))
 	{
 		encode_key_change(plan, chg->lsn, out, nout);
 		return RC_OK;
 	}
-	tail_put(&plan->source, chg->lsn, chg->kind == WIRE_INSERT ? 'c' : deleted ? 'd' : 'u',
+	tail_put(&plan->source, chg->lsn,
+			 chg->kind == WIRE_INSERT ? 'c'
+			 : deleted                ? 'd'
+									  : 'u',
 			 &plan->value);
 	out_add(out, nout, key_of(plan, deleted ? &plan->before : &plan->after), &plan->value);
 	if (deleted && plan->tombstones)
@@ -458,7 +463,7 @@ encode_message(struct plan *plan, const struct message *msg, const struct stamp 
 			   int64_t now_ns, struct outgoing out[ENCODE_MAX_OUT], unsigned *nout, struct err *e)
 {
 	struct buf *value = &plan->value;
-	struct str	prefix = text_utf8(plan->text, msg->prefix);
+	struct str  prefix = text_utf8(plan->text, msg->prefix);
 
 	(void) e;
 	*nout = 0;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define SOURCE_NAMESPACE "io.debezium.connector.postgresql"
-#define SNAPSHOT_ALLOWED                                                                          \
+#define SNAPSHOT_ALLOWED \
 	"true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"
 
 /* cJSON answers NULL only when memory is gone: one message and out, as xmalloc() does. */
@@ -119,7 +119,7 @@ add_optional_plain(cJSON *record, const char *name, const char *type)
 static void
 add_parameters(cJSON *type, const struct op *op)
 {
-	cJSON	  *parameters = need(cJSON_CreateObject());
+	cJSON     *parameters = need(cJSON_CreateObject());
 	struct buf text = {0};
 
 	switch (op->shape->parameters)
@@ -167,8 +167,7 @@ static cJSON *
 type_of(const struct op *op, bool *written)
 {
 	const struct shape *shape = op->shape;
-	bool				decimal = shape->parameters == PARAMETERS_DECIMAL ||
-				   shape->parameters == PARAMETERS_MONEY;
+	bool decimal = shape->parameters == PARAMETERS_DECIMAL || shape->parameters == PARAMETERS_MONEY;
 	cJSON *type;
 
 	if (strcmp(shape->avro, "record") == 0)

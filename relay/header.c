@@ -17,8 +17,8 @@ put_number_text(struct cursor *avro, const struct op *op, struct buf *out)
 {
 	uint32_t single = 0;
 	uint64_t bits = 0;
-	float	 real;
-	double	 wide;
+	float    real;
+	double   wide;
 
 	switch (op->shape->avro[0])
 	{
@@ -40,7 +40,7 @@ put_number_text(struct cursor *avro, const struct op *op, struct buf *out)
 static struct str
 avro_str(struct cursor *avro)
 {
-	int64_t		   len = cursor_sv(avro);
+	int64_t        len = cursor_sv(avro);
 	const uint8_t *at = len >= 0 ? cursor_bytes(avro, (uint64_t) len) : NULL;
 
 	return at ? (struct str){(const char *) at, (size_t) len} : (struct str){"", 0};
@@ -64,7 +64,7 @@ static void
 put_value(struct cursor *avro, const struct op *op, struct buf *out)
 {
 	const struct shape *shape = op->shape;
-	struct str			s;
+	struct str          s;
 
 	if (op->nullable && cursor_u8(avro) != op->branch)
 		buf_puts(out, "null");

@@ -80,7 +80,7 @@ json_base64(struct buf *out, const uint8_t *bytes, size_t len)
 	buf_put_u8(out, '"');
 	for (size_t i = 0; i < len; i += 3)
 	{
-		size_t	 left = len - i;
+		size_t   left = len - i;
 		uint32_t three = (uint32_t) bytes[i] << 16;
 
 		if (left > 1)
@@ -119,7 +119,7 @@ number(struct buf *out, double value, bool single)
 {
 	char scientific[40];
 	char digits[24];
-	int	 ndigits = 0;
+	int  ndigits = 0;
 
 	if (isnan(value) || isinf(value))
 	{

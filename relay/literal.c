@@ -27,8 +27,8 @@ is_computed(const char *expression)
 {
 	static const char *const words[] = {"CURRENT_TIMESTAMP", "CURRENT_TIME", "CURRENT_DATE",
 										"LOCALTIMESTAMP", "LOCALTIME"};
-	const char				*at = expression + (*expression == '(');
-	const char				*from = at;
+	const char              *at = expression + (*expression == '(');
+	const char              *from = at;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcasecmp(expression, words[i]) == 0)
@@ -157,7 +157,7 @@ static void
 put_bytes_json(const struct buf *avro, size_t start, struct buf *json)
 {
 	struct cursor cur = cursor_over(avro->data + start, avro->len - start);
-	int64_t		  len = cursor_sv(&cur);
+	int64_t       len = cursor_sv(&cur);
 
 	json_latin1(json, cur.p, (size_t) len);
 }
@@ -304,9 +304,9 @@ literal_timestamp_us(const struct op *op, const char *text, struct buf *avro, st
 bool
 literal_zoned(const struct op *op, const char *text, struct buf *avro, struct buf *json)
 {
-	char	zoned[DATETIME_TEXT_MAX];
+	char    zoned[DATETIME_TEXT_MAX];
 	int64_t us;
-	size_t	len;
+	size_t  len;
 
 	if (!datetime_read_timestamp(text, &us))
 		return false;

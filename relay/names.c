@@ -25,9 +25,9 @@ is_digit(uint32_t c)
 struct units
 {
 	const char *name;
-	size_t		len;
-	size_t		at;
-	uint32_t	low; /* second half of a pair, yet to come; 0 for none */
+	size_t      len;
+	size_t      at;
+	uint32_t    low; /* second half of a pair, yet to come; 0 for none */
 };
 
 static bool
@@ -54,8 +54,8 @@ void
 names_topic(const char *name, struct buf *out)
 {
 	struct units units = {name, strlen(name), 0, 0};
-	uint32_t	 unit;
-	size_t		 start = out->len;
+	uint32_t     unit;
+	size_t       start = out->len;
 
 	while (out->len - start < NAMES_TOPIC_MAX && units_next(&units, &unit))
 	{
@@ -73,7 +73,7 @@ static void
 adjust_avro(const char *name, bool dots, struct buf *out)
 {
 	struct units units = {name, strlen(name), 0, 0};
-	uint32_t	 unit;
+	uint32_t     unit;
 
 	for (bool first = true; units_next(&units, &unit); first = false)
 	{
@@ -94,7 +94,7 @@ static void
 adjust_unicode(const char *name, bool dots, struct buf *out)
 {
 	struct units units = {name, strlen(name), 0, 0};
-	uint32_t	 unit;
+	uint32_t     unit;
 
 	for (bool first = true; units_next(&units, &unit); first = false)
 	{

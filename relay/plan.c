@@ -80,7 +80,7 @@ static enum rc
 plan_compile(struct plan *plan, const struct format *fmt, struct err *e)
 {
 	const struct table *tbl = plan->tbl;
-	struct buf			field = {0};
+	struct buf          field = {0};
 
 	plan_choose_key(plan);
 	plan->nops = tbl->ncolumns;
@@ -89,11 +89,11 @@ plan_compile(struct plan *plan, const struct format *fmt, struct err *e)
 	plan->after.at = arena_alloc(plan->arena, (plan->nops + 1) * sizeof(size_t));
 	for (uint32_t i = 0; i < plan->nops; i++)
 	{
-		struct op		 *op = &plan->ops[i];
-		struct column	 *col = &tbl->columns[i];
-		struct str		  name;
-		enum rc			  rc = op_init(op, col, fmt, is_key(plan, i), plan->text, &plan->scratch,
-									   plan->arena, e);
+		struct op     *op = &plan->ops[i];
+		struct column *col = &tbl->columns[i];
+		struct str     name;
+		enum rc        rc =
+			op_init(op, col, fmt, is_key(plan, i), plan->text, &plan->scratch, plan->arena, e);
 
 		if (rc != RC_OK)
 		{
@@ -157,8 +157,8 @@ plan_new(const struct table *tbl, const struct format *fmt, struct encode_stats 
 		 const char *topic, struct plan **out, struct err *e)
 {
 	struct plan *plan = NULL;
-	struct buf	 name = {0};
-	enum rc		 rc = plan_start(tbl, fmt, stats, &plan, e);
+	struct buf   name = {0};
+	enum rc      rc = plan_start(tbl, fmt, stats, &plan, e);
 
 	if (rc == RC_OK)
 		rc = plan_compile(plan, fmt, e);
@@ -182,7 +182,7 @@ plan_new_message(const struct format *fmt, struct encode_stats *stats, const cha
 				 struct plan **out, struct err *e)
 {
 	struct plan *plan = NULL;
-	enum rc		 rc = plan_start(NULL, fmt, stats, &plan, e);
+	enum rc      rc = plan_start(NULL, fmt, stats, &plan, e);
 
 	(void) topic; /* these records have names of their own */
 	if (rc != RC_OK)

@@ -21,12 +21,12 @@
 
 struct avro
 {
-	avro_schema_t		schema;
+	avro_schema_t       schema;
 	avro_value_iface_t *iface;
-	avro_value_t		value; /* reused by every datum */
-	avro_reader_t		reader;
-	avro_writer_t		writer;
-	struct buf			again; /* what libavro made of the datum */
+	avro_value_t        value; /* reused by every datum */
+	avro_reader_t       reader;
+	avro_writer_t       writer;
+	struct buf          again; /* what libavro made of the datum */
 };
 
 static enum rc
@@ -41,8 +41,8 @@ schema_error(struct err *e, const char *what)
 static bool
 is_primitive(const char *type)
 {
-	static const char *const names[] = {"null",	 "boolean", "int",	 "long",
-										"float", "double",	"bytes", "string"};
+	static const char *const names[] = {"null",  "boolean", "int",   "long",
+										"float", "double",  "bytes", "string"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], type) == 0)
@@ -74,7 +74,7 @@ static bool
 canonical_list(const cJSON *list, const char *namespace, bool fields, struct buf *out)
 {
 	const cJSON *item;
-	bool		 ok = cJSON_IsArray(list);
+	bool         ok = cJSON_IsArray(list);
 
 	buf_put_u8(out, '[');
 	cJSON_ArrayForEach(item, list)
@@ -106,7 +106,7 @@ canonical_object(const cJSON *node, const char *namespace, struct buf *out)
 	const char *name = string_of(node, "name");
 	const char *own = string_of(node, "namespace");
 	const char *of = type && strcmp(type, "array") == 0 ? "items" : "values";
-	bool		ok;
+	bool        ok;
 
 	if (type == NULL || is_primitive(type))
 		return canonical(cJSON_GetObjectItemCaseSensitive(node, "type"), namespace, out);
@@ -155,8 +155,8 @@ uint64_t
 avro_fingerprint(const char *text)
 {
 	const uint64_t empty = UINT64_C(0xc15d213aa4d7a795);
-	struct buf	   form = {0};
-	uint64_t	   sum = empty;
+	struct buf     form = {0};
+	uint64_t       sum = empty;
 
 	canonical_text(text, &form);
 	for (size_t i = 0; i < form.len; i++)
@@ -174,8 +174,8 @@ avro_fingerprint(const char *text)
 enum rc
 avro_new(const char *text, struct avro **out, struct err *e)
 {
-	struct avro *avro;
-	struct buf	 form = {0};
+	struct avro  *avro;
+	struct buf    form = {0};
 	avro_schema_t schema = NULL;
 
 	if (!canonical_text(text, &form))
@@ -253,8 +253,7 @@ avro_verify(struct avro *avro, const void *data, size_t len, struct err *e)
 	avro_writer_memory_set_dest(avro->writer, (const char *) avro->again.data, (int64_t) len + 1);
 	if (avro_value_write(avro->writer, &avro->value) != 0)
 		return verify_error(e, "libavro cannot encode again what it decoded.");
-	if (avro_writer_tell(avro->writer) != (int64_t) len ||
-		memcmp(avro->again.data, data, len) != 0)
+	if (avro_writer_tell(avro->writer) != (int64_t) len || memcmp(avro->again.data, data, len) != 0)
 		return verify_error(e, "libavro encodes it differently.");
 	return RC_OK;
 }
@@ -275,9 +274,9 @@ leaf_of(const avro_value_t *value, struct leaf *leaf)
 {
 	const void *bytes = NULL;
 	const char *string = NULL;
-	int32_t		narrow = 0;
-	float		single = 0;
-	int			flag = 0;
+	int32_t     narrow = 0;
+	float       single = 0;
+	int         flag = 0;
 
 	*leaf = (struct leaf){.kind = LEAF_NULL};
 	switch (avro_value_get_type(value))
@@ -330,7 +329,7 @@ print_record(const avro_value_t *value, struct buf *out)
 	for (size_t i = 0; i < size; i++)
 	{
 		avro_value_t field;
-		const char	*name = NULL;
+		const char  *name = NULL;
 
 		avro_value_get_by_index(value, i, &field, &name);
 		if (i > 0)
@@ -365,8 +364,8 @@ static void
 print(const avro_value_t *value, struct buf *out)
 {
 	avro_value_t branch = inner(value);
-	avro_type_t	 type = avro_value_get_type(&branch);
-	struct leaf	 leaf;
+	avro_type_t  type = avro_value_get_type(&branch);
+	struct leaf  leaf;
 
 	if (type == AVRO_RECORD)
 	{
@@ -411,20 +410,20 @@ avro_print(struct avro *avro, const void *data, size_t len, struct buf *out, str
 
 struct walk
 {
-	leaf_fn	   *fn;
-	void	   *arg;
+	leaf_fn    *fn;
+	void       *arg;
 	const char *path[LEAF_DEPTH_MAX];
-	char		places[LEAF_DEPTH_MAX][24]; /* array items have their place for a name */
+	char        places[LEAF_DEPTH_MAX][24]; /* array items have their place for a name */
 };
 
 static enum rc
 walk_value(struct walk *walk, const avro_value_t *value, unsigned depth, struct err *e)
 {
 	avro_value_t branch = inner(value);
-	avro_type_t	 type = avro_value_get_type(&branch);
-	size_t		 size = 0;
-	struct leaf	 leaf;
-	enum rc		 rc = RC_OK;
+	avro_type_t  type = avro_value_get_type(&branch);
+	size_t       size = 0;
+	struct leaf  leaf;
+	enum rc      rc = RC_OK;
 
 	if (leaf_of(&branch, &leaf))
 		return walk->fn(walk->arg, walk->path, depth, &leaf, e);
@@ -447,7 +446,7 @@ enum rc
 avro_walk(struct avro *avro, const void *data, size_t len, leaf_fn *fn, void *arg, struct err *e)
 {
 	struct walk walk = {.fn = fn, .arg = arg};
-	enum rc		rc = decode(avro, data, len, e);
+	enum rc     rc = decode(avro, data, len, e);
 
 	return rc == RC_OK ? walk_value(&walk, &avro->value, 0, e) : rc;
 }

@@ -22,8 +22,8 @@ static enum said
 put_varint(struct cursor *in, struct buf *out, size_t max, uint8_t top)
 {
 	const uint8_t *from = in->p;
-	uint8_t		  *to;
-	size_t		   i = 0;
+	uint8_t       *to;
+	size_t         i = 0;
 
 	buf_reserve(out, BINARY_LONG_MAX);
 	to = out->data + out->len;
@@ -174,7 +174,7 @@ put_zoned(const struct op *op, struct cursor *in, struct buf *out)
 static enum said
 put_zoned_time(const struct op *op, struct cursor *in, struct buf *out)
 {
-	char	text[DATETIME_TEXT_MAX];
+	char    text[DATETIME_TEXT_MAX];
 	int64_t us = (int64_t) cursor_u64(in);
 
 	(void) op;
@@ -201,8 +201,8 @@ static enum said
 put_uuid(const struct op *op, struct cursor *in, struct buf *out)
 {
 	static const char digits[] = "0123456789abcdef";
-	const uint8_t	 *at = cursor_bytes(in, 16);
-	uint8_t			 *to;
+	const uint8_t    *at = cursor_bytes(in, 16);
+	uint8_t          *to;
 
 	(void) op;
 	if (at == NULL)
@@ -248,7 +248,7 @@ static enum said
 put_variable_decimal(const struct op *op, struct cursor *in, struct buf *out)
 {
 	struct numeric num = value_numeric(in);
-	int			   scale = decimal_scale(&num);
+	int            scale = decimal_scale(&num);
 
 	(void) op;
 	binary_long(out, scale);
@@ -307,8 +307,8 @@ static bool
 hstore_string(struct str *s, struct buf *json)
 {
 	struct buf plain = {0};
-	size_t	   i = 1;
-	bool	   closed;
+	size_t     i = 1;
+	bool       closed;
 
 	if (s->len == 0 || s->data[0] != '"')
 		return false;
@@ -366,16 +366,16 @@ hstore_json(struct str s, struct buf *json)
 static enum said
 put_str_hstore(const struct op *op, struct str s, struct buf *out)
 {
-	buf_reset(op->scratch);
+	buf_restart(op->scratch);
 	if (!hstore_json(text_utf8(op->text, s), op->scratch))
 		return UNSAID_RANGE;
 	binary_bytes(out, op->scratch->data, op->scratch->len);
 	return SAID;
 }
 
-#define FILLER(bytes)                                                                             \
-	{                                                                                             \
-		bytes, sizeof(bytes) - 1                                                                  \
+#define FILLER(bytes)            \
+	{                            \
+		bytes, sizeof(bytes) - 1 \
 	}
 
 const struct shape boolean_shape = {
@@ -564,7 +564,8 @@ const struct shape zoned_time_shape = {
 	.name = "io.debezium.time.ZonedTime",
 	.form = WIRE_FORM_TIMETZ,
 	.put = put_zoned_time,
-	.filler = FILLER("\x12" "00:00:00Z"),
+	.filler = FILLER("\x12"
+					 "00:00:00Z"),
 };
 
 const struct shape timestamp_ms_shape = {
@@ -592,7 +593,8 @@ const struct shape zoned_shape = {
 	.name = "io.debezium.time.ZonedTimestamp",
 	.form = WIRE_FORM_INT64,
 	.put = put_zoned,
-	.filler = FILLER("\x28" "1970-01-01T00:00:00Z"),
+	.filler = FILLER("\x28"
+					 "1970-01-01T00:00:00Z"),
 	.literal = literal_zoned,
 	.computed = "1970-01-01",
 };

@@ -14,9 +14,9 @@ static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
 struct text
 {
-	iconv_t		iconv; /* NO_ICONV: UTF-8, or bytes that may be */
-	struct buf	scratch;
-	uint64_t   *replaced;
+	iconv_t    iconv; /* NO_ICONV: UTF-8, or bytes that may be */
+	struct buf scratch;
+	uint64_t  *replaced;
 };
 
 /* Encodings that a PostgreSQL database can have (pg_wchar.h), and iconv's names for them. */
@@ -25,17 +25,38 @@ static const struct
 	const char *server;
 	const char *iconv;
 } encodings[] = {
-	{"EUC_JP", "EUC-JP"},		  {"EUC_CN", "EUC-CN"},			{"EUC_KR", "EUC-KR"},
-	{"EUC_TW", "EUC-TW"},		  {"EUC_JIS_2004", "EUC-JISX0213"}, {"LATIN1", "ISO-8859-1"},
-	{"LATIN2", "ISO-8859-2"},	  {"LATIN3", "ISO-8859-3"},		{"LATIN4", "ISO-8859-4"},
-	{"LATIN5", "ISO-8859-9"},	  {"LATIN6", "ISO-8859-10"},	{"LATIN7", "ISO-8859-13"},
-	{"LATIN8", "ISO-8859-14"},	  {"LATIN9", "ISO-8859-15"},	{"LATIN10", "ISO-8859-16"},
-	{"ISO_8859_5", "ISO-8859-5"}, {"ISO_8859_6", "ISO-8859-6"}, {"ISO_8859_7", "ISO-8859-7"},
-	{"ISO_8859_8", "ISO-8859-8"}, {"WIN866", "CP866"},			{"WIN874", "CP874"},
-	{"WIN1250", "CP1250"},		  {"WIN1251", "CP1251"},		{"WIN1252", "CP1252"},
-	{"WIN1253", "CP1253"},		  {"WIN1254", "CP1254"},		{"WIN1255", "CP1255"},
-	{"WIN1256", "CP1256"},		  {"WIN1257", "CP1257"},		{"WIN1258", "CP1258"},
-	{"KOI8R", "KOI8-R"},		  {"KOI8U", "KOI8-U"},
+	{"EUC_JP", "EUC-JP"},
+	{"EUC_CN", "EUC-CN"},
+	{"EUC_KR", "EUC-KR"},
+	{"EUC_TW", "EUC-TW"},
+	{"EUC_JIS_2004", "EUC-JISX0213"},
+	{"LATIN1", "ISO-8859-1"},
+	{"LATIN2", "ISO-8859-2"},
+	{"LATIN3", "ISO-8859-3"},
+	{"LATIN4", "ISO-8859-4"},
+	{"LATIN5", "ISO-8859-9"},
+	{"LATIN6", "ISO-8859-10"},
+	{"LATIN7", "ISO-8859-13"},
+	{"LATIN8", "ISO-8859-14"},
+	{"LATIN9", "ISO-8859-15"},
+	{"LATIN10", "ISO-8859-16"},
+	{"ISO_8859_5", "ISO-8859-5"},
+	{"ISO_8859_6", "ISO-8859-6"},
+	{"ISO_8859_7", "ISO-8859-7"},
+	{"ISO_8859_8", "ISO-8859-8"},
+	{"WIN866", "CP866"},
+	{"WIN874", "CP874"},
+	{"WIN1250", "CP1250"},
+	{"WIN1251", "CP1251"},
+	{"WIN1252", "CP1252"},
+	{"WIN1253", "CP1253"},
+	{"WIN1254", "CP1254"},
+	{"WIN1255", "CP1255"},
+	{"WIN1256", "CP1256"},
+	{"WIN1257", "CP1257"},
+	{"WIN1258", "CP1258"},
+	{"KOI8R", "KOI8-R"},
+	{"KOI8U", "KOI8-U"},
 };
 
 enum rc
@@ -81,7 +102,7 @@ text_free(struct text *text)
 static size_t
 utf8_length(const uint8_t *s, size_t len)
 {
-	size_t	need;
+	size_t  need;
 	uint8_t low = 0x80;
 	uint8_t high = 0xbf;
 
@@ -111,12 +132,12 @@ size_t
 utf8_span(const char *s, size_t len)
 {
 	const uint8_t *bytes = (const uint8_t *) s;
-	size_t		   at = 0;
+	size_t         at = 0;
 
 	while (at < len)
 	{
 		uint64_t eight;
-		size_t	 step;
+		size_t   step;
 
 		/* Most text is ASCII: eight bytes at a time. */
 		while (len - at >= sizeof(eight))
@@ -140,8 +161,8 @@ uint32_t
 utf8_next(const char *s, size_t len, size_t *at)
 {
 	const uint8_t *bytes = (const uint8_t *) s + *at;
-	size_t		   n = utf8_length(bytes, len - *at);
-	uint32_t	   code;
+	size_t         n = utf8_length(bytes, len - *at);
+	uint32_t       code;
 
 	if (n <= 1)
 	{
@@ -208,7 +229,7 @@ text_utf8(struct text *text, struct str s)
 {
 	if (text->iconv == NO_ICONV && utf8_span(s.data, s.len) == s.len)
 		return s;
-	buf_reset(&text->scratch);
+	buf_restart(&text->scratch);
 	if (text->iconv == NO_ICONV)
 		repair(text, s);
 	else

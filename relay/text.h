@@ -18,9 +18,9 @@ struct text;
  * For a server encoding by PostgreSQL's name.  Each value with something
  * replaced adds one to *replaced.  RC_ERR E1601: no conversion is known.
  */
-enum rc text_new(const char *encoding, uint64_t *replaced, struct text **text, struct err *e)
-	MUST_CHECK;
-void	text_free(struct text *text);
+enum rc text_new(const char *encoding, uint64_t *replaced, struct text **text,
+				 struct err *e) MUST_CHECK;
+void    text_free(struct text *text);
 
 /* s itself when it is UTF-8 already, else a copy that lives until the next call. */
 struct str text_utf8(struct text *text, struct str s);

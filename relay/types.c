@@ -20,18 +20,18 @@
 enum narrow
 {
 	NARROW_NEVER,
-	NARROW_ONE_BIT,		 /* length 1 */
+	NARROW_ONE_BIT,      /* length 1 */
 	NARROW_MILLISECONDS, /* at most 3 digits of a second */
-	NARROW_PRECISION	 /* precision and scale given */
+	NARROW_PRECISION     /* precision and scale given */
 };
 
-#define ALONE(oid, name, shape)                                                                   \
-	{                                                                                             \
-		oid, name, &shape, false, NARROW_NEVER, NULL                                              \
+#define ALONE(oid, name, shape)                      \
+	{                                                \
+		oid, name, &shape, false, NARROW_NEVER, NULL \
 	}
-#define ARRAYS(oid, name, shape)                                                                  \
-	{                                                                                             \
-		oid, name, &shape, true, NARROW_NEVER, NULL                                               \
+#define ARRAYS(oid, name, shape)                    \
+	{                                               \
+		oid, name, &shape, true, NARROW_NEVER, NULL \
 	}
 
 /*
@@ -43,11 +43,11 @@ enum narrow
  */
 static const struct type
 {
-	uint32_t			oid; /* 0: by name */
-	const char		   *name;
+	uint32_t            oid; /* 0: by name */
+	const char         *name;
 	const struct shape *shape;
-	bool				in_array; /* arrays of it have a column too */
-	enum narrow			narrow;
+	bool                in_array; /* arrays of it have a column too */
+	enum narrow         narrow;
 	const struct shape *narrow_shape;
 } types[] = {
 	ARRAYS(16, "bool", boolean_shape),
@@ -207,7 +207,7 @@ op_labels(const struct op *op, struct buf *out)
 	for (uint32_t i = 0; i < op->col->nlabels; i++)
 	{
 		const char *label = op->col->labels[i];
-		struct str	text = text_utf8(op->text, (struct str){label, strlen(label)});
+		struct str  text = text_utf8(op->text, (struct str){label, strlen(label)});
 
 		if (i > 0)
 			buf_put_u8(out, ',');
@@ -220,8 +220,8 @@ static void
 op_keep_default(struct op *op, struct buf *avro, struct arena *arena)
 {
 	const struct column *col = op->col;
-	struct buf			 text = {0};
-	struct buf			 json = {0};
+	struct buf           text = {0};
+	struct buf           json = {0};
 
 	if (op->shape->literal && col->default_text &&
 		!(col->flags & (WIRE_COLUMN_DOMAIN | WIRE_COLUMN_GENERATED)) &&
@@ -238,7 +238,7 @@ void
 placeholder_put(const char *setting, struct buf *out)
 {
 	static const char digits[] = "0123456789abcdef";
-	size_t			  len = strlen(setting);
+	size_t            len = strlen(setting);
 
 	if (strncmp(setting, "hex:", 4) != 0)
 	{
@@ -325,8 +325,8 @@ op_init(struct op *op, const struct column *col, const struct format *fmt, bool 
 		op->shape = col->form == WIRE_FORM_OID ? &oid_shape : &other_text_shape;
 	if (op->shape->form != col->form)
 	{
-		err_set(e, ERR_PROTOCOL, E1601, "column \"%s\" is sent in a form that its type does not have",
-				col->name);
+		err_set(e, ERR_PROTOCOL, E1601,
+				"column \"%s\" is sent in a form that its type does not have", col->name);
 		return err_detail(e, "Type %s.%s, form '%c'.", col->type.schema, col->type.name, col->form);
 	}
 	op->length = col->base.typmod > 0 ? col->base.typmod : INT_MAX;

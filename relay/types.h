@@ -24,7 +24,7 @@ enum said
 {
 	SAID,
 	UNSAID_SPECIAL, /* NaN or an infinity */
-	UNSAID_RANGE	/* outside of what the Avro type holds */
+	UNSAID_RANGE    /* outside of what the Avro type holds */
 };
 
 struct op;
@@ -48,10 +48,10 @@ typedef bool literal_fn(const struct op *op, const char *text, struct buf *avro,
 enum parameters
 {
 	PARAMETERS_NONE,
-	PARAMETERS_LENGTH,	/* {length} */
+	PARAMETERS_LENGTH,  /* {length} */
 	PARAMETERS_ALLOWED, /* {allowed}: enum labels */
 	PARAMETERS_DECIMAL, /* {scale, connect.decimal.precision} */
-	PARAMETERS_MONEY	/* {scale} */
+	PARAMETERS_MONEY    /* {scale} */
 };
 
 /* What stands for an unchanged TOAST value. */
@@ -59,43 +59,43 @@ enum toasted
 {
 	TOASTED_UNSAID, /* as any value that cannot be said */
 	TOASTED_STRING, /* the placeholder, as string or bytes */
-	TOASTED_PAIR	/* JSON object of one pair, both the placeholder */
+	TOASTED_PAIR    /* JSON object of one pair, both the placeholder */
 };
 
 struct shape
 {
-	const char	   *avro;		  /* Avro type; "record" is VariableScaleDecimal */
-	const char	   *name;		  /* connect.name, NULL for none */
-	const char	   *connect_type; /* NULL for none */
+	const char     *avro;         /* Avro type; "record" is VariableScaleDecimal */
+	const char     *name;         /* connect.name, NULL for none */
+	const char     *connect_type; /* NULL for none */
 	enum parameters parameters;
-	enum wire_form	form; /* in which values must come */
-	put_fn		   *put;
-	put_str_fn	   *put_str;  /* forms TEXT and BYTES only */
-	struct str		filler;	  /* Avro of what a NOT NULL column gets without a value */
-	literal_fn	   *literal;  /* NULL: defaults are not shown in the schema */
-	const char	   *computed; /* literal in place of a default that is computed */
-	enum toasted	toasted;
+	enum wire_form  form; /* in which values must come */
+	put_fn         *put;
+	put_str_fn     *put_str;  /* forms TEXT and BYTES only */
+	struct str      filler;   /* Avro of what a NOT NULL column gets without a value */
+	literal_fn     *literal;  /* NULL: defaults are not shown in the schema */
+	const char     *computed; /* literal in place of a default that is computed */
+	enum toasted    toasted;
 };
 
 struct op
 {
 	const struct column *col;
-	const struct shape	*shape; /* NULL: the column is left out, its values are passed over */
-	const char			*field; /* the name in the schema, UTF-8 */
-	bool				 identity;
-	bool				 key; /* in the message key */
-	bool				 nullable;
-	uint8_t				 branch; /* Avro of the union's branch for a value, if nullable */
-	int32_t				 length; /* bits */
-	int32_t				 scale;	 /* of a decimal */
-	int32_t				 precision;
-	int					 digits; /* of a second's fraction */
-	struct str			*labels; /* enums: Avro string each */
-	struct str			 default_json; /* data NULL: none */
-	struct str			 missing;	   /* Avro, with the union's branch */
-	struct str			 unavailable;  /* the same, for unchanged TOAST */
-	struct text			*text;
-	struct buf			*scratch;
+	const struct shape  *shape; /* NULL: the column is left out, its values are passed over */
+	const char          *field; /* the name in the schema, UTF-8 */
+	bool                 identity;
+	bool                 key; /* in the message key */
+	bool                 nullable;
+	uint8_t              branch; /* Avro of the union's branch for a value, if nullable */
+	int32_t              length; /* bits */
+	int32_t              scale;  /* of a decimal */
+	int32_t              precision;
+	int                  digits;       /* of a second's fraction */
+	struct str          *labels;       /* enums: Avro string each */
+	struct str           default_json; /* data NULL: none */
+	struct str           missing;      /* Avro, with the union's branch */
+	struct str           unavailable;  /* the same, for unchanged TOAST */
+	struct text         *text;
+	struct buf          *scratch;
 };
 
 /*
@@ -104,8 +104,8 @@ struct op
  * borrowed.  RC_ERR E1601.
  */
 enum rc op_init(struct op *op, const struct column *col, const struct format *fmt, bool key,
-				struct text *text, struct buf *scratch, struct arena *arena, struct err *e)
-	MUST_CHECK;
+				struct text *text, struct buf *scratch, struct arena *arena,
+				struct err *e) MUST_CHECK;
 
 /* Labels of an enum, joined with commas, in UTF-8, appended. */
 void op_labels(const struct op *op, struct buf *out);

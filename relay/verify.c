@@ -16,23 +16,23 @@
 /* A row of the change, taken apart: what a decoded image must agree with. */
 struct row
 {
-	bool			  there;
-	enum wire_state	 *states; /* one a column; UNSENDABLE for those not in the tuple */
-	bool			 *absent; /* not in a key-only tuple */
-	struct cursor	 *values;
+	bool             there;
+	enum wire_state *states; /* one a column; UNSENDABLE for those not in the tuple */
+	bool            *absent; /* not in a key-only tuple */
+	struct cursor   *values;
 };
 
 struct check
 {
-	struct plan *plan;
-	struct row	 before;
-	struct row	 after;
-	const struct row *key; /* the row that the key must be of */
-	bool		 has_before; /* in the value at hand */
-	bool		 has_after;
-	int64_t		 scale; /* of the variable scale decimal being walked through */
-	struct buf	 ours;
-	struct buf	 theirs;
+	struct plan      *plan;
+	struct row        before;
+	struct row        after;
+	const struct row *key;        /* the row that the key must be of */
+	bool              has_before; /* in the value at hand */
+	bool              has_after;
+	int64_t           scale; /* of the variable scale decimal being walked through */
+	struct buf        ours;
+	struct buf        theirs;
 };
 
 static enum rc
@@ -48,8 +48,8 @@ row_read(const struct plan *plan, struct cursor cur, bool key_only, const struct
 		 uint32_t *nlongs, struct row *row, struct err *e)
 {
 	struct tuple tup;
-	uint32_t	 place = 0;
-	enum rc rc = tuple_open(cur, key_only ? plan->nidentity : plan->nops, &tup, e);
+	uint32_t     place = 0;
+	enum rc      rc = tuple_open(cur, key_only ? plan->nidentity : plan->nops, &tup, e);
 
 	if (rc != RC_OK)
 		return rc;
@@ -160,8 +160,8 @@ static bool
 same_zoned(struct check *check, const struct op *op, int64_t us, const struct leaf *leaf)
 {
 	struct buf *ours = &check->ours;
-	uint8_t	   *point;
-	size_t		digits;
+	uint8_t    *point;
+	size_t      digits;
 
 	timestamp_text(us, "", ours);
 	if (us == INT64_MAX || us == INT64_MIN)
@@ -183,7 +183,7 @@ same_zoned(struct check *check, const struct op *op, int64_t us, const struct le
 static bool
 same_int64(struct check *check, const struct op *op, struct cursor *cur, const struct leaf *leaf)
 {
-	int64_t	 value = (int64_t) cursor_u64(cur);
+	int64_t  value = (int64_t) cursor_u64(cur);
 	__int128 unit = strstr(op->shape->name, "Micro") ? 1 : 1000;
 	uint64_t cents = value < 0 ? -(uint64_t) value : (uint64_t) value;
 	__int128 end = value > 0 ? INT64_C(9223372036825200) : INT64_C(-9223372036832400);
@@ -208,13 +208,13 @@ same_int64(struct check *check, const struct op *op, struct cursor *cur, const s
 static bool
 same_timetz(struct cursor *cur, const struct leaf *leaf)
 {
-	int64_t us = (int64_t) cursor_u64(cur);
-	int64_t utc = us + (int64_t) (int32_t) cursor_u32(cur) * 1000000;
-	int64_t day = INT64_C(86400000000);
+	int64_t  us = (int64_t) cursor_u64(cur);
+	int64_t  utc = us + (int64_t) (int32_t) cursor_u32(cur) * 1000000;
+	int64_t  day = INT64_C(86400000000);
 	unsigned hours;
 	unsigned minutes;
-	double	 seconds;
-	char	 text[32];
+	double   seconds;
+	char     text[32];
 
 	if (leaf->kind != LEAF_BYTES || leaf->str.len >= sizeof(text))
 		return false;
@@ -243,7 +243,7 @@ same_bits(struct str s, const struct leaf *leaf)
 	for (size_t i = 0; i < s.len; i++)
 	{
 		size_t byte = i / 8;
-		int bit = byte < leaf->str.len ? (uint8_t) leaf->str.data[byte] >> i % 8 & 1 : 0;
+		int    bit = byte < leaf->str.len ? (uint8_t) leaf->str.data[byte] >> i % 8 & 1 : 0;
 
 		if (bit != s.data[s.len - 1 - i] - '0')
 			return false;
@@ -273,8 +273,8 @@ same_value(struct check *check, const struct op *op, struct cursor cur, const st
 		   const char *part)
 {
 	const struct column *col = op->col;
-	int64_t				 number;
-	const uint8_t		*uuid;
+	int64_t              number;
+	const uint8_t       *uuid;
 
 	buf_reset(&check->ours);
 	switch (col->form)
@@ -322,8 +322,8 @@ static bool
 same_column(struct check *check, const struct row *row, const struct op *op,
 			const struct leaf *leaf, const char *part)
 {
-	size_t			i = (size_t) (op - check->plan->ops);
-	struct cursor	cur = row->values[i];
+	size_t          i = (size_t) (op - check->plan->ops);
+	struct cursor   cur = row->values[i];
 	enum wire_state state = row->states[i];
 
 	if (row->absent[i] || state == WIRE_STATE_NULL)
@@ -356,8 +356,7 @@ column_check(struct check *check, const struct row *row, const char *const *path
 {
 	const struct op *op = op_find(check->plan, path[0]);
 
-	if (op == NULL || !row->there ||
-		!same_column(check, row, op, leaf, depth > 1 ? path[1] : NULL))
+	if (op == NULL || !row->there || !same_column(check, row, op, leaf, depth > 1 ? path[1] : NULL))
 		return mismatch(check, "Column", path[0], e);
 	return RC_OK;
 }
@@ -367,8 +366,8 @@ value_leaf(void *arg, const char *const *path, unsigned depth, const struct leaf
 		   struct err *e)
 {
 	struct check *check = arg;
-	bool		  before = strcmp(path[0], "before") == 0;
-	bool		  expected = before ? check->has_before : check->has_after;
+	bool          before = strcmp(path[0], "before") == 0;
+	bool          expected = before ? check->has_before : check->has_after;
 
 	if (!before && strcmp(path[0], "after") != 0)
 		return RC_OK;
@@ -381,8 +380,7 @@ value_leaf(void *arg, const char *const *path, unsigned depth, const struct leaf
 }
 
 static enum rc
-key_leaf(void *arg, const char *const *path, unsigned depth, const struct leaf *leaf,
-		 struct err *e)
+key_leaf(void *arg, const char *const *path, unsigned depth, const struct leaf *leaf, struct err *e)
 {
 	struct check *check = arg;
 
@@ -393,7 +391,7 @@ static enum rc
 side_check(struct check *check, enum side side, struct str data, leaf_fn *fn, struct err *e)
 {
 	struct side_plan *plan = &check->plan->sides[side];
-	enum rc			  rc = RC_OK;
+	enum rc           rc = RC_OK;
 
 	if (data.len < plan->prefix_len || memcmp(data.data, plan->prefix, plan->prefix_len) != 0)
 		return mismatch(check, "Framing", side == SIDE_KEY ? "key" : "value", e);
@@ -413,9 +411,9 @@ outgoing_check(struct check *check, const struct change *chg, const struct outgo
 			   unsigned i, unsigned nout, struct err *e)
 {
 	/* More than a delete and its tombstone: an update whose key changed. */
-	bool split = nout > 1 && chg->kind == WIRE_UPDATE;
-	bool last = i + 1 == nout;
-	bool deleted = chg->kind == WIRE_DELETE || (split && !last);
+	bool    split = nout > 1 && chg->kind == WIRE_UPDATE;
+	bool    last = i + 1 == nout;
+	bool    deleted = chg->kind == WIRE_DELETE || (split && !last);
 	enum rc rc = RC_OK;
 
 	check->has_before = check->before.there && !(split && last);
@@ -432,10 +430,10 @@ enum rc
 verify_outgoing(struct plan *plan, const struct change *chg, const struct outgoing *out,
 				unsigned nout, struct err *e)
 {
-	struct check	  check = {.plan = plan};
+	struct check      check = {.plan = plan};
 	const struct str *longs = chg->longs;
-	uint32_t		  nlongs = chg->nlongs;
-	enum rc			  rc = RC_OK;
+	uint32_t          nlongs = chg->nlongs;
+	enum rc           rc = RC_OK;
 
 	if (nout == 0)
 		return RC_OK;

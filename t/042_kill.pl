@@ -15,6 +15,7 @@ use Time::HiRes ();
 my $kills = $ENV{KILLS} // 20;
 my $changes = $ENV{CHANGES} // 1_000_000;
 my $accounts = 1000;
+my $pause = 0.0004 * $kills / 20 * 1_000_000 / $changes;    # seconds, behind each transaction
 my $seed = $ENV{SEED} // time;
 srand $seed;
 note("SEED=$seed");
@@ -31,7 +32,7 @@ my @args = (
 $source->safe_psql('postgres', <<'SQL');
 CREATE TABLE acct (id int PRIMARY KEY, seq bigint NOT NULL, pad text);
 ALTER TABLE acct REPLICA IDENTITY FULL;
-CREATE PROCEDURE work(changes int, accounts int) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE work(changes int, accounts int, pause float8) LANGUAGE plpgsql AS $$
 DECLARE
 	first int := 1;
 	width int;
@@ -47,6 +48,7 @@ BEGIN
 		GET DIAGNOSTICS width = ROW_COUNT;
 		done := done + width;
 		COMMIT;
+		PERFORM pg_sleep(pause); -- paced, so that all relays die while changes come in
 		first := CASE WHEN first + width > accounts THEN 1 ELSE first + width END;
 	END LOOP;
 END $$;
@@ -59,7 +61,7 @@ my $pid = fork() // die "cannot fork: $!";
 if ($pid == 0)
 {
 	exec("$pg_bin/psql", '-X', '-q', '-d', $source->connstr('postgres'),
-		'-c', 'SET synchronous_commit = off', '-c', "CALL work($changes, $accounts)");
+		'-c', 'SET synchronous_commit = off', '-c', "CALL work($changes, $accounts, $pause)");
 }
 
 my $loaded;    # its exit status
@@ -76,7 +78,7 @@ for my $kill (1 .. $kills)
 {
 	my $before = slot_lsn($source, 'kill');
 	my $relay = relay_start(args => \@args, name => "relay$kill");
-	my $end = Time::HiRes::time() + 0.05 + rand(0.3);
+	my $end = Time::HiRes::time() + 0.05 + rand(0.6);
 
 	wait_until { slot_lsn($source, 'kill') ne $before || !loading() } 'the position to move'
 	  if $kill % 2;

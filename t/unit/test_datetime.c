@@ -8,8 +8,8 @@
 #include "datetime.h"
 #include "value.h"
 
-#define DAY	   INT64_C(86400000000)
-#define EPOCH  INT64_C(946684800000000) /* 1970 to 2000 */
+#define DAY INT64_C(86400000000)
+#define EPOCH INT64_C(946684800000000) /* 1970 to 2000 */
 
 static const char *
 zoned(int64_t us, int digits)
@@ -146,15 +146,17 @@ test_zoned_time(void **state)
 	assert_string_equal(zoned_time(0, -57540), "08:01:00Z");
 	assert_string_equal(zoned_time(1500000, 0), "00:00:01.5Z");
 	assert_string_equal(zoned_time(DAY, 0), "00:00:00Z");
-	assert_string_equal(zoned_time(INT64_MIN, INT32_MIN)[8] ? "time" : "none", "time");
+	/* No time of day, but no overflow either. */
+	assert_int_equal(zoned_time(INT64_MIN, INT32_MIN)[2], ':');
 }
 
 static void
 test_read(void **state)
 {
-	static const char *const bad[] = {"", "now", "2020-13-01", "2020-01-00", "2020-1-1",
-									  "2020-01-01x", "2020-01-01 1:2", "2020-01-01 01:02:03+",
-									  "01/02/2020"};
+	static const char *const bad[] = {
+		"",          "now",         "2020-13-01",     "2020-01-00",
+		"2020-1-1",  "2020-01-01x", "2020-01-01 1:2", "2020-01-01 01:02:03+",
+		"01/02/2020"};
 	int64_t value;
 
 	(void) state;
@@ -191,9 +193,9 @@ static void
 check_interval(const char *text, int64_t us, int32_t days, int32_t months)
 {
 	struct buf again = {0};
-	int64_t	   got_us;
-	int32_t	   got_days;
-	int32_t	   got_months;
+	int64_t    got_us;
+	int32_t    got_days;
+	int32_t    got_months;
 
 	assert_true(datetime_read_interval(text, &got_us, &got_days, &got_months));
 	assert_int_equal(got_us, us);
@@ -208,9 +210,9 @@ static void
 test_read_interval(void **state)
 {
 	static const char *const bad[] = {"", "epoch", "P1D", "1 fortnight", "@ 1 day", "1 day 25"};
-	int64_t us;
-	int32_t days;
-	int32_t months;
+	int64_t                  us;
+	int32_t                  days;
+	int32_t                  months;
 
 	(void) state;
 	check_interval("1 day", 0, 1, 0);
@@ -226,10 +228,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_date),	   cmocka_unit_test(test_timestamp),
-		cmocka_unit_test(test_interval),   cmocka_unit_test(test_zoned),
-		cmocka_unit_test(test_calendar),   cmocka_unit_test(test_zoned_time),
-		cmocka_unit_test(test_read),	   cmocka_unit_test(test_read_interval),
+		cmocka_unit_test(test_date),     cmocka_unit_test(test_timestamp),
+		cmocka_unit_test(test_interval), cmocka_unit_test(test_zoned),
+		cmocka_unit_test(test_calendar), cmocka_unit_test(test_zoned_time),
+		cmocka_unit_test(test_read),     cmocka_unit_test(test_read_interval),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

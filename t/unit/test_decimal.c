@@ -16,15 +16,15 @@ static struct buf text;
 static struct numeric
 numeric_of(const char *s)
 {
-	bool		  negative = *s == '-';
-	const char	 *point = strchr(s, '.');
-	size_t		  whole;
-	struct buf	  digits = {0};
-	struct cursor cur;
-	uint16_t	 *groups;
-	unsigned	  n = 0;
-	unsigned	  first = 0;
-	int			  weight;
+	bool           negative = *s == '-';
+	const char    *point = strchr(s, '.');
+	size_t         whole;
+	struct buf     digits = {0};
+	struct cursor  cur;
+	uint16_t      *groups;
+	unsigned       n = 0;
+	unsigned       first = 0;
+	int            weight;
 	struct numeric num;
 
 	s += negative;
@@ -61,7 +61,7 @@ static struct str
 bytes_of(const struct buf *avro)
 {
 	struct cursor cur = cursor_over(avro->data, avro->len);
-	int64_t		  len = cursor_sv(&cur);
+	int64_t       len = cursor_sv(&cur);
 
 	assert_int_equal(len, cursor_left(&cur));
 	return (struct str){(const char *) cur.p, (size_t) len};
@@ -71,8 +71,8 @@ static void
 check(const char *s, int scale, const char *hex)
 {
 	struct numeric num = numeric_of(s);
-	struct str	   bytes;
-	char		   found[200] = "";
+	struct str     bytes;
+	char           found[200] = "";
 
 	buf_reset(&out);
 	assert_true(decimal_put(&num, scale, &out));
@@ -141,10 +141,10 @@ test_scale(void **state)
 	static const struct
 	{
 		const char *text;
-		int			scale;
+		int         scale;
 	} cases[] = {
-		{"0", 0}, {"100", 0}, {"100.00", 0}, {"1.250", 2}, {"1.2345", 4}, {"1.23456", 5},
-		{"0.00001", 5}, {"12300.10", 1}, {"-0.5", 1}, {"10000", 0}, {"0.0001", 4}, {"0.1000", 1},
+		{"0", 0},       {"100", 0},      {"100.00", 0}, {"1.250", 2}, {"1.2345", 4}, {"1.23456", 5},
+		{"0.00001", 5}, {"12300.10", 1}, {"-0.5", 1},   {"10000", 0}, {"0.0001", 4}, {"0.1000", 1},
 	};
 
 	(void) state;
@@ -202,7 +202,7 @@ test_word(void **state)
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 	{
 		struct str bytes;
-		char	   expected[32];
+		char       expected[32];
 
 		buf_reset(&out);
 		buf_reset(&text);
@@ -227,12 +227,12 @@ next_random(unsigned below)
 static void
 round_trip(size_t whole, size_t fraction)
 {
-	char		  *s = malloc(whole + fraction + 3);
-	char		  *at = s;
+	char          *s = malloc(whole + fraction + 3);
+	char          *at = s;
 	struct numeric num;
-	struct buf	   ours = {0};
-	struct buf	   theirs = {0};
-	struct str	   bytes;
+	struct buf     ours = {0};
+	struct buf     theirs = {0};
+	struct str     bytes;
 
 	if (next_random(2))
 		*at++ = '-';
@@ -279,9 +279,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_edges),	   cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_scale),	   cmocka_unit_test(test_literal),
-		cmocka_unit_test(test_word),	   cmocka_unit_test(test_round_trips),
+		cmocka_unit_test(test_edges),   cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_scale),   cmocka_unit_test(test_literal),
+		cmocka_unit_test(test_word),    cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_largest),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

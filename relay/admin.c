@@ -1,0 +1,397 @@
+/*
+ * admin.c
+ *		libmicrohttpd on our loop; see admin.h.  The only file that includes it.
+ *
+ * Its sockets are behind one epoll descriptor, which the loop watches; it has
+ * no thread of its own.  Nothing of a request is looked at but method and
+ * path, and what a client may cost is bounded: connections, memory, time.
+ */
+#include "admin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#define MAX_CONNECTIONS 16
+#define CONNECTION_BYTES 16384 /* for a request's head and the reply's */
+#define IDLE_S 5
+#define BACKLOG 16
+
+struct admin
+{
+	struct loop       *loop;
+	struct MHD_Daemon *daemon;
+	int                fd; /* the daemon's epoll descriptor */
+	struct loop_timer  timer;
+	admin_snapshot_cb *snapshot;
+	void              *arg;
+	int64_t            start_us; /* of the process, since the Unix epoch */
+	char              *address;
+};
+
+struct page
+{
+	const char *path;
+	const char *type;
+	/* Appends the body; gives the HTTP status. */
+	unsigned (*write)(const struct metrics *m, struct buf *out);
+};
+
+/* --- pages --------------------------------------------------------------- */
+
+static unsigned
+page_metrics(const struct metrics *m, struct buf *out)
+{
+	metrics_text(m, out);
+	return MHD_HTTP_OK;
+}
+
+static unsigned
+page_status(const struct metrics *m, struct buf *out)
+{
+	metrics_json(m, out);
+	return MHD_HTTP_OK;
+}
+
+/* Pages come from the loop: that there is an answer is the answer. */
+static unsigned
+page_livez(const struct metrics *m, struct buf *out)
+{
+	(void) m;
+	buf_puts(out, "ok\n");
+	return MHD_HTTP_OK;
+}
+
+static unsigned
+page_readyz(const struct metrics *m, struct buf *out)
+{
+	bool ready = metrics_ready(m);
+
+	buf_printf(out, "%s: %s%s%s\n", ready ? "ok" : "not ready", metrics_state_name(m->state),
+			   m->kafka == PEER_AWAY ? ", Kafka is not reachable" : "",
+			   m->registry == PEER_AWAY ? ", the schema registry is not reachable" : "");
+	return ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
+}
+
+#define TEXT_PLAIN "text/plain; charset=utf-8"
+
+static const struct page pages[] = {
+	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", page_metrics},
+	{"/livez", TEXT_PLAIN, page_livez},
+	{"/readyz", TEXT_PLAIN, page_readyz},
+	{"/status", "application/json", page_status},
+};
+
+#define NPAGES (sizeof(pages) / sizeof(pages[0]))
+
+/* --- the process --------------------------------------------------------- */
+
+/* A small file of /proc as a string; "" if there is none. */
+static void
+proc_read(const char *path, char *text, size_t size)
+{
+	int     fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+}
+
+static int64_t
+clock_us(clockid_t clock)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(clock, &ts);
+	return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static void
+process_read(struct metrics_process *process)
+{
+	char     text[256];
+	uint64_t pages_resident;
+
+	proc_read("/proc/self/statm", text, sizeof(text));
+	if (sscanf(text, "%*u %" SCNu64, &pages_resident) == 1)
+		process->resident = pages_resident * (uint64_t) sysconf(_SC_PAGESIZE);
+	process->cpu_us = clock_us(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* proc(5): field 22 of stat, in clock ticks since boot; 0: not known. */
+static int64_t
+process_start_us(void)
+{
+	char        text[1024];
+	const char *name_end;
+	uint64_t    ticks;
+
+	proc_read("/proc/self/stat", text, sizeof(text));
+	name_end = strrchr(text, ')'); /* the name may have blanks */
+	if (name_end == NULL ||
+		sscanf(name_end + 1,
+			   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+			   "%*d %*d %*d %" SCNu64,
+			   &ticks) != 1)
+		return 0;
+	return clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME) +
+		   (int64_t) (ticks * 1000000 / (uint64_t) sysconf(_SC_CLK_TCK));
+}
+
+/* --- requests ------------------------------------------------------------ */
+
+static enum MHD_Result
+reply(struct MHD_Connection *conn, unsigned status, const char *type, struct buf *body)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_MUST_COPY);
+	enum MHD_Result result;
+
+	buf_free(body);
+	if (response == NULL)
+		return MHD_NO;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	result = MHD_queue_response(conn, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/*
+ * Called when the head of a request is complete.  An answer at that point ends
+ * the connection: nobody holds one while he has nothing to ask, and a body is
+ * never read.
+ */
+static enum MHD_Result
+on_request(void *arg, struct MHD_Connection *conn, const char *url, const char *method,
+		   const char *version, const char *data, size_t *data_len, void **request)
+{
+	struct admin  *admin = arg;
+	struct metrics m = {.process = {.start_us = admin->start_us}};
+	struct buf     body = {0};
+	unsigned       status;
+
+	(void) version, (void) data, (void) data_len, (void) request;
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+	{
+		buf_puts(&body, "only GET and HEAD are answered\n");
+		return reply(conn, MHD_HTTP_METHOD_NOT_ALLOWED, TEXT_PLAIN, &body);
+	}
+	for (unsigned i = 0; i < NPAGES; i++)
+		if (strcmp(url, pages[i].path) == 0)
+		{
+			process_read(&m.process);
+			admin->snapshot(admin->arg, &m);
+			status = pages[i].write(&m, &body);
+			return reply(conn, status, pages[i].type, &body);
+		}
+	buf_puts(&body, "not found; there are");
+	for (unsigned i = 0; i < NPAGES; i++)
+		buf_printf(&body, " %s", pages[i].path);
+	buf_put_u8(&body, '\n');
+	return reply(conn, MHD_HTTP_NOT_FOUND, TEXT_PLAIN, &body);
+}
+
+/* --- the loop ------------------------------------------------------------ */
+
+static bool
+admin_is_full(const struct admin *admin)
+{
+	return MHD_get_daemon_info(admin->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
+			   ->num_connections >= MAX_CONNECTIONS;
+}
+
+/* Whatever can be done now, and when to come again if no socket says so. */
+static void
+admin_serve(struct admin *admin)
+{
+	MHD_UNSIGNED_LONG_LONG timeout_ms;
+	bool                   full;
+
+	/*
+	 * A full daemon does not listen, and begins to again in the run after the
+	 * one in which a connection ended, of which no descriptor tells.
+	 */
+	do
+	{
+		full = admin_is_full(admin);
+		MHD_run(admin->daemon);
+	} while (full && !admin_is_full(admin));
+	if (MHD_get_timeout(admin->daemon, &timeout_ms) == MHD_YES)
+		loop_timer_set(admin->loop, &admin->timer, (int64_t) timeout_ms);
+	else
+		loop_timer_clear(admin->loop, &admin->timer);
+}
+
+static void
+on_readable(void *arg, int fd, short revents)
+{
+	(void) fd, (void) revents;
+	admin_serve(arg);
+}
+
+static void
+on_timer(void *arg)
+{
+	admin_serve(arg);
+}
+
+/* --- listening ----------------------------------------------------------- */
+
+static enum rc
+listen_error(const char *listen_at, const char *why, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1002, "cannot listen on admin.listen, \"%.80s\"", listen_at);
+	err_detail(e, "%s.", why);
+	return err_hint(e, "Choose a free port and an address of this machine, such as "
+					   "--admin.listen=127.0.0.1:9187, or leave admin.listen empty.");
+}
+
+/* A listening socket, or -1 with errno. */
+static int
+socket_listen(const struct addrinfo *info)
+{
+	int on = 1;
+	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int saved;
+
+	/* A restart must not wait for connections of the process before. */
+	if (fd < 0 || (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+				   bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0))
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* Host and port of listen_at; host without brackets, NULL for every address. */
+static enum rc
+address_split(const char *listen_at, char **host, const char **port, struct err *e)
+{
+	const char *colon = strrchr(listen_at, ':');
+	size_t      len;
+
+	if (colon == NULL)
+		return listen_error(listen_at, "It has no port", e);
+	*port = colon + 1;
+	len = (size_t) (colon - listen_at);
+	if (len == 0)
+		*host = xstrdup("127.0.0.1");
+	else if (len == 1 && listen_at[0] == '*')
+		*host = NULL;
+	else if (len > 2 && listen_at[0] == '[' && colon[-1] == ']')
+		*host = xstrndup(listen_at + 1, len - 2);
+	else
+		*host = xstrndup(listen_at, len);
+	return RC_OK;
+}
+
+/* The first address of the host that can be listened on; *fd is -1 before. */
+static enum rc
+address_listen(const char *listen_at, int *fd, struct err *e)
+{
+	const struct addrinfo wanted = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+									.ai_socktype = SOCK_STREAM};
+	struct addrinfo      *list = NULL;
+	const char           *port = NULL;
+	char                 *host = NULL;
+	int                   rc;
+
+	if (address_split(listen_at, &host, &port, e) != RC_OK)
+		return RC_ERR;
+	rc = getaddrinfo(host, port, &wanted, &list);
+	free(host);
+	if (rc != 0)
+		return listen_error(listen_at, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc), e);
+	for (const struct addrinfo *info = list; info && *fd < 0; info = info->ai_next)
+		*fd = socket_listen(info);
+	if (*fd < 0)
+		listen_error(listen_at, strerror(errno), e);
+	freeaddrinfo(list);
+	return *fd < 0 ? RC_ERR : RC_OK;
+}
+
+static char *
+socket_address(int fd)
+{
+	struct sockaddr_storage addr;
+	socklen_t               len = sizeof(addr);
+	char                    host[NI_MAXHOST], port[NI_MAXSERV];
+
+	if (getsockname(fd, (struct sockaddr *) &addr, &len) != 0 ||
+		getnameinfo((struct sockaddr *) &addr, len, host, sizeof(host), port, sizeof(port),
+					NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return xstrdup("?");
+	return xasprintf(addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+enum rc
+admin_new(struct loop *loop, const char *listen_at, admin_snapshot_cb *snapshot, void *arg,
+		  struct admin **admin, struct err *e)
+{
+	struct admin               *adm;
+	const union MHD_DaemonInfo *info;
+	int                         fd = -1;
+
+	*admin = NULL;
+	if (*listen_at == '\0')
+		return RC_OK;
+	if (address_listen(listen_at, &fd, e) != RC_OK)
+		return RC_ERR;
+	adm = xcalloc(1, sizeof(*adm));
+	adm->loop = loop;
+	adm->snapshot = snapshot;
+	adm->arg = arg;
+	adm->start_us = process_start_us();
+	adm->address = socket_address(fd);
+	adm->timer = (struct loop_timer){.cb = on_timer, .arg = adm};
+	adm->daemon =
+		MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, adm, MHD_OPTION_LISTEN_SOCKET,
+						 (MHD_socket) fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned) MAX_CONNECTIONS,
+						 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_BYTES,
+						 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) IDLE_S, MHD_OPTION_END);
+	if (adm->daemon == NULL) /* it has closed fd */
+	{
+		admin_free(adm);
+		return listen_error(listen_at, "The HTTP server does not start", e);
+	}
+	info = MHD_get_daemon_info(adm->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	adm->fd = info->epoll_fd;
+	loop_watch(loop, adm->fd, POLLIN, on_readable, adm);
+	*admin = adm;
+	return RC_OK;
+}
+
+void
+admin_free(struct admin *admin)
+{
+	if (admin == NULL)
+		return;
+	loop_timer_clear(admin->loop, &admin->timer);
+	if (admin->daemon)
+	{
+		loop_forget(admin->loop, admin->fd);
+		MHD_stop_daemon(admin->daemon);
+	}
+	free(admin->address);
+	free(admin);
+}
+
+const char *
+admin_address(const struct admin *admin)
+{
+	return admin->address;
+}

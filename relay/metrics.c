@@ -1,0 +1,359 @@
+/*
+ * metrics.c
+ *		One table of metrics, written out in two ways; see metrics.h.
+ *
+ * Names follow Prometheus' rules: one prefix, base units, _total for what only
+ * grows.  Those of the process are the ones that every exporter uses, without
+ * our prefix, because dashboards look for them.
+ */
+#include "metrics.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cjson/cJSON.h>
+
+#include "pg.h"
+
+#define PREFIX "walrelay_"
+#define PROCESS "process_"
+
+/* What a field is, and so how it is printed; all but COUNTER are gauges. */
+enum kind
+{
+	KIND_COUNTER, /* uint64_t */
+	KIND_GAUGE,   /* uint64_t */
+	KIND_KNOWN,   /* uint64_t; 0: not known */
+	KIND_LSN,     /* uint64_t; 0: not known */
+	KIND_LAG,     /* no field: from two positions */
+	KIND_BOOL,    /* bool */
+	KIND_PEER,    /* enum metrics_peer */
+	KIND_MICROS,  /* int64_t; 0: not known */
+	KIND_CPU      /* the same, a counter */
+};
+
+struct metric
+{
+	const char *name; /* rows of one name stand together */
+	enum kind   kind;
+	size_t      offset; /* in struct metrics */
+	const char *label;  /* NULL: none */
+	const char *value;  /* of the label */
+	const char *help;   /* in the first row of a name */
+};
+
+#define AT(field) offsetof(struct metrics, field)
+
+static const struct metric table[] = {
+	{PREFIX "source_connected", KIND_BOOL, AT(source.streaming), NULL, NULL,
+	 "Whether PostgreSQL streams to us."},
+	{PREFIX "source_connects_total", KIND_COUNTER, AT(source.connects), NULL, NULL,
+	 "Attempts to connect to PostgreSQL."},
+	{PREFIX "kafka_reachable", KIND_PEER, AT(kafka), NULL, NULL, "Whether a broker answers."},
+	{PREFIX "registry_reachable", KIND_PEER, AT(registry), NULL, NULL,
+	 "Whether the schema registry answered when it was asked last."},
+
+	{PREFIX "changes_total", KIND_COUNTER, AT(pipeline.inserts), "op", "insert",
+	 "Changes received; those of an interrupted transaction count again."},
+	{PREFIX "changes_total", KIND_COUNTER, AT(pipeline.updates), "op", "update", NULL},
+	{PREFIX "changes_total", KIND_COUNTER, AT(pipeline.deletes), "op", "delete", NULL},
+	{PREFIX "changes_total", KIND_COUNTER, AT(pipeline.truncates), "op", "truncate", NULL},
+	{PREFIX "changes_total", KIND_COUNTER, AT(pipeline.messages), "op", "message", NULL},
+	{PREFIX "transactions_total", KIND_COUNTER, AT(pipeline.transactions), NULL, NULL,
+	 "Commits received."},
+	{PREFIX "received_bytes_total", KIND_COUNTER, AT(pipeline.received_bytes), NULL, NULL,
+	 "Bytes of frames received from PostgreSQL."},
+	{PREFIX "values_unrepresentable_total", KIND_COUNTER, AT(pipeline.encode.unsendable), "reason",
+	 "unsendable", "Values that events could not carry as they are in the table."},
+	{PREFIX "values_unrepresentable_total", KIND_COUNTER, AT(pipeline.encode.unavailable), "reason",
+	 "unavailable", NULL},
+	{PREFIX "values_unrepresentable_total", KIND_COUNTER, AT(pipeline.encode.special), "reason",
+	 "special", NULL},
+	{PREFIX "values_unrepresentable_total", KIND_COUNTER, AT(pipeline.encode.out_of_range),
+	 "reason", "out_of_range", NULL},
+	{PREFIX "values_unrepresentable_total", KIND_COUNTER, AT(pipeline.encode.replaced), "reason",
+	 "replaced", NULL},
+	{PREFIX "values_unrepresentable_total", KIND_COUNTER, AT(pipeline.encode.skipped), "reason",
+	 "skipped_delete", NULL},
+	{PREFIX "changes_verified_total", KIND_COUNTER, AT(pipeline.verified), NULL, NULL,
+	 "Changes that avro.verify decoded again and compared."},
+
+	{PREFIX "produced_messages_total", KIND_COUNTER, AT(sink.messages), NULL, NULL,
+	 "Messages handed to the sink."},
+	{PREFIX "produced_bytes_total", KIND_COUNTER, AT(sink.bytes), NULL, NULL,
+	 "Bytes of keys and values handed to the sink."},
+	{PREFIX "acked_messages_total", KIND_COUNTER, AT(sink.acked), NULL, NULL,
+	 "Messages that the sink has acknowledged."},
+	{PREFIX "unacked_messages", KIND_GAUGE, AT(unacked_messages), NULL, NULL,
+	 "Messages handed to the sink and not acknowledged yet."},
+	{PREFIX "unacked_transactions", KIND_GAUGE, AT(unacked_transactions), NULL, NULL,
+	 "Transactions received, in whole or in part, and not confirmed yet."},
+	{PREFIX "registry_requests_total", KIND_COUNTER, AT(schemas.requests), NULL, NULL,
+	 "Requests to the schema registry."},
+	{PREFIX "registry_failures_total", KIND_COUNTER, AT(schemas.failures), NULL, NULL,
+	 "Requests to the schema registry that failed."},
+
+	{PREFIX "received_lsn_bytes", KIND_LSN, AT(received_lsn), NULL, NULL,
+	 "Position of the last commit or mark received."},
+	{PREFIX "confirmed_lsn_bytes", KIND_LSN, AT(confirmed_lsn), NULL, NULL,
+	 "Position confirmed to PostgreSQL: everything up to it is safe."},
+	{PREFIX "server_lsn_bytes", KIND_LSN, AT(source.server_lsn), NULL, NULL,
+	 "Position that PostgreSQL said last it had come to."},
+	{PREFIX "lag_bytes", KIND_LAG, 0, NULL, NULL,
+	 "WAL between the server's position and the confirmed one."},
+	{PREFIX "last_commit_timestamp_seconds", KIND_MICROS, AT(confirmed_commit_us), NULL, NULL,
+	 "When the newest confirmed transaction was committed, since the Unix epoch."},
+
+	{PROCESS "resident_memory_bytes", KIND_KNOWN, AT(process.resident), NULL, NULL,
+	 "Resident memory size in bytes."},
+	{PROCESS "cpu_seconds_total", KIND_CPU, AT(process.cpu_us), NULL, NULL,
+	 "Total user and system CPU time spent in seconds."},
+	{PROCESS "start_time_seconds", KIND_MICROS, AT(process.start_us), NULL, NULL,
+	 "Start time of the process since unix epoch in seconds."},
+};
+
+#define NTABLE (sizeof(table) / sizeof(table[0]))
+
+static const char *const states[] = {
+	[METRICS_CONNECTING] = "connecting",     [METRICS_STREAMING] = "streaming",
+	[METRICS_WAITING_SINK] = "waiting_sink", [METRICS_WAITING_REGISTRY] = "waiting_registry",
+	[METRICS_BACKING_OFF] = "backing_off",   [METRICS_DRAINING] = "draining",
+};
+
+#define NSTATES (sizeof(states) / sizeof(states[0]))
+
+const char *
+metrics_state_name(enum metrics_state state)
+{
+	return states[state];
+}
+
+/* Waiting for a sink that has no room just now is what a busy relay does. */
+bool
+metrics_ready(const struct metrics *m)
+{
+	return (m->state == METRICS_STREAMING || m->state == METRICS_WAITING_SINK ||
+			m->state == METRICS_WAITING_REGISTRY) &&
+		   m->kafka != PEER_AWAY && m->registry != PEER_AWAY;
+}
+
+/* --- values -------------------------------------------------------------- */
+
+/* 0 is for what the field's kind says is not known. */
+static uint64_t
+metric_number(const struct metric *metric, const struct metrics *m)
+{
+	const char *field = (const char *) m + metric->offset;
+
+	switch (metric->kind)
+	{
+		case KIND_BOOL: return *(const bool *) field;
+		case KIND_PEER: return *(const enum metrics_peer *) field;
+		case KIND_LAG:
+			/* What was sent may be confirmed before the server tells its position. */
+			return m->source.server_lsn > m->confirmed_lsn ? m->source.server_lsn - m->confirmed_lsn
+														   : 0;
+		case KIND_MICROS:
+		case KIND_CPU:
+			return *(const int64_t *) field > 0 ? (uint64_t) * (const int64_t *) field : 0;
+		default: return *(const uint64_t *) field;
+	}
+}
+
+static bool
+metric_known(const struct metric *metric, const struct metrics *m)
+{
+	switch (metric->kind)
+	{
+		case KIND_COUNTER:
+		case KIND_GAUGE:
+		case KIND_BOOL: return true;
+		case KIND_LAG: return m->source.server_lsn > 0 && m->confirmed_lsn > 0;
+		default: return metric_number(metric, m) > 0;
+	}
+}
+
+/* As both formats want it: JSON's numbers are Prometheus' numbers, too. */
+static void
+metric_print(const struct metric *metric, const struct metrics *m, struct buf *out)
+{
+	uint64_t number = metric_number(metric, m);
+
+	if (metric->kind == KIND_MICROS || metric->kind == KIND_CPU)
+		buf_printf(out, "%" PRIu64 ".%06" PRIu64, number / 1000000, number % 1000000);
+	else
+		buf_printf(out, "%" PRIu64, metric->kind == KIND_PEER ? number == PEER_THERE : number);
+}
+
+static void
+libpq_version(int version, char *text, size_t size)
+{
+	snprintf(text, size, "%d.%d", version / 10000, version % 10000);
+}
+
+/* --- Prometheus ---------------------------------------------------------- */
+
+static void
+text_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* name="value", escaped: the one place where text of others comes in. */
+static void
+text_label(struct buf *out, const char *name, const char *value)
+{
+	buf_printf(out, "%s=\"", name);
+	for (; *value; value++)
+		if (*value == '\n')
+			buf_puts(out, "\\n");
+		else
+		{
+			if (*value == '"' || *value == '\\')
+				buf_put_u8(out, '\\');
+			buf_put_u8(out, (uint8_t) *value);
+		}
+	buf_put_u8(out, '"');
+}
+
+static void
+text_info(const struct metrics *m, struct buf *out)
+{
+	char libpq[32];
+
+	libpq_version(m->libpq, libpq, sizeof(libpq));
+	text_head(out, PREFIX "up", "gauge", "1 while the relay runs.");
+	buf_puts(out, PREFIX "up 1\n");
+	text_head(out, PREFIX "build_info", "gauge", "Versions; the value is always 1.");
+	buf_puts(out, PREFIX "build_info{");
+	text_label(out, "version", WALRELAY_VERSION);
+	buf_put_u8(out, ',');
+	text_label(out, "librdkafka", m->librdkafka);
+	buf_put_u8(out, ',');
+	text_label(out, "libpq", libpq);
+	buf_puts(out, "} 1\n");
+	text_head(out, PREFIX "state", "gauge", "1 for the state the relay is in, 0 for the others.");
+	for (unsigned i = 0; i < NSTATES; i++)
+		buf_printf(out, PREFIX "state{state=\"%s\"} %d\n", states[i], i == m->state);
+}
+
+void
+metrics_text(const struct metrics *m, struct buf *out)
+{
+	text_info(m, out);
+	for (unsigned i = 0; i < NTABLE; i++)
+	{
+		const struct metric *metric = &table[i];
+		bool                 counts = metric->kind == KIND_COUNTER || metric->kind == KIND_CPU;
+
+		if (!metric_known(metric, m))
+			continue;
+		if (metric->help)
+			text_head(out, metric->name, counts ? "counter" : "gauge", metric->help);
+		buf_puts(out, metric->name);
+		if (metric->label)
+		{
+			buf_put_u8(out, '{');
+			text_label(out, metric->label, metric->value);
+			buf_put_u8(out, '}');
+		}
+		buf_put_u8(out, ' ');
+		metric_print(metric, m, out);
+		buf_put_u8(out, '\n');
+	}
+}
+
+/* --- JSON ---------------------------------------------------------------- */
+
+/* cJSON answers NULL only when memory is gone: one message and out, as xmalloc() does. */
+static cJSON *
+need(cJSON *node)
+{
+	if (node == NULL)
+		xmalloc(SIZE_MAX);
+	return node;
+}
+
+static void
+add(cJSON *object, const char *name, cJSON *item)
+{
+	if (!cJSON_AddItemToObject(object, name, need(item)))
+		xmalloc(SIZE_MAX);
+}
+
+/* Without our prefix and _total; a position is no number of bytes here. */
+static void
+json_key(const struct metric *metric, char *key, size_t size)
+{
+	const char *name = metric->name;
+	const char *end;
+	const char *suffix = metric->kind == KIND_LSN ? "_bytes" : "_total";
+
+	if (strncmp(name, PREFIX, strlen(PREFIX)) == 0)
+		name += strlen(PREFIX);
+	end = strstr(name, suffix);
+	snprintf(key, size, "%.*s", end ? (int) (end - name) : (int) strlen(name), name);
+}
+
+static cJSON *
+json_value(const struct metric *metric, const struct metrics *m)
+{
+	uint64_t   number = metric_number(metric, m);
+	struct buf text = {0};
+	cJSON     *value;
+
+	if (!metric_known(metric, m))
+		return cJSON_CreateNull();
+	if (metric->kind == KIND_BOOL)
+		return cJSON_CreateBool(number != 0);
+	if (metric->kind == KIND_PEER)
+		return cJSON_CreateBool(number == PEER_THERE);
+	if (metric->kind == KIND_LSN)
+	{
+		buf_printf(&text, "%X/%X", LSN_PARTS(number));
+		value = cJSON_CreateString(buf_cstr(&text));
+	}
+	else
+	{
+		/* Raw, because cJSON's own numbers are doubles. */
+		metric_print(metric, m, &text);
+		value = cJSON_CreateRaw(buf_cstr(&text));
+	}
+	buf_free(&text);
+	return value;
+}
+
+void
+metrics_json(const struct metrics *m, struct buf *out)
+{
+	cJSON *root = need(cJSON_CreateObject());
+	cJSON *group = NULL; /* of the values of one label */
+	char   key[64];
+	char  *printed;
+
+	libpq_version(m->libpq, key, sizeof(key));
+	add(root, "version", cJSON_CreateString(WALRELAY_VERSION));
+	add(root, "librdkafka", cJSON_CreateString(m->librdkafka));
+	add(root, "libpq", cJSON_CreateString(key));
+	add(root, "ready", cJSON_CreateBool(metrics_ready(m)));
+	add(root, "state", cJSON_CreateString(states[m->state]));
+	for (unsigned i = 0; i < NTABLE; i++)
+	{
+		const struct metric *metric = &table[i];
+
+		json_key(metric, key, sizeof(key));
+		if (metric->label && metric->help)
+			add(root, key, group = cJSON_CreateObject());
+		add(metric->label ? group : root, metric->label ? metric->value : key,
+			json_value(metric, m));
+	}
+	printed = cJSON_PrintUnformatted(root);
+	if (printed == NULL)
+		xmalloc(SIZE_MAX);
+	buf_puts(out, printed);
+	buf_put_u8(out, '\n');
+	cJSON_free(printed);
+	cJSON_Delete(root);
+}

@@ -1,0 +1,82 @@
+/*
+ * metrics.h
+ *		Pure: what operators see of the relay, as Prometheus text and as JSON.
+ *
+ * A snapshot goes in, text comes out.  One table in metrics.c names every
+ * metric.  Never a row value, a secret, or a label with more values than are
+ * written down there.  session.c fills the snapshot, admin.c asks for the text.
+ */
+#ifndef RELAY_METRICS_H
+#define RELAY_METRICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "pipeline.h"
+#include "registry.h"
+#include "sink.h"
+#include "source.h"
+
+/* The states of relay/README.md. */
+enum metrics_state
+{
+	METRICS_CONNECTING,
+	METRICS_STREAMING,
+	METRICS_WAITING_SINK,
+	METRICS_WAITING_REGISTRY,
+	METRICS_BACKING_OFF,
+	METRICS_DRAINING
+};
+
+/* A peer that is not used, or was not asked yet, has no metric; null in JSON. */
+enum metrics_peer
+{
+	PEER_UNKNOWN,
+	PEER_AWAY,
+	PEER_THERE
+};
+
+/* Of the whole process; 0: not known, no metric. */
+struct metrics_process
+{
+	uint64_t resident; /* bytes */
+	int64_t  cpu_us;   /* user and system */
+	int64_t  start_us; /* since the Unix epoch */
+};
+
+/* Counters are since the start of the process.  Strings are borrowed. */
+struct metrics
+{
+	const char            *librdkafka; /* version, as it prints it */
+	int                    libpq;      /* as PQlibVersion() has it */
+	enum metrics_state     state;
+	enum metrics_peer      kafka;
+	enum metrics_peer      registry;
+	struct source_stats    source;
+	struct pipeline_stats  pipeline;
+	struct sink_stats      sink;
+	struct registry_stats  schemas; /* what registry_stats() gives */
+	uint64_t               unacked_messages;
+	uint64_t               unacked_transactions;
+	uint64_t               received_lsn;
+	uint64_t               confirmed_lsn;
+	int64_t                confirmed_commit_us; /* of the newest confirmed transaction; 0: none */
+	struct metrics_process process;
+};
+
+/* Changes flow, or would if there were any: connected, and nobody unreachable. */
+bool metrics_ready(const struct metrics *m);
+
+/* "waiting_sink" */
+const char *metrics_state_name(enum metrics_state state);
+
+/* Both append.  Text format 0.0.4; a value that is not known is left out. */
+void metrics_text(const struct metrics *m, struct buf *out);
+/*
+ * One object.  Keys are the metrics' names without prefix and _total, a label's
+ * values an object in it; positions as PostgreSQL prints them.
+ */
+void metrics_json(const struct metrics *m, struct buf *out);
+
+#endif /* RELAY_METRICS_H */

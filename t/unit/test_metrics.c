@@ -1,0 +1,320 @@
+/*
+ * test_metrics.c
+ *		Snapshots in, Prometheus text and JSON out, compared as text.
+ */
+#include "unit.h"
+
+#include <ctype.h>
+
+#include <cjson/cJSON.h>
+
+#include "metrics.h"
+
+/* Every number another one, so that no two can be mixed up. */
+static struct metrics
+full(void)
+{
+	struct metrics m = {
+		.librdkafka = "2.0.2",
+		.libpq = 150013,
+		.state = METRICS_WAITING_SINK,
+		.kafka = PEER_THERE,
+		.registry = PEER_AWAY,
+		.source = {.streaming = true, .connects = 3, .server_lsn = UINT64_C(0x1600000100)},
+		.sink = {.messages = 21, .bytes = UINT64_MAX, .acked = 20},
+		.schemas = {.requests = 31, .failures = 32},
+		.unacked_messages = 41,
+		.unacked_transactions = 42,
+		.received_lsn = UINT64_C(0x1600000080),
+		.confirmed_lsn = UINT64_C(0x1600000040),
+		.confirmed_commit_us = INT64_C(1700000000000042),
+		.process = {.resident = 51, .cpu_us = 1500000, .start_us = INT64_C(1600000000250000)},
+	};
+
+	m.pipeline = (struct pipeline_stats){.inserts = 1,
+										 .updates = 2,
+										 .deletes = 4,
+										 .truncates = 5,
+										 .messages = 6,
+										 .transactions = 7,
+										 .received_bytes = 8,
+										 .verified = 9};
+	m.pipeline.encode = (struct encode_stats){.unsendable = 11,
+											  .unavailable = 12,
+											  .special = 13,
+											  .out_of_range = 14,
+											  .skipped = 15,
+											  .replaced = 16};
+	return m;
+}
+
+/* The text without its comments: what is compared with a list of samples. */
+static char *
+samples(const struct metrics *m)
+{
+	struct buf text = {0};
+	struct buf out = {0};
+	char      *line, *rest;
+
+	metrics_text(m, &text);
+	rest = buf_cstr(&text);
+	while ((line = strsep(&rest, "\n")) && rest)
+		if (*line != '#')
+			buf_printf(&out, "%s\n", line);
+	buf_free(&text);
+	return buf_cstr(&out);
+}
+
+static void
+every_field_has_its_sample(void **state)
+{
+	struct metrics m = full();
+	char          *text = samples(&m);
+
+	(void) state;
+	assert_string_equal(text,
+						"walrelay_up 1\n"
+						"walrelay_build_info{version=\"" WALRELAY_VERSION
+						"\",librdkafka=\"2.0.2\",libpq=\"15.13\"} 1\n"
+						"walrelay_state{state=\"connecting\"} 0\n"
+						"walrelay_state{state=\"streaming\"} 0\n"
+						"walrelay_state{state=\"waiting_sink\"} 1\n"
+						"walrelay_state{state=\"waiting_registry\"} 0\n"
+						"walrelay_state{state=\"backing_off\"} 0\n"
+						"walrelay_state{state=\"draining\"} 0\n"
+						"walrelay_source_connected 1\n"
+						"walrelay_source_connects_total 3\n"
+						"walrelay_kafka_reachable 1\n"
+						"walrelay_registry_reachable 0\n"
+						"walrelay_changes_total{op=\"insert\"} 1\n"
+						"walrelay_changes_total{op=\"update\"} 2\n"
+						"walrelay_changes_total{op=\"delete\"} 4\n"
+						"walrelay_changes_total{op=\"truncate\"} 5\n"
+						"walrelay_changes_total{op=\"message\"} 6\n"
+						"walrelay_transactions_total 7\n"
+						"walrelay_received_bytes_total 8\n"
+						"walrelay_values_unrepresentable_total{reason=\"unsendable\"} 11\n"
+						"walrelay_values_unrepresentable_total{reason=\"unavailable\"} 12\n"
+						"walrelay_values_unrepresentable_total{reason=\"special\"} 13\n"
+						"walrelay_values_unrepresentable_total{reason=\"out_of_range\"} 14\n"
+						"walrelay_values_unrepresentable_total{reason=\"replaced\"} 16\n"
+						"walrelay_values_unrepresentable_total{reason=\"skipped_delete\"} 15\n"
+						"walrelay_changes_verified_total 9\n"
+						"walrelay_produced_messages_total 21\n"
+						"walrelay_produced_bytes_total 18446744073709551615\n"
+						"walrelay_acked_messages_total 20\n"
+						"walrelay_unacked_messages 41\n"
+						"walrelay_unacked_transactions 42\n"
+						"walrelay_registry_requests_total 31\n"
+						"walrelay_registry_failures_total 32\n"
+						"walrelay_received_lsn_bytes 94489280640\n"
+						"walrelay_confirmed_lsn_bytes 94489280576\n"
+						"walrelay_server_lsn_bytes 94489280768\n"
+						"walrelay_lag_bytes 192\n"
+						"walrelay_last_commit_timestamp_seconds 1700000000.000042\n"
+						"process_resident_memory_bytes 51\n"
+						"process_cpu_seconds_total 1.500000\n"
+						"process_start_time_seconds 1600000000.250000\n");
+	free(text);
+}
+
+static void
+what_is_not_known_is_left_out(void **state)
+{
+	struct metrics m = {.librdkafka = "2.0.2", .libpq = 150013};
+	char          *text = samples(&m);
+
+	(void) state;
+	/* Counters are 0 from the start; so is what is waited for. */
+	assert_non_null(strstr(text, "\nwalrelay_changes_total{op=\"insert\"} 0\n"));
+	assert_non_null(strstr(text, "\nwalrelay_unacked_messages 0\n"));
+	assert_non_null(strstr(text, "\nwalrelay_source_connected 0\n"));
+	assert_null(strstr(text, "reachable"));
+	assert_null(strstr(text, "lsn"));
+	assert_null(strstr(text, "lag"));
+	assert_null(strstr(text, "timestamp"));
+	assert_null(strstr(text, "process_"));
+	free(text);
+}
+
+/* A confirmed position ahead of what the server said last is no lag. */
+static void
+lag_is_never_negative(void **state)
+{
+	struct metrics m = full();
+	char          *text;
+
+	(void) state;
+	m.confirmed_lsn = m.source.server_lsn + 8;
+	text = samples(&m);
+	assert_non_null(strstr(text, "\nwalrelay_lag_bytes 0\n"));
+	free(text);
+}
+
+static void
+labels_are_escaped(void **state)
+{
+	struct metrics m = full();
+	char          *text;
+
+	(void) state;
+	m.librdkafka = "a\"b\\c\nd";
+	text = samples(&m);
+	assert_non_null(strstr(text, ",librdkafka=\"a\\\"b\\\\c\\nd\",libpq="));
+	free(text);
+}
+
+/*
+ * The format's own rules: each family has one HELP, then one TYPE, then all of
+ * its samples; counters end in _total and nothing else does.
+ */
+static void
+text_keeps_the_rules_of_the_format(void **state)
+{
+	struct metrics m = full();
+	struct buf     text = {0};
+	struct buf     seen = {0};
+	char           family[128] = "", type[16] = "", name[128], word[128];
+	char          *line, *rest;
+	unsigned       families = 0;
+
+	(void) state;
+	metrics_text(&m, &text);
+	assert_int_equal(text.data[text.len - 1], '\n');
+	rest = buf_cstr(&text);
+	while ((line = strsep(&rest, "\n")) && rest)
+	{
+		if (sscanf(line, "# HELP %127s %127s", name, word) == 2)
+		{
+			snprintf(family, sizeof(family), "%s", name);
+			snprintf(word, sizeof(word), "\n%s\n", family);
+			assert_null(strstr(buf_cstr(&seen), word));
+			buf_puts(&seen, word);
+			type[0] = '\0';
+			families++;
+		}
+		else if (sscanf(line, "# TYPE %127s %15s", name, type) == 2)
+		{
+			bool total = strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_total") == 0;
+
+			assert_string_equal(name, family);
+			assert_string_equal(type, total ? "counter" : "gauge");
+		}
+		else
+		{
+			size_t len = strcspn(line, "{ ");
+			char  *value = strrchr(line, ' ') + 1;
+
+			assert_int_equal(len, strlen(family));
+			assert_memory_equal(line, family, len);
+			assert_true(type[0] != '\0');
+			assert_true(isdigit((unsigned char) *value));
+			assert_int_equal(strspn(value, "0123456789."), strlen(value));
+		}
+	}
+	assert_true(families > 20);
+	buf_free(&seen);
+	buf_free(&text);
+}
+
+/* --- JSON ---------------------------------------------------------------- */
+
+static void
+json_says_the_same(void **state)
+{
+	struct metrics m = full();
+	struct buf     text = {0};
+	cJSON         *root;
+
+	(void) state;
+	metrics_json(&m, &text);
+	/* Beyond 2^53: as digits, whatever a reader makes of them. */
+	assert_non_null(strstr(buf_cstr(&text), "\"produced_bytes\":18446744073709551615,"));
+	root = cJSON_Parse(buf_cstr(&text));
+	assert_non_null(root);
+#define ITEM(name) cJSON_GetObjectItemCaseSensitive(root, name)
+	assert_string_equal(cJSON_GetStringValue(ITEM("version")), WALRELAY_VERSION);
+	assert_string_equal(cJSON_GetStringValue(ITEM("libpq")), "15.13");
+	assert_string_equal(cJSON_GetStringValue(ITEM("state")), "waiting_sink");
+	assert_true(cJSON_IsFalse(ITEM("ready")));
+	assert_true(cJSON_IsTrue(ITEM("source_connected")));
+	assert_true(cJSON_IsTrue(ITEM("kafka_reachable")));
+	assert_true(cJSON_IsFalse(ITEM("registry_reachable")));
+	assert_string_equal(cJSON_GetStringValue(ITEM("received_lsn")), "16/80");
+	assert_string_equal(cJSON_GetStringValue(ITEM("confirmed_lsn")), "16/40");
+	assert_string_equal(cJSON_GetStringValue(ITEM("server_lsn")), "16/100");
+	assert_int_equal(ITEM("lag_bytes")->valueint, 192);
+	assert_int_equal(ITEM("transactions")->valueint, 7);
+	assert_int_equal(ITEM("acked_messages")->valueint, 20);
+	assert_int_equal(cJSON_GetObjectItemCaseSensitive(ITEM("changes"), "delete")->valueint, 4);
+	assert_int_equal(cJSON_GetArraySize(ITEM("changes")), 5);
+	assert_int_equal(
+		cJSON_GetObjectItemCaseSensitive(ITEM("values_unrepresentable"), "replaced")->valueint, 16);
+	assert_int_equal(cJSON_GetArraySize(ITEM("values_unrepresentable")), 6);
+	assert_true(ITEM("process_cpu_seconds")->valuedouble == 1.5);
+#undef ITEM
+	cJSON_Delete(root);
+	buf_free(&text);
+}
+
+static void
+json_has_null_for_what_is_not_known(void **state)
+{
+	struct metrics m = {.librdkafka = "2.0.2", .libpq = 150013};
+	struct buf     text = {0};
+	cJSON         *root;
+
+	(void) state;
+	metrics_json(&m, &text);
+	root = cJSON_Parse(buf_cstr(&text));
+	assert_non_null(root);
+	for (const char *const *name = (const char *const[]){"kafka_reachable", "registry_reachable",
+														 "confirmed_lsn", "server_lsn", "lag_bytes",
+														 "last_commit_timestamp_seconds", NULL};
+		 *name; name++)
+		assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(root, *name)));
+	cJSON_Delete(root);
+	buf_free(&text);
+}
+
+/* --- readiness ----------------------------------------------------------- */
+
+static void
+ready_is_streaming_with_everybody_there(void **state)
+{
+	static const bool flows[] = {[METRICS_CONNECTING] = false,  [METRICS_STREAMING] = true,
+								 [METRICS_WAITING_SINK] = true, [METRICS_WAITING_REGISTRY] = true,
+								 [METRICS_BACKING_OFF] = false, [METRICS_DRAINING] = false};
+
+	(void) state;
+	for (int s = METRICS_CONNECTING; s <= METRICS_DRAINING; s++)
+		for (int kafka = PEER_UNKNOWN; kafka <= PEER_THERE; kafka++)
+			for (int registry = PEER_UNKNOWN; registry <= PEER_THERE; registry++)
+			{
+				struct metrics m = {.state = (enum metrics_state) s,
+									.kafka = (enum metrics_peer) kafka,
+									.registry = (enum metrics_peer) registry};
+
+				assert_int_equal(metrics_ready(&m),
+								 flows[s] && kafka != PEER_AWAY && registry != PEER_AWAY);
+			}
+}
+
+#define TEST(name) cmocka_unit_test(name)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(every_field_has_its_sample),
+		TEST(what_is_not_known_is_left_out),
+		TEST(lag_is_never_negative),
+		TEST(labels_are_escaped),
+		TEST(text_keeps_the_rules_of_the_format),
+		TEST(json_says_the_same),
+		TEST(json_has_null_for_what_is_not_known),
+		TEST(ready_is_streaming_with_everybody_there),
+	};
+
+	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
+}
