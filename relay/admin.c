@@ -363,7 +363,7 @@ admin_new(struct loop *loop, const char *listen_at, admin_snapshot_cb *snapshot,
 						 (MHD_socket) fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned) MAX_CONNECTIONS,
 						 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_BYTES,
 						 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) IDLE_S, MHD_OPTION_END);
-	if (adm->daemon == NULL) /* it has closed fd */
+	if (adm->daemon == NULL) /* whose fd is now depends on how far it came; the process ends */
 	{
 		admin_free(adm);
 		return listen_error(listen_at, "The HTTP server does not start", e);
