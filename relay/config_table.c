@@ -120,7 +120,7 @@ const struct setting settings[] = {
 	{"relay", "status.interval.ms", NULL, KIND_DURATION, AT(relay.status_ms), "10s", 100, HOUR,
 	 .help = "Longest time between two reports of the position to the server; a third of "
 			 "wal_sender_timeout where that is less"},
-	{"relay", "shutdown.timeout.ms", NULL, KIND_DURATION, AT(relay.shutdown_ms), "4s", 0, HOUR,
+	{"relay", "shutdown.timeout.ms", NULL, KIND_DURATION, AT(relay.shutdown_ms), "3s", 0, HOUR,
 	 .help = "How long to wait for acknowledgements when told to end"},
 	{"relay", "retry.backoff.ms", NULL, KIND_DURATION, AT(relay.backoff_min_ms), "200ms", 1, HOUR,
 	 .help = "First pause before connecting again; doubles with each failure"},

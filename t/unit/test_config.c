@@ -99,7 +99,7 @@ defaults_are_those_of_the_table(void **state)
 	assert_int_equal(cfg->relay.max_in_flight, 50000);
 	assert_int_equal(cfg->relay.max_bytes, 16 * 1024 * 1024);
 	assert_int_equal(cfg->relay.status_ms, 10000);
-	assert_int_equal(cfg->relay.shutdown_ms, 4000);
+	assert_int_equal(cfg->relay.shutdown_ms, 3000);
 	assert_int_equal(cfg->relay.backoff_min_ms, 200);
 	assert_int_equal(cfg->relay.backoff_max_ms, 30000);
 	assert_int_equal(cfg->slot.wait_ms, 90000);

@@ -1,0 +1,65 @@
+"""What a benchmark into Kafka needs: a broker, a registry, and the relay's settings.
+
+The two are those of contrib/quickstart.  They live in the folder of a Cluster and
+end before it does.  Nothing here may run between the start and the end of a timed
+part.  Imported by e2e and startup.
+"""
+import json
+import os
+import subprocess
+
+from cluster import BUILD, ROOT, die, say, setting
+
+QUICKSTART = os.path.join(ROOT, 'contrib', 'quickstart')
+RELAY = setting('RELAY', os.path.join(ROOT, 'build', 'walrelay'))
+
+
+class Service:
+    """kafka or registry of contrib/quickstart, in a folder of its own; env: its figures."""
+
+    def __init__(self, name, folder):
+        self.name, self.folder = name, os.path.join(folder, name)
+        self.start()
+
+    def command(self, verb, *arguments):
+        done = subprocess.run([os.path.join(QUICKSTART, self.name), verb, self.folder, *arguments],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        if done.returncode != 0:
+            die(f'{self.name} {verb} failed')
+
+    def start(self):
+        self.command('start')
+        with open(os.path.join(self.folder, 'env')) as file:
+            self.env = dict(line.strip().split('=', 1) for line in file)
+
+
+class Services:
+    """kafka and registry, for a relay that reads the slot named run of a cluster."""
+
+    def __init__(self, cluster):
+        if not cluster.has_plugin('walrelay') or not os.access(RELAY, os.X_OK):
+            die('walrelay is not built: run make')
+        self.cluster = cluster
+        # close() of the cluster removes their folders, so they stop before it.
+        say('starting a broker and a registry')
+        self.kafka = Service('kafka', cluster.dir)
+        cluster.before_close(lambda: self.kafka.command('stop'))
+        self.registry = Service('registry', cluster.dir)
+        cluster.before_close(lambda: self.registry.command('stop'))
+
+    def arguments(self, prefix):
+        """The relay's settings."""
+        return [f"--source.conninfo={self.cluster.conninfo('unix')}", '--slot.name=run',
+                f"--kafka.bootstrap.servers={self.kafka.env['KAFKA_BOOTSTRAP']}",
+                f"--registry.url={self.registry.env['REGISTRY_URL']}", f'--topic.prefix={prefix}']
+
+    def topic(self, prefix, partitions=1):
+        """Makes the topic that the backlog's table goes to; its name."""
+        name = f'{prefix}.public.bench'
+        self.kafka.command('topic', 'create', name, str(partitions))
+        return name
+
+    def messages(self, topic):
+        """How many messages a topic holds, all partitions."""
+        return json.loads(subprocess.check_output(
+            [f'{BUILD}/bareproducer', 'count', self.kafka.env['KAFKA_BOOTSTRAP'], topic]))
