@@ -122,7 +122,7 @@ lint:
 	contrib/lint
 
 format:
-	clang-format -i relay/*.[ch] t/unit/*.[ch] t/fuzz/*.c contrib/bench/*.[ch]
+	clang-format -i relay/*.[ch] t/unit/*.[ch] t/fuzz/*.[ch] contrib/bench/*.[ch]
 
 # --- benchmarks -------------------------------------------------------------------
 
@@ -132,15 +132,17 @@ bench-latency: all
 	contrib/bench/latency
 bench-e2e: all
 	contrib/bench/e2e
+bench-startup: all
+	contrib/bench/startup
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
 	@echo 'make demo-kafka bare golden lint format fuzz sanitize installcheck'
-	@echo 'make bench-drain bench-latency bench-e2e'
+	@echo 'make bench-drain bench-latency bench-e2e bench-startup'
 
 clean:
 	@$(MODULE) -s clean
-	rm -rf build build-san
+	rm -rf build build-san contrib/bench/build
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
-	golden fuzz sanitize bare lint format bench-drain bench-latency bench-e2e help
+	golden fuzz sanitize bare lint format bench-drain bench-latency bench-e2e bench-startup help

@@ -162,8 +162,14 @@ stream_prepare(struct pipeline *pl, const struct table *tbl, struct stream **str
 
 	if (*stream == NULL)
 		rc = stream_new(pl, tbl, stream, e);
-	for (int side = SIDE_KEY; rc == RC_OK && side <= SIDE_VALUE; side++)
-		rc = stream_register(pl, *stream, (enum side) side, e);
+	/* Both are asked for at once: they wait together. */
+	for (int side = SIDE_KEY; rc != RC_ERR && side <= SIDE_VALUE; side++)
+	{
+		enum rc side_rc = stream_register(pl, *stream, (enum side) side, e);
+
+		if (side_rc != RC_OK)
+			rc = side_rc;
+	}
 	if (rc == RC_OK)
 		(*stream)->ready = true;
 	else if (rc == RC_AGAIN)

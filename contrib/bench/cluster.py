@@ -2,7 +2,7 @@
 
 Servers run as an unprivileged user, in a temporary folder, and end with the
 script.  Nothing here may run between the start and the end of a timed part.
-Imported by drain, latency and e2e.
+Imported by drain, latency, e2e, startup and services.
 """
 import atexit
 import glob
