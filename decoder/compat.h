@@ -90,6 +90,21 @@ attribute_is_virtual(Form_pg_attribute att)
 }
 
 /*
+ * 18 lets a NOT NULL constraint be NOT VALID: attnotnull is set, and rows from
+ * before it may hold NULL.  The relation cache knows which ones are.
+ */
+static inline bool
+attribute_is_not_null(TupleDesc desc, Form_pg_attribute att)
+{
+#if PG_VERSION_NUM >= 180000
+	return att->attnotnull &&
+		TupleDescCompactAttr(desc, att->attnum - 1)->attnullability != ATTNULLABLE_INVALID;
+#else
+	return att->attnotnull;
+#endif
+}
+
+/*
  * Slots that are synchronised to standbys exist from 17 on.  Their walsender
  * may wait for a standby although the WAL is there.
  */

@@ -41,8 +41,9 @@ tuple_init(struct tuple *tuple)
 /*
  * Whether an error that turned up while a value was printed is the value's
  * own doing, so that it would turn up again at every attempt.  A list of what
- * is: everything else, above all cancel, shutdown, I/O and corruption of
- * relations, goes on as the ERROR it is.
+ * is; everything else goes on as the ERROR it is, because a later attempt may
+ * succeed: cancel, shutdown, I/O, memory, a function that is missing while a
+ * package is replaced.
  */
 static bool
 error_is_of_value(const ErrorData *error, Size size)
@@ -54,25 +55,14 @@ error_is_of_value(const ErrorData *error, Size size)
 		case ERRCODE_FEATURE_NOT_SUPPORTED:
 		case ERRCODE_EXTERNAL_ROUTINE_EXCEPTION:
 		case ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION:
-		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
 		case MAKE_SQLSTATE('P', '0', '0', '0', '0'):	/* raised in PL/pgSQL */
 			return true;
 	}
-	switch (error->sqlerrcode)
-	{
-		case ERRCODE_INTERNAL_ERROR:	/* "invalid memory alloc request size" */
-		case ERRCODE_DATA_CORRUPTED:	/* "compressed data is corrupt" */
-			return true;
-		case ERRCODE_OUT_OF_MEMORY:
-			return size >= HUGE_VALUE;
-	}
-	return false;
+	/* "invalid memory alloc request size", said of a value that is no small one */
+	return error->sqlerrcode == ERRCODE_INTERNAL_ERROR && size >= HUGE_VALUE;
 }
 
 /*
- * Decompress a varlena if need be, and run the output function if the column
- * is sent by it.  A value that resists becomes UNSENDABLE.
- *
  * Catching without a subtransaction is safe here.  What an output function
  * may leave behind when it fails, pins, catalog locks and relcache references,
  * belongs to the resource owner of the transaction that the reorder buffer
@@ -80,8 +70,26 @@ error_is_of_value(const ErrorData *error, Size size)
  * go here, as an abort would: nobody holds one around a callback.  Memory
  * goes with scratch.  Nothing has been written: no xid, no WAL.
  */
+void
+error_swallow(MemoryContext context, Size size)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	if (!error_is_of_value(error, size))
+		PG_RE_THROW();
+	LWLockReleaseAll();
+	FlushErrorState();
+	FreeErrorData(error);
+}
+
+/*
+ * Decompress a varlena if need be, and run the output function if "print".
+ * A value that resists becomes UNSENDABLE.
+ */
 static void
-value_make(struct value *value, const struct column *column, Datum datum, Size size)
+value_make(struct value *value, const struct column *column, Datum datum, Size size, bool print)
 {
 	MemoryContext context = CurrentMemoryContext;
 	Datum		volatile plain = datum;
@@ -91,21 +99,13 @@ value_make(struct value *value, const struct column *column, Datum datum, Size s
 	{
 		if (column->varlena)
 			plain = PointerGetDatum(PG_DETOAST_DATUM_PACKED(datum));
-		if (column->method == METHOD_OUTPUT)
+		if (print)
 			text = OutputFunctionCall(unconstify(FmgrInfo *, &column->output), plain);
 		value->state = WIRE_STATE_VALUE;
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (!error_is_of_value(error, size))
-			PG_RE_THROW();
-		LWLockReleaseAll();
-		FlushErrorState();
-		FreeErrorData(error);
+		error_swallow(context, size);
 		value->state = WIRE_STATE_UNSENDABLE;
 	}
 	PG_END_TRY();
@@ -119,6 +119,7 @@ value_make(struct value *value, const struct column *column, Datum datum, Size s
 	}
 	else
 	{
+		Assert(column->varlena);
 		value->data = VARDATA_ANY(DatumGetPointer(plain));
 		value->length = VARSIZE_ANY_EXHDR(DatumGetPointer(plain));
 	}
@@ -134,7 +135,8 @@ value_make(struct value *value, const struct column *column, Datum datum, Size s
  * (detoasting that would copy up to 1 GB).
  */
 static void
-value_collect_varlena(struct value *value, const struct column *column, struct varlena *raw)
+value_collect_varlena(struct value *value, const struct column *column, struct varlena *raw,
+					  bool print)
 {
 	Size		size;
 
@@ -151,9 +153,9 @@ value_collect_varlena(struct value *value, const struct column *column, struct v
 		raw = redirect.pointer;
 	}
 	size = VARATT_IS_COMPRESSED(raw) ? VARDATA_COMPRESSED_GET_EXTSIZE(raw) : VARSIZE_ANY(raw);
-	if (column->method == METHOD_OUTPUT || VARATT_IS_COMPRESSED(raw))
+	if (print || VARATT_IS_COMPRESSED(raw))
 	{
-		value_make(value, column, PointerGetDatum(raw), size);
+		value_make(value, column, PointerGetDatum(raw), size, print);
 		return;
 	}
 	value->data = VARDATA_ANY(raw);
@@ -161,7 +163,10 @@ value_collect_varlena(struct value *value, const struct column *column, struct v
 	value->state = WIRE_STATE_VALUE;
 }
 
-/* An enum's Datum is the oid of its label. */
+/*
+ * An enum's Datum is the oid of its label.  One that the plan lacks (somebody
+ * deleted it from pg_enum) is left to the output function, which may fail.
+ */
 static void
 value_collect_enum(struct value *value, const struct column *column, Datum datum)
 {
@@ -184,22 +189,28 @@ value_collect_enum(struct value *value, const struct column *column, Datum datum
 		value->state = WIRE_STATE_VALUE;
 		return;
 	}
-	value_make(value, column, datum, 0);
+	value_make(value, column, datum, 0, true);
 	if (value->state == WIRE_STATE_VALUE)
 		value->state = WIRE_STATE_TEXT;
 }
 
-/* Whether xml_out() could print something else than what is stored. */
+/*
+ * Whether xml_out() could print something else than what is stored: it drops
+ * the encoding of a declaration, or a newline in front.
+ */
 static bool
-xml_has_declaration(const struct value *value)
+xml_prints_differently(const struct value *value)
 {
-	return value->length >= 5 && memcmp(value->data, "<?xml", 5) == 0;
+	return (value->length >= 1 && value->data[0] == '\n') ||
+		(value->length >= 5 && memcmp(value->data, "<?xml", 5) == 0);
 }
 
 /* Any value that is not METHOD_FIXED. */
 static void
 value_collect(struct value *value, const struct column *column, Datum datum)
 {
+	struct varlena *raw = (struct varlena *) DatumGetPointer(datum);
+
 	value->length = 0;
 	switch (column->method)
 	{
@@ -212,20 +223,15 @@ value_collect(struct value *value, const struct column *column, Datum datum)
 			value_collect_enum(value, column, datum);
 			break;
 		case METHOD_XML:
-			value_collect_varlena(value, column, (struct varlena *) DatumGetPointer(datum));
-			if (value->state == WIRE_STATE_VALUE && xml_has_declaration(value))
-			{
-				struct column printed = *column;
-
-				printed.method = METHOD_OUTPUT;
-				value_collect_varlena(value, &printed, (struct varlena *) DatumGetPointer(datum));
-			}
+			value_collect_varlena(value, column, raw, false);
+			if (value->state == WIRE_STATE_VALUE && xml_prints_differently(value))
+				value_collect_varlena(value, column, raw, true);
 			break;
 		default:
 			if (column->varlena)
-				value_collect_varlena(value, column, (struct varlena *) DatumGetPointer(datum));
+				value_collect_varlena(value, column, raw, column->method == METHOD_OUTPUT);
 			else
-				value_make(value, column, datum, 0);
+				value_make(value, column, datum, 0, true);
 	}
 }
 

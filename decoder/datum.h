@@ -57,6 +57,13 @@ extern void tuple_init(struct tuple *tuple);
 extern void tuple_collect(struct tuple *tuple, struct deform *deform, const struct relation *rel,
 						  TupleDesc desc, HeapTuple heap, bool key, Size threshold);
 
+/*
+ * For PG_CATCH() around an output function: ends the error if the value, of
+ * "size" raw bytes, is to blame for it, else throws it on.  "context" becomes
+ * the current memory context.
+ */
+extern void error_swallow(MemoryContext context, Size size);
+
 /* Upper bound of what tuple_put() writes. */
 #define TUPLE_BOUND(tuple) \
 	((tuple)->length + (Size) (tuple)->count * (WIRE_VARINT_MAX * 3 + 2) + 1)

@@ -20,6 +20,9 @@
 /* Bytes that any record's fixed fields stay within. */
 #define HEAD_BOUND 128
 
+/* An open frame that has come so far in the WAL leaves at a commit, for the lag columns. */
+#define PROGRESS_DISTANCE ((XLogRecPtr) 1024 * 1024)
+
 /* Settings that decide the text form of values. */
 static const char *const hello_settings[] =
 {
@@ -130,10 +133,15 @@ binary_commit(struct session *session, ReorderBufferTXN *txn, XLogRecPtr commit_
 	frame_record_close(frame, WIRE_COMMIT, body, p);
 	frame->told = txn->end_lsn;
 
-	if (frame->idle)
+	if (frame->idle && txn->end_lsn - frame->reported < PROGRESS_DISTANCE)
 		frame_flush_full(frame);
 	else
+	{
+		/* The lag columns of pg_stat_replication are fed at ends of transactions. */
 		frame_flush(frame, true);
+		frame->reported = txn->end_lsn;
+		OutputPluginUpdateProgress(session->ctx, false);
+	}
 }
 
 static Size

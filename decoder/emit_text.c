@@ -169,6 +169,7 @@ text_commit(struct session *session, ReorderBufferTXN *txn, XLogRecPtr commit_ls
 		appendStringInfo(line, " %u", txn->xid);
 	line_add_lsn(session, line, txn->end_lsn);
 	line_close(session);
+	OutputPluginUpdateProgress(session->ctx, false);
 }
 
 static void

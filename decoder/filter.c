@@ -33,17 +33,15 @@ patterns_free(void *arg)
 }
 
 static void
-pattern_add(struct patterns *patterns, const char *source, const char *option)
+pattern_compile(regex_t *expression, const char *source, const char *option, const char *shown)
 {
-	char	   *anchored = psprintf("^(?:%s)$", source);
-	int			bytes = strlen(anchored);
+	int			bytes = strlen(source);
 	pg_wchar   *wide = palloc((bytes + 1) * sizeof(pg_wchar));
-	int			length = pg_mb2wchar_with_len(anchored, wide, bytes);
-	regex_t    *expression = &patterns->expressions[patterns->count];
-	int			code;
+	int			length = pg_mb2wchar_with_len(source, wide, bytes);
+	int			code = pg_regcomp(expression, wide, length, REG_ADVANCED | REG_ICASE | REG_NOSUB,
+								  C_COLLATION_OID);
 
-	code = pg_regcomp(expression, wide, length, REG_ADVANCED | REG_ICASE | REG_NOSUB,
-					  C_COLLATION_OID);
+	pfree(wide);
 	if (code != REG_OKAY)
 	{
 		char		message[100];
@@ -52,10 +50,21 @@ pattern_add(struct patterns *patterns, const char *source, const char *option)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid regular expression in option \"%s\": %s", option, message),
-				 errdetail("The expression is \"%s\".", source)));
+				 errdetail("The expression is \"%s\".", shown)));
 	}
+}
+
+/* Compiled bare first: "a)|(b" is no expression, though "^(?:a)|(b)$" would be one. */
+static void
+pattern_add(struct patterns *patterns, const char *source, const char *option)
+{
+	char	   *anchored = psprintf("^(?:%s)$", source);
+	regex_t		bare;
+
+	pattern_compile(&bare, source, option, source);
+	pg_regfree(&bare);
+	pattern_compile(&patterns->expressions[patterns->count], anchored, option, source);
 	patterns->count++;
-	pfree(wide);
 	pfree(anchored);
 }
 

@@ -143,6 +143,7 @@ frame_flush_outside(struct frame *frame)
 	ctx->write_xid = InvalidTransactionId;
 	ctx->end_xact = true;
 	frame_flush(frame, true);
+	frame->reported = ctx->write_location;
 	OutputPluginUpdateProgress(ctx, false); /* the lag columns of
 											 * pg_stat_replication */
 	ctx->accept_writes = accept_writes;

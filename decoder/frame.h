@@ -32,6 +32,7 @@ struct frame
 	XLogRecPtr	told;			/* newest position that a commit, message or mark
 								 * record in a frame gives */
 	XLogRecPtr	left;			/* how far reading had come when a frame left last */
+	XLogRecPtr	reported;		/* end of the last commit reported as progress */
 	XLogRecPtr	readable;		/* WAL known to be there without waiting */
 	XLogPageReadCB page_read;	/* the reader's own; NULL if not wrapped */
 };

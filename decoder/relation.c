@@ -23,6 +23,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "datum.h"
 #include "filter.h"
 #include "options.h"
 #include "relation.h"
@@ -262,17 +263,27 @@ column_read_type(struct relation *rel, struct column *column, Oid type, bool as_
 static char *
 expression_deparse(const char *source)
 {
+	MemoryContext context = CurrentMemoryContext;
 	int			level = NewGUCNestLevel();
-	char	   *text;
+	char	   *volatile text = NULL;
 
 	(void) set_config_option("search_path", "", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 							 true, 0, false);
-	text = deparse_expression(stringToNode(source), NIL, false, false);
+	/* A constant is printed by its type's output function, which may fail. */
+	PG_TRY();
+	{
+		text = deparse_expression(stringToNode(source), NIL, false, false);
+	}
+	PG_CATCH();
+	{
+		error_swallow(context, 0);
+	}
+	PG_END_TRY();
 	AtEOXact_GUC(false, level);
 	return text;
 }
 
-/* Text of the default expression, NULL if there is none. */
+/* Text of the default expression, NULL if there is none or it cannot be printed. */
 static const char *
 default_text_get(struct relation *rel, TupleDesc desc, Form_pg_attribute att)
 {
@@ -288,7 +299,7 @@ default_text_get(struct relation *rel, TupleDesc desc, Form_pg_attribute att)
 		if (def->adnum != att->attnum)
 			continue;
 		text = expression_deparse(def->adbin);
-		return strlen(text) <= DEFAULT_TEXT_MAX ? keep_string(rel, text) : NULL;
+		return text != NULL && strlen(text) <= DEFAULT_TEXT_MAX ? keep_string(rel, text) : NULL;
 	}
 	return NULL;
 }
@@ -300,7 +311,7 @@ column_read(struct relation *rel, struct column *column, TupleDesc desc, Form_pg
 	column->attnum = att->attnum;
 	column->name = keep_string(rel, NameStr(att->attname));
 	column->typmod = att->atttypmod;
-	if (att->attnotnull)
+	if (attribute_is_not_null(desc, att))
 		column->flags |= WIRE_COLUMN_NOT_NULL;
 	if (att->attgenerated != '\0')
 		column->flags |= WIRE_COLUMN_GENERATED;

@@ -40,14 +40,17 @@ relcache_forget_all(struct relcache *cache)
 {
 	HASHCTL		control = {0};
 
+	/* An ERROR below must not leave pointers for the callbacks to follow. */
+	cache->entries = NULL;
+	cache->last = NULL;
+	cache->count = 0;
+	cache->list = NULL;
 	MemoryContextReset(cache->context);
 	control.keysize = sizeof(Oid);
 	control.entrysize = sizeof(struct relation);
 	control.hcxt = cache->context;
 	cache->entries = hash_create("walrelay relations", 128, &control,
 								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	cache->last = NULL;
-	cache->count = 0;
 	cache->capacity = 64;
 	cache->list = MemoryContextAlloc(cache->context,
 									 cache->capacity * sizeof(struct relation *));

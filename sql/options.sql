@@ -32,6 +32,7 @@ SELECT data FROM pg_logical_slot_peek_changes('options', NULL, NULL, 'frame-byte
 SELECT data FROM pg_logical_slot_peek_changes('options', NULL, NULL, 'frame-bytes', '-1');
 SELECT data FROM pg_logical_slot_peek_changes('options', NULL, NULL, 'include-tables', 'public\.(a');
 SELECT data FROM pg_logical_slot_peek_changes('options', NULL, NULL, 'exclude-message-prefixes', 'a, [');
+SELECT data FROM pg_logical_slot_peek_changes('options', NULL, NULL, 'include-tables', 'public.a)|(.*');
 SELECT data FROM pg_logical_slot_peek_changes('options', NULL, NULL, 'actions', 'insert,upsert');
 SELECT data FROM pg_logical_slot_peek_changes('options', NULL, NULL, 'actions', '');
 SELECT data FROM pg_logical_slot_peek_changes('options', NULL, NULL, 'actions', 'insert,');

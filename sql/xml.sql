@@ -6,7 +6,7 @@
 SET synchronous_commit = on;
 SELECT 'init' FROM pg_create_logical_replication_slot('xml', 'walrelay');
 CREATE TABLE xml_t (x xml);
-INSERT INTO xml_t VALUES ('<a>b</a>'), ('<?xml version="1.0" encoding="UTF-8"?><a/>'), (NULL);
+INSERT INTO xml_t VALUES ('<a>b</a>'), ('<?xml version="1.0" encoding="UTF-8"?><a/>'), (E'\n<b/>'), (NULL);
 SELECT data FROM pg_logical_slot_peek_changes('xml', NULL, NULL, :shown);
 -- the binary format says the same
 SELECT count(*) FROM pg_logical_slot_get_binary_changes('xml', NULL, NULL)
