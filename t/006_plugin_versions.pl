@@ -1,5 +1,5 @@
 # What only newer servers have: decoding on a standby (16), failover slots (17), virtual
-# generated columns (18).
+# generated columns and constraints that are NOT VALID (18).
 use strict;
 use warnings;
 use FindBin;
@@ -86,6 +86,18 @@ SKIP:
 	my $lines = $node->safe_psql('postgres', "SELECT data FROM pg_logical_slot_get_changes('v', NULL, NULL, 'format', 'text', 'include-lsn', 'false')");
 	like($lines, qr/^INSERT public\.v: id=1 kept=3 z=9$/m, 'a virtual column is not there, a stored one is');
 	unlike($lines, qr/twice/, 'and is not announced');
+}
+
+SKIP:
+{
+	skip 'a NOT NULL constraint can be NOT VALID from PostgreSQL 18 on', 2 if $major < 18;
+	$node->safe_psql('postgres', "SELECT pg_create_logical_replication_slot('n', 'walrelay');"
+		. 'CREATE TABLE n (id int PRIMARY KEY, a int, b int NOT NULL); INSERT INTO n VALUES (1, NULL, 2);'
+		. 'ALTER TABLE n ADD CONSTRAINT n_a NOT NULL a NOT VALID; UPDATE n SET b = 3');
+	my $lines = $node->safe_psql('postgres', "SELECT data FROM pg_logical_slot_get_changes('n', NULL, NULL, 'format', 'text', 'include-lsn', 'false')");
+	my ($described) = $lines =~ /.*^(RELATION public\.n .*)$/ms;
+	unlike($described, qr/ 2 a int4 form\(i\) not-null/, 'a constraint that is NOT VALID promises nothing');
+	like($described, qr/ 3 b int4 form\(i\) not-null/, 'a valid one does');
 }
 
 pass('went through what this major has');
