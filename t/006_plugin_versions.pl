@@ -93,7 +93,7 @@ SKIP:
 	skip 'a NOT NULL constraint can be NOT VALID from PostgreSQL 18 on', 2 if $major < 18;
 	$node->safe_psql('postgres', "SELECT pg_create_logical_replication_slot('n', 'walrelay');"
 		. 'CREATE TABLE n (id int PRIMARY KEY, a int, b int NOT NULL); INSERT INTO n VALUES (1, NULL, 2);'
-		. 'ALTER TABLE n ADD CONSTRAINT n_a NOT NULL a NOT VALID; UPDATE n SET b = 3');
+		. 'ALTER TABLE n ADD CONSTRAINT n_a NOT NULL a NOT VALID; DELETE FROM n');
 	my $lines = $node->safe_psql('postgres', "SELECT data FROM pg_logical_slot_get_changes('n', NULL, NULL, 'format', 'text', 'include-lsn', 'false')");
 	my ($described) = $lines =~ /.*^(RELATION public\.n .*)$/ms;
 	unlike($described, qr/ 2 a int4 form\(i\) not-null/, 'a constraint that is NOT VALID promises nothing');
