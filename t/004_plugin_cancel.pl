@@ -47,6 +47,17 @@ is(scalar($client->records('I')), $rows + 1, 'the next client gets all of it, on
 is(($client->records('H'))[0]{frame}, 0, 'beginning with hello');
 ok($client->stop, 'the client ended well');
 
+# ---- a walsender that is cancelled with a frame open, and streams again on the same connection ----
+$node->safe_psql('postgres', "SELECT pg_create_logical_replication_slot('again', 'walrelay')");
+$node->safe_psql('postgres', "UPDATE big SET a = 'again'");
+my $capture = "$ENV{TESTDATADIR}/again.bin";
+my $message = qx(python3 '$root/t/lib/cancel_walsender.py' '@{[$node->host]}/.s.PGSQL.@{[$node->port]}' again '$ENV{USER}' postgres '$capture');
+is($?, 0, 'the second stream came to the end of the transaction');
+like($message, qr/canceling statement due to user request/, 'the first one was cancelled');
+my $records = qx(python3 '$root/t/lib/wire.py' --mask '$capture');
+is(scalar(() = $records =~ /"kind": "U"/g), $rows, 'the second has every row once');
+like($records, qr/\A\{[^\n]*"kind": "H"/, 'beginning with hello: nothing was left of the first');
+
 # ---- nothing wanted, for longer than the timeout ----
 $node->safe_psql('postgres', "INSERT INTO big SELECT i, 'row ' || i FROM generate_series($rows + 1, 700000) i");
 $node->safe_psql('postgres', 'INSERT INTO small VALUES (2)');
