@@ -99,7 +99,7 @@ advance(struct ack *ack)
 			return;
 		if (item->end > ack->confirmed)
 			ack->confirmed = item->end;
-		if (item->end > 0 && !item->mark)
+		if (item->end > 0 && item->commit_us != 0)
 			ack->commit_us = item->commit_us;
 		ack->head++;
 	}

@@ -191,18 +191,60 @@ help_command(const struct command *cmd, bool markdown, FILE *out)
 
 struct args
 {
+	char      **first;
 	char      **at;
 	char      **end;
 	const char *config_file;
 };
 
+/*
+ * As much of an argument as may be shown: what stands behind = : or @ may be a
+ * password.  The caller frees it.
+ */
+static char *
+arg_key(const char *arg)
+{
+	return xstrndup(arg, strcspn(arg, "=:@"));
+}
+
 static enum rc
 usage_error(struct err *e, const char *what, const char *given, const struct nearest *near)
 {
-	err_set(e, ERR_USAGE, E1006, "%s \"%s\"", what, given);
-	if (near && nearest_is_near(near, given))
-		return err_hint(e, "Perhaps you meant \"%s\".", near->name);
-	return err_hint(e, "Run \"walrelay --help\".");
+	char *key = arg_key(given);
+
+	err_set(e, ERR_USAGE, E1006, "%s \"%s%s\"", what, key, given[strlen(key)] ? "..." : "");
+	if (near && nearest_is_near(near, key))
+		err_hint(e, "Perhaps you meant \"%s\".", near->name);
+	else
+		err_hint(e, "Run \"walrelay --help\".");
+	free(key);
+	return RC_ERR;
+}
+
+/*
+ * A word that nothing takes.  It may be the rest of a value that the shell has
+ * split, so of a password: what stands before it is shown instead.
+ */
+static enum rc
+usage_unexpected(const struct args *args, const struct command *cmd, struct err *e)
+{
+	char **at = args->at;
+	char  *option;
+
+	if ((cmd->takes & TAKES_SETTINGS) == 0)
+		return usage_error(e, "unexpected argument", *at, NULL);
+	while (at > args->first && strncmp(*at, "--", 2) != 0)
+		at--;
+	if (strncmp(*at, "--", 2) != 0)
+	{
+		err_set(e, ERR_USAGE, E1006, "unexpected argument behind \"%s\"", cmd->name);
+		return err_hint(e, "Run \"walrelay --help\".");
+	}
+	option = arg_key(*at);
+	err_set(e, ERR_USAGE, E1006, "unexpected argument behind \"%s\"", option);
+	err_hint(e, "Quote a value that holds blanks: '%s=...'.", option);
+	free(option);
+	return RC_ERR;
 }
 
 /* True if arg is --name or --name=value; *value then is what follows, or NULL. */
@@ -242,7 +284,7 @@ take_endpos(struct args *args, const char *value, struct cli *cli, struct err *e
 	cli->cfg->end_lsn = pg_lsn_parse(value);
 	if (cli->cfg->end_lsn != 0)
 		return RC_OK;
-	err_set(e, ERR_USAGE, E1006, "invalid position for --endpos: \"%s\"", value);
+	err_set(e, ERR_USAGE, E1006, "invalid position for --endpos");
 	return err_hint(e, "Give an LSN as the server prints it, such as 16/B374D848.");
 }
 
@@ -431,7 +473,7 @@ cli_read_settings(const struct args *args, char **environ_, struct cli *cli, str
 enum rc
 cli_parse(int argc, char **argv, char **environ_, struct cli *cli, struct err *e)
 {
-	struct args args = {.at = argv + 1, .end = argv + argc};
+	struct args args = {.first = argv + 1, .at = argv + 1, .end = argv + argc};
 
 	*cli = (struct cli){.cfg = config_new()};
 	if (argc < 2)
@@ -455,7 +497,7 @@ cli_parse(int argc, char **argv, char **environ_, struct cli *cli, struct err *e
 		else if ((cli->command->takes & TAKES_FILE) && cli->file == NULL)
 			cli->file = *args.at++;
 		else
-			return usage_error(e, "unexpected argument", *args.at, NULL);
+			return usage_unexpected(&args, cli->command, e);
 	}
 	if (cli->help || cli->version)
 		return RC_OK;

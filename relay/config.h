@@ -95,7 +95,7 @@ struct config
 		char *ca;            /* ssl.ca.location */
 		bool  auto_register; /* auto.register.schemas */
 		bool  normalize;     /* normalize.schemas */
-		char *dir;           /* schemas.dir: where schemas go without a registry */
+		char *dir;           /* schemas.dir: where schemas go without a registry; "" nowhere */
 	} registry;
 	struct
 	{

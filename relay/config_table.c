@@ -84,8 +84,9 @@ const struct setting settings[] = {
 	 .help = "Register schemas. Off: they must be there already"},
 	{"registry", "normalize.schemas", NULL, KIND_BOOL, AT(registry.normalize), "false",
 	 .help = "Ask the registry to normalize schemas"},
-	{"registry", "schemas.dir", NULL, KIND_STRING, AT(registry.dir), "",
-	 .help = "Folder that schemas are written to when there is no registry"},
+	{"registry", "schemas.dir", NULL, KIND_STRING, AT(registry.dir), "walrelay-schemas",
+	 .help = "Folder that schemas are written to when there is no registry and the sink is kafka. "
+			 "Empty: they are written nowhere"},
 
 	{"format", "sink", NULL, KIND_CHOICE, AT(format.sink), "kafka", .words = sinks,
 	 .help = "Where events go; stdout and file write them as lines of JSON"},
@@ -316,8 +317,8 @@ listen_is_valid(const char *text)
 	const char *colon = strrchr(text, ':');
 	uint64_t    port;
 
-	return *text == '\0' || (colon && number_parse(colon + 1, no_units, &port) &&
-							 port > 0 && port <= 65535);
+	return *text == '\0' ||
+		   (colon && number_parse(colon + 1, no_units, &port) && port > 0 && port <= 65535);
 }
 
 static bool

@@ -22,7 +22,10 @@ key_unsaid(const struct plan *plan, const struct op *op, const char *why, struct
 {
 	err_set(e, ERR_DATA, E1602, "value of column \"%s\" of table \"%s.%s\" cannot be encoded",
 			op->col->name, plan->tbl->schema, plan->tbl->name);
-	return err_detail(e, "The column is part of the message key, and the value is %s.", why);
+	err_detail(e, "The column is part of the message key, and the value is %s.", why);
+	return err_hint(e, "To get past this change, leave the table out with "
+					   "table.exclude.list.  Before it is captured again, correct the value or "
+					   "give the table a key without this column.");
 }
 
 /* What stands for a value that cannot be said: NULL where that is allowed, else the filler. */
@@ -43,6 +46,8 @@ put_said(struct plan *plan, const struct op *op, enum said said, size_t start, s
 	if (said == SAID)
 		return RC_OK;
 	plan->value.len = start;
+	if (said == UNSAID_TEXT)
+		return key_unsaid(plan, op, "no text in the encoding of the database", e);
 	if (said == UNSAID_SPECIAL)
 		return put_unsaid(plan, op, op->missing, &plan->stats->special,
 						  "one that its Avro type does not have", e);
@@ -125,6 +130,10 @@ put_state(struct plan *plan, const struct op *op, enum wire_state state, struct 
 			return put_unsaid(plan, op, op->missing, &plan->stats->unsendable,
 							  "one that the server could not print", e);
 		case WIRE_STATE_NULL:
+			/* PostgreSQL 18: a constraint that is NOT VALID says nothing of older rows. */
+			if (!op->nullable)
+				return put_unsaid(plan, op, op->missing, &plan->stats->null_filled,
+								  "NULL although the column is NOT NULL", e);
 			buf_put(&plan->value, op->missing.data, op->missing.len);
 			return RC_OK;
 		case WIRE_STATE_VALUE: break;
@@ -172,7 +181,9 @@ row_put(struct plan *plan, struct cursor cur, bool key_only, const size_t *old_a
 		}
 	}
 	at[plan->nops] = out->len;
-	return rc == RC_OK && tup.values.bad ? malformed(plan, e) : rc;
+	if (rc == RC_OK && (tup.values.bad || cursor_left(&tup.values) > 0))
+		return malformed(plan, e);
+	return rc;
 }
 
 /* A key is the same Avro as its columns in the row. */
@@ -396,6 +407,8 @@ images_put(struct plan *plan, const struct change *chg, struct err *e)
 	if (rc == RC_OK && chg->kind != WIRE_DELETE)
 		rc = row_put(plan, chg->new_tuple, false, has_old ? plan->before.at : NULL, key_only,
 					 plan->after.at, e);
+	if (rc == RC_OK && plan->nlongs > 0)
+		return malformed(plan, e);
 	if (rc == RC_OK && has_old)
 		key_put(plan, &plan->before);
 	if (rc == RC_OK && chg->kind != WIRE_DELETE)

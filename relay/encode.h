@@ -45,6 +45,7 @@ struct encode_stats
 	uint64_t out_of_range; /* dates and times outside of what the schema carries */
 	uint64_t skipped;	   /* deletes of which the server logged nothing */
 	uint64_t replaced;	   /* texts with bytes that are none in the server's encoding */
+	uint64_t null_filled;  /* NULLs in columns that the schema says have none: filler sent */
 };
 
 /* The transaction that a change belongs to. */
@@ -87,6 +88,9 @@ enum rc plan_new(const struct table *tbl, const struct format *fmt, struct encod
 enum rc plan_new_message(const struct format *fmt, struct encode_stats *stats, const char *topic,
 						 struct plan **plan, struct err *e) MUST_CHECK;
 void	plan_free(struct plan *plan);
+
+/* Gives back what a huge row took.  The messages of the last encode call are gone. */
+void plan_trim(struct plan *plan);
 
 /* One line of JSON to register; NULL where the side has none (keyless table). */
 const char *plan_schema(const struct plan *plan, enum side side);

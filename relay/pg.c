@@ -10,8 +10,13 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+
+#define PEER_GONE_MS 60000 /* how long sent bytes may stay without an acknowledgement */
 
 /* --- connection strings ----------------------------------------------------- */
 
@@ -88,27 +93,43 @@ pg_conninfo_masked(const char *conninfo)
 	return buf_cstr(&out);
 }
 
+/* What the connection string sets, NULL if it does not; the caller frees it. */
+static char *
+conninfo_value(const char *conninfo, const char *keyword)
+{
+	PQconninfoOption *opts = conninfo_is_dbname(conninfo) ? NULL : PQconninfoParse(conninfo, NULL);
+	char             *value = NULL;
+
+	for (PQconninfoOption *opt = opts; opt && opt->keyword; opt++)
+		if (strcmp(opt->keyword, keyword) == 0 && opt->val)
+			value = xstrdup(opt->val);
+	PQconninfoFree(opts);
+	return value;
+}
+
 int64_t
 pg_conninfo_timeout_ms(const char *conninfo, int64_t otherwise)
 {
-	PQconninfoOption *opts = conninfo_is_dbname(conninfo) ? NULL : PQconninfoParse(conninfo, NULL);
-	int64_t           result = otherwise;
+	char   *value = conninfo_value(conninfo, "connect_timeout");
+	int64_t seconds = value ? atoi(value) : 0;
 
-	for (PQconninfoOption *opt = opts; opt && opt->keyword; opt++)
-		if (strcmp(opt->keyword, "connect_timeout") == 0 && opt->val)
-			result = atoi(opt->val) > 0 ? atoi(opt->val) * INT64_C(1000) : otherwise;
-	PQconninfoFree(opts);
-	return result;
+	free(value);
+	return seconds > 0 ? seconds * 1000 : otherwise;
 }
 
 /*
  * What stands before dbname is a default of ours, what stands behind it is
- * not for the user to change.  A peer that has gone is noticed in about a
- * minute instead of hours.
+ * not for the user to change.
+ *
+ * libpq knows connect_timeout only where it waits itself.  So that it goes on
+ * to the next host or address when one swallows packets, the kernel has to give
+ * up in time: tcp_user_timeout, shorter than what the caller waits for a step.
  */
 PGconn *
-pg_connect_start(const char *conninfo)
+pg_connect_start(const char *conninfo, const PGconn *like)
 {
+	int64_t           give_up_ms = pg_conninfo_timeout_ms(conninfo, PG_CONNECT_MS) * 2 / 3;
+	char              give_up[24];
 	const char *const keywords[] = {"keepalives_idle",
 									"keepalives_interval",
 									"keepalives_count",
@@ -116,10 +137,26 @@ pg_connect_start(const char *conninfo)
 									"fallback_application_name",
 									"dbname",
 									"replication",
+									like ? "host" : NULL,
+									"hostaddr",
+									"port",
 									NULL};
-	const char *const values[] = {"30", "10", "3", "60000", "walrelay", conninfo, "database", NULL};
-	PGconn           *conn = PQconnectStartParams(keywords, values, true);
+	const char *const values[] = {"30",
+								  "10",
+								  "3",
+								  give_up,
+								  "walrelay",
+								  conninfo,
+								  "database",
+								  like ? PQhost(like) : NULL,
+								  like ? PQhostaddr(like) : NULL,
+								  like ? PQport(like) : NULL,
+								  NULL};
+	PGconn           *conn;
 
+	snprintf(give_up, sizeof(give_up), "%d",
+			 (int) (give_up_ms < PEER_GONE_MS ? give_up_ms : PEER_GONE_MS));
+	conn = PQconnectStartParams(keywords, values, true);
 	if (conn == NULL)
 	{
 		fprintf(stderr, "walrelay: out of memory\n");
@@ -128,6 +165,21 @@ pg_connect_start(const char *conninfo)
 	/* The one way to learn the SQLSTATE of a refused connection. */
 	PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
 	return conn;
+}
+
+/*
+ * A connection that is made gets more patience than one in the making, unless
+ * the user has said how much.  A socket without TCP refuses, and needs none.
+ */
+void
+pg_connected(PGconn *conn, const char *conninfo)
+{
+	unsigned ms = PEER_GONE_MS;
+	char    *chosen = conninfo_value(conninfo, "tcp_user_timeout");
+
+	if (chosen == NULL)
+		(void) setsockopt(PQsocket(conn), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	free(chosen);
 }
 
 /* --- queries ------------------------------------------------------------------ */
@@ -143,7 +195,10 @@ const char pg_server_sql[] =
 	"SELECT pg_catalog.current_database(), pg_catalog.current_setting('server_encoding'), "
 	"pg_catalog.current_setting('wal_level'), current_user, "
 	"(SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'), "
-	"(SELECT setting FROM pg_catalog.pg_settings WHERE name = 'output_plugin_libraries')";
+	"(SELECT setting FROM pg_catalog.pg_settings WHERE name = 'output_plugin_libraries'), "
+	"pg_catalog.pg_is_in_recovery(), "
+	"pg_catalog.current_setting('synchronous_standby_names', true), "
+	"pg_catalog.current_setting('application_name')";
 
 const char pg_system_sql[] = "IDENTIFY_SYSTEM";
 
@@ -168,6 +223,9 @@ pg_server_take(struct pg_facts *facts, const PGresult *res)
 		free(facts->libraries);
 		facts->libraries = NULL;
 	}
+	facts->in_recovery = *PQgetvalue(res, 0, 6) == 't';
+	replace(&facts->sync_names, res, 0, 7);
+	replace(&facts->application, res, 0, 8);
 }
 
 void
@@ -176,6 +234,20 @@ pg_system_take(struct pg_facts *facts, const PGresult *res)
 	facts->system_id = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
 	facts->timeline = (uint32_t) strtoul(PQgetvalue(res, 0, 1), NULL, 10);
 	facts->wal_end = pg_lsn_parse(PQgetvalue(res, 0, 2));
+}
+
+void
+pg_history_command(struct buf *sql, uint32_t timeline)
+{
+	buf_reset(sql);
+	buf_printf(sql, "TIMELINE_HISTORY %" PRIu32, timeline);
+}
+
+/* The name of the file, then what it holds. */
+void
+pg_history_take(struct pg_facts *facts, const PGresult *res)
+{
+	replace(&facts->history, res, 0, 1);
 }
 
 static void
@@ -244,6 +316,9 @@ pg_facts_free(struct pg_facts *facts)
 	free(facts->role);
 	free(facts->wal_level);
 	free(facts->libraries);
+	free(facts->sync_names);
+	free(facts->application);
+	free(facts->history);
 	free(facts->slot.plugin);
 	free(facts->slot.database);
 	free(facts->slot.wal_status);

@@ -3,8 +3,8 @@
  *		What the streaming connection and the slot commands share: connecting,
  *		looking at server and slot, and saying what PostgreSQL's errors mean.
  *
- * Nothing here waits.  pg.c, pg_error.c, source.c, probe.c and slot.c are
- * the files that know libpq; its types are only named here.
+ * Nothing here waits.  pg.c, pg_error.c, handshake.c, source.c, probe.c and
+ * slot.c are the files that know libpq; its types are only named here.
  */
 #ifndef RELAY_PG_H
 #define RELAY_PG_H
@@ -55,9 +55,13 @@ struct pg_facts
 	char          *wal_level;
 	char          *libraries;         /* output_plugin_libraries; NULL: not there or not readable */
 	uint32_t       sender_timeout_ms; /* wal_sender_timeout; 0: none */
+	bool           in_recovery;       /* a standby */
+	char          *sync_names;        /* synchronous_standby_names */
+	char          *application;       /* our application_name */
 	uint64_t       system_id;
 	uint32_t       timeline;
 	uint64_t       wal_end; /* as IDENTIFY_SYSTEM says it */
+	char          *history; /* of the timeline, as TIMELINE_HISTORY says it; NULL: not asked for */
 	struct pg_slot slot;
 };
 
@@ -73,8 +77,17 @@ char *pg_conninfo_masked(const char *conninfo);
 /* connect_timeout that the connection string sets, in ms, or otherwise. */
 int64_t pg_conninfo_timeout_ms(const char *conninfo, int64_t otherwise);
 
-/* Begins to connect for logical replication; never NULL. */
-struct pg_conn *pg_connect_start(const char *conninfo);
+#define PG_CONNECT_MS                                                           \
+	15000 /* for each step of connecting, unless connect_timeout says otherwise \
+		   */
+
+/*
+ * Begins to connect for logical replication; never NULL.  With like: to the
+ * server that like is connected to, whatever hosts the connection string names.
+ */
+struct pg_conn *pg_connect_start(const char *conninfo, const struct pg_conn *like);
+/* The connection is made. */
+void pg_connected(struct pg_conn *conn, const char *conninfo);
 /* Why the connection could not be made.  Returns RC_ERR. */
 enum rc pg_connect_failed(struct pg_conn *conn, struct err *e);
 /* Whether the connection could not be made because the server shuts down (or starts). */
@@ -87,6 +100,8 @@ extern const char pg_server_sql[];
 void              pg_server_take(struct pg_facts *facts, const struct pg_result *res);
 extern const char pg_system_sql[];
 void              pg_system_take(struct pg_facts *facts, const struct pg_result *res);
+void              pg_history_command(struct buf *sql, uint32_t timeline);
+void              pg_history_take(struct pg_facts *facts, const struct pg_result *res);
 void              pg_slot_sql(struct buf *sql, int version, const char *slot);
 void              pg_slot_take(struct pg_facts *facts, const struct pg_result *res);
 
@@ -102,6 +117,12 @@ enum rc pg_slot_check(const struct pg_facts *facts, const struct config *cfg,
 /* The slot is held: by whom.  Returns RC_ERR E1210. */
 enum rc pg_slot_held(const struct pg_facts *facts, const struct config *cfg, struct err *e);
 
+/*
+ * What is to be said if commits on the server may wait for us, because
+ * synchronous_standby_names means us; the caller frees it.  NULL: they do not.
+ */
+char *pg_sync_warning(const struct pg_facts *facts);
+
 void pg_create_command(struct buf *sql, const struct config *cfg);
 void pg_drop_command(struct buf *sql, const struct config *cfg);
 void pg_start_command(struct buf *sql, const struct config *cfg, uint64_t start_lsn);
@@ -112,6 +133,12 @@ void pg_start_command(struct buf *sql, const struct config *cfg, uint64_t start_
  */
 enum rc pg_failed(struct pg_conn *conn, const struct pg_result *res, enum pg_stage stage,
 				  const struct pg_facts *facts, const struct config *cfg, struct err *e);
+
+/* Whether an error with this SQLSTATE, message and detail (or NULL) means that the slot is lost. */
+bool pg_error_is_lost_slot(const char *state, const char *message, const char *detail,
+						   const struct pg_slot *slot);
+/* The stream has ended, and the server has not said why.  Returns RC_ERR. */
+enum rc pg_stream_ended(struct err *e);
 
 /* "16/B374D848"; 0 for what is none. */
 uint64_t pg_lsn_parse(const char *text);

@@ -203,6 +203,44 @@ pg_server_check(const struct pg_facts *facts, const struct config *cfg, struct e
 	return RC_OK;
 }
 
+/*
+ * Whether the list of synchronous_standby_names means this application, as the
+ * server compares: names in any case, * for all.  FIRST, ANY and the number
+ * before a list are taken for names: nobody has such an application_name.
+ */
+static bool
+sync_names_match(const char *names, const char *application)
+{
+	while (*(names += strspn(names, " \t\n,()")))
+	{
+		bool   quoted = *names == '"';
+		size_t len = quoted ? strcspn(names + 1, "\"") : strcspn(names, " \t\n,()");
+
+		names += quoted;
+		if ((len == 1 && *names == '*') ||
+			(len == strlen(application) && strncasecmp(names, application, len) == 0))
+			return true;
+		names += len;
+		names += quoted && *names;
+	}
+	return false;
+}
+
+char *
+pg_sync_warning(const struct pg_facts *facts)
+{
+	/* A standby commits nothing. */
+	if (facts->in_recovery || facts->sync_names == NULL || facts->application == NULL ||
+		!sync_names_match(facts->sync_names, facts->application))
+		return NULL;
+	return xasprintf(
+		"synchronous_standby_names = '%s' includes walrelay (application_name \"%s\"): "
+		"commits may wait until Kafka has their changes, and for as long as Kafka is "
+		"away; list only standbys there, or give walrelay another application_name "
+		"in source.conninfo if it is listed by name",
+		facts->sync_names, facts->application);
+}
+
 /* --- the slot --------------------------------------------------------------------- */
 
 static enum rc
@@ -341,6 +379,31 @@ state_is(const char *state, const char *prefix)
 	return strncmp(state, prefix, strlen(prefix)) == 0;
 }
 
+/*
+ * Whether the server says that the slot cannot be read any more; 15 says so in
+ * the third way.  Other texts (other languages too) do not count, because the
+ * remedy is to drop the slot: a slot that is really lost is seen by
+ * pg_slot_check() the next time.
+ */
+static bool
+says_lost(const char *text)
+{
+	return text &&
+		   (strstr(text, "can no longer") || strstr(text, "invalidated") ||
+			strstr(text, "cannot read from logical replication slot") ||
+			(strstr(text, "requested WAL segment") && strstr(text, "already been removed")));
+}
+
+bool
+pg_error_is_lost_slot(const char *state, const char *message, const char *detail,
+					  const struct pg_slot *slot)
+{
+	if (!state_is(state, "55000") && !state_is(state, "58P01"))
+		return false;
+	return (slot->wal_status && strcmp(slot->wal_status, "lost") == 0) ||
+		   (slot->invalidation && *slot->invalidation) || says_lost(message) || says_lost(detail);
+}
+
 /* Trouble that passes: connection, resources, operator intervention, system. */
 static bool
 state_passes(const char *state)
@@ -357,7 +420,29 @@ connection_lost(PGconn *conn, struct err *e)
 	err_set(e, ERR_TRANSIENT, E1214, "connection to PostgreSQL was lost");
 	err_detail(e, "%s", text);
 	free(text);
-	return RC_ERR;
+	return err_hint(e, "If it happens often, check the server's log and the network in between.");
+}
+
+enum rc
+pg_stream_ended(struct err *e)
+{
+	err_set(e, ERR_TRANSIENT, E1214, "PostgreSQL ended the stream");
+	return err_hint(e, "If it happens often, look into the server's log.");
+}
+
+static enum rc
+other_error(const char *state, const PGresult *res, struct err *e)
+{
+	bool passes = state_passes(state);
+
+	err_set(e, passes ? ERR_TRANSIENT : ERR_CONFIG, E1299,
+			"PostgreSQL reported an error (SQLSTATE %.5s)", state);
+	detail_from(e, res);
+	if (passes)
+		return err_hint(e, "If it does not pass by itself, look into the server's log for what "
+						   "came before it.");
+	return err_hint(e, "Look into the server's log for what came before it, put right what the "
+					   "server says, then start walrelay again.");
 }
 
 static enum rc
@@ -392,8 +477,9 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
 	const char *hint = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_HINT) : NULL;
 	const char *detail = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL) : NULL;
+	const char *said = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 
-	if (state == NULL)
+	if (state == NULL || said == NULL)
 		return connection_lost(conn, e);
 	if ((hint && strstr(hint, "output_plugin_libraries")) ||
 		(detail && strstr(detail, "output_plugin_libraries")))
@@ -406,12 +492,12 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 		return slot_exists(cfg, e);
 	if (state_is(state, "55006"))
 		return pg_slot_held(facts, cfg, e);
-	if (state_is(state, "55000") && stage == PG_CREATE)
+	if (state_is(state, "55000") && stage == PG_CREATE && strstr(said, "wal_level"))
 		return wal_level_too_low(facts, e);
-	if ((state_is(state, "55000") && stage != PG_LOOK) ||
-		(state_is(state, "58P01") && stage == PG_STREAM))
-		return slot_lost(facts, cfg, PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY), e);
-	if (state_is(state, "58P01"))
+	if ((stage == PG_START || stage == PG_STREAM) &&
+		pg_error_is_lost_slot(state, said, detail, &facts->slot))
+		return slot_lost(facts, cfg, said, e);
+	if (state_is(state, "58P01") && (stage == PG_CREATE || stage == PG_START))
 		return plugin_not_installed(facts, cfg, res, e);
 	if (state_is(state, "53400"))
 	{
@@ -432,14 +518,11 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 	}
 	if (stage == PG_STREAM && state_is(state, "57"))
 	{
-		err_set(e, ERR_TRANSIENT, E1214, "PostgreSQL ended the stream");
+		pg_stream_ended(e);
 		detail_from(e, res);
 		return RC_ERR;
 	}
-	err_set(e, state_passes(state) ? ERR_TRANSIENT : ERR_CONFIG, E1299,
-			"PostgreSQL reported an error (SQLSTATE %.5s)", state);
-	detail_from(e, res);
-	return RC_ERR;
+	return other_error(state, res, e);
 }
 
 /* --- errors of connecting --------------------------------------------------------------- */
@@ -543,6 +626,8 @@ pg_connect_failed(PGconn *conn, struct err *e)
 	{
 		err_set(e, ERR_CONFIG, E1299, "PostgreSQL refused the connection (SQLSTATE %s)", state);
 		err_detail(e, "%s", text);
+		err_hint(e, "Put right what the server says, in source.conninfo or on the server; its log "
+					"may say more.");
 	}
 	else
 		connect_unreachable(text, e);

@@ -17,6 +17,9 @@
 #include "route.h"
 #include "verify.h"
 
+/* Transactions and marks that may wait for an acknowledgement. */
+#define ITEMS_MAX 65536
+
 /* What the changes of one table (or the logical messages) need. */
 struct stream
 {
@@ -214,6 +217,9 @@ pipeline_send(struct pipeline *pl, struct stream *stream, ack_ticket item, struc
 		pl->stats.sent++;
 		pl->next_out++;
 	}
+	/* A table that had one huge row must not keep its memory until the next one. */
+	if (pl->nout > 0 && pl->out[0].value.len > BUF_KEEP)
+		plan_trim(stream->plan);
 	pl->nout = pl->next_out = 0;
 	return RC_OK;
 }
@@ -357,12 +363,19 @@ pipeline_hello(struct pipeline *pl, const struct hello *hello, struct err *e)
 	return RC_OK;
 }
 
-static void
+/* Transactions without a message cost the sink nothing, so they have a bound of their own. */
+static enum rc
 pipeline_begin(struct pipeline *pl, const struct begin *begin)
 {
+	if (ack_items(pl->ack) >= ITEMS_MAX)
+	{
+		pl->wait = WAIT_ACK;
+		return RC_AGAIN;
+	}
 	pl->stamp.xid = begin->xid;
 	pl->stamp.commit_us = begin->commit_us;
 	pl->txn = ack_open(pl->ack, begin->commit_us);
+	return RC_OK;
 }
 
 static void
@@ -392,7 +405,7 @@ pipeline_record(struct pipeline *pl, struct record *rec, struct err *e)
 		case WIRE_INSERT:
 		case WIRE_UPDATE:
 		case WIRE_DELETE: return pipeline_change(pl, &rec->change, e);
-		case WIRE_BEGIN: pipeline_begin(pl, &rec->begin); return RC_OK;
+		case WIRE_BEGIN: return pipeline_begin(pl, &rec->begin);
 		case WIRE_COMMIT: pipeline_commit(pl, &rec->commit); return RC_OK;
 		case WIRE_MARK:
 			ack_mark(pl->ack, rec->mark);
@@ -433,6 +446,9 @@ pipeline_frame(struct pipeline *pl, const void *data, size_t len, struct err *e)
 		if (rc == RC_AGAIN)
 			return err_set(e, ERR_PROTOCOL, E1402, "frame of %zu bytes claims to have %zu", len,
 						   need);
+		if (rc == RC_OK && cursor_left(&payload) > 0)
+			return err_set(e, ERR_PROTOCOL, E1404, "%zu bytes follow a frame of %zu",
+						   cursor_left(&payload), len - cursor_left(&payload));
 		if (rc != RC_OK)
 			return rc;
 		pl->stats.received_bytes += len;
@@ -507,6 +523,12 @@ enum pipeline_wait
 pipeline_waits_for(const struct pipeline *pl)
 {
 	return pl->wait;
+}
+
+bool
+pipeline_has_room(const struct pipeline *pl)
+{
+	return ack_items(pl->ack) < ITEMS_MAX / 4 * 3;
 }
 
 bool

@@ -30,7 +30,8 @@ enum pipeline_wait
 {
 	WAIT_NOTHING,
 	WAIT_SINK,	  /* full: the broker is slow or away */
-	WAIT_REGISTRY /* a schema is being registered */
+	WAIT_REGISTRY, /* a schema is being registered */
+	WAIT_ACK	  /* too many transactions are not acknowledged */
 };
 
 struct pipeline;
@@ -59,6 +60,9 @@ void pipeline_forget(struct pipeline *pl);
 enum rc			   pipeline_frame(struct pipeline *pl, const void *data, size_t len,
 								  struct err *e) MUST_CHECK;
 enum pipeline_wait pipeline_waits_for(const struct pipeline *pl);
+
+/* Whether what waits for WAIT_ACK may go on. */
+bool pipeline_has_room(const struct pipeline *pl);
 
 /* count messages of the item are safe.  False: nobody sent them. */
 bool pipeline_acked(struct pipeline *pl, uint64_t item, uint32_t count);

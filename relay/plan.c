@@ -198,6 +198,20 @@ plan_new_message(const struct format *fmt, struct encode_stats *stats, const cha
 }
 
 void
+plan_trim(struct plan *plan)
+{
+	buf_restart(&plan->scratch);
+	buf_restart(&plan->value);
+	buf_restart(&plan->before.key);
+	buf_restart(&plan->after.key);
+	for (int i = 0; i < 2; i++)
+	{
+		buf_restart(&plan->split[i]);
+		buf_restart(&plan->header[i]);
+	}
+}
+
+void
 plan_free(struct plan *plan)
 {
 	if (plan == NULL)

@@ -29,7 +29,7 @@ policy_retries(const struct err *e, const struct policy_situation *sit)
 	if (sit->ran && sit->temporary_slot)
 		return false;
 	if (e->code == E1210)
-		return sit->trouble_ms < sit->slot_wait_ms;
+		return sit->held_ms < sit->slot_wait_ms;
 	if (e->code == E2005)
 		return sit->ran;
 	return sit->ran && e->class == ERR_TRANSIENT;

@@ -53,7 +53,7 @@ struct policy_situation
 {
 	bool    ran; /* some stream has started */
 	bool    temporary_slot;
-	int64_t trouble_ms;   /* time since the last stream ended, or since the start */
+	int64_t held_ms;      /* E1210: since the slot was first found active elsewhere */
 	int64_t slot_wait_ms; /* slot.wait.ms */
 };
 

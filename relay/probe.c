@@ -10,8 +10,6 @@
 #include <libpq-fe.h>
 #include <stdlib.h>
 
-#include "pg.h"
-
 #define ANSWER_MS 3000
 
 struct probe
@@ -84,11 +82,11 @@ probe_step(struct probe *probe, PostgresPollingStatusType status)
 }
 
 void
-probe_ask(struct probe *probe)
+probe_ask(struct probe *probe, const PGconn *conn)
 {
 	if (probe->conn)
 		return;
-	probe->conn = pg_connect_start(probe->conninfo);
+	probe->conn = pg_connect_start(probe->conninfo, conn);
 	if (PQstatus(probe->conn) == CONNECTION_BAD)
 	{
 		probe_cancel(probe);

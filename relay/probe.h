@@ -9,6 +9,7 @@
 #define RELAY_PROBE_H
 
 #include "loop.h"
+#include "pg.h"
 
 struct probe;
 
@@ -16,8 +17,12 @@ struct probe;
 struct probe *probe_new(struct loop *loop, const char *conninfo, loop_cb *shutting_down, void *arg);
 void          probe_free(struct probe *probe);
 
-/* Connects and hangs up; does nothing while the last answer is still to come. */
-void probe_ask(struct probe *probe);
+/*
+ * Connects to the server that conn is connected to, whatever other hosts the
+ * connection string names, and hangs up; does nothing while the last answer is
+ * still to come.
+ */
+void probe_ask(struct probe *probe, const struct pg_conn *conn);
 void probe_cancel(struct probe *probe);
 
 #endif /* RELAY_PROBE_H */

@@ -7,9 +7,11 @@
  * writes to an eventfd of the loop.  Nothing is acknowledged after the first
  * failure: whoever made the sink frees it and begins again at the last
  * confirmed position, so that a gap never has newer messages behind it.
+ * Long because only one file may include rdkafka.h.
  */
 #include "sink.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -36,7 +38,12 @@ _Static_assert(sizeof(void *) >= sizeof(uint64_t), "an item must fit into a mess
 #define API_METADATA 3
 /* A fatal error comes ahead of the report that has its cause. */
 #define CAUSE_WAIT_MS 500
-#define DESTROY_WAIT_S 2
+/* A login that was accepted before and is refused for this long will stay refused. */
+#define REFUSED_MS 10000
+#define NS_PER_S 1000000000L
+#define DESTROY_WAIT_NS (NS_PER_S / 2)
+/* Before 2.5.3 a mere disconnect could end the idempotent producer (its CHANGELOG). */
+#define GOOD_VERSION 0x020503ff
 #define EVENTS (RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG)
 
 struct sink_topic
@@ -75,12 +82,15 @@ struct producer
 	uint64_t           cost;     /* bytes of memory in flight, about */
 	uint64_t           max_cost; /* send() answers RC_AGAIN from here on */
 	uint64_t           max_messages;
-	bool               full; /* send() said RC_AGAIN */
+	uint64_t           max_kbytes; /* queue.buffering.max.kbytes of [kafka], else ours */
+	bool               full;       /* send() said RC_AGAIN */
 
 	enum reach        reach;
+	bool              was_up; /* a broker has accepted us: the login is right, or was */
 	int64_t           up_since_ms;
-	struct loop_timer suspect;     /* set: all connections are gone, not reported yet */
-	char              reason[256]; /* last transport error */
+	struct loop_timer suspect;          /* set: all connections are gone, not reported yet */
+	char              reason[256];      /* last transport error */
+	int64_t           refused_since_ms; /* first login refused since an answer; 0: none */
 
 	bool              broken;   /* something failed: no more acks */
 	bool              definite; /* why says the cause */
@@ -189,7 +199,9 @@ conf_apply(rd_kafka_conf_t *conf, const char *name, const char *value, struct er
 			return err_hint(e, "See its CONFIGURATION.md for the names; Java's differ for some.");
 		default:
 			err_set(e, ERR_CONFIG, E1002, "invalid value of \"%s\" in [kafka]", name);
-			return err_detail(e, "librdkafka says: %s.", text);
+			err_detail(e, "librdkafka says: %s.", text);
+			return err_hint(e, "Give a value that its CONFIGURATION.md lists for the property, or "
+							   "remove the line.");
 	}
 	for (size_t i = 0; i < NGUARDED; i++)
 	{
@@ -292,9 +304,25 @@ producer_error(const struct producer *p, rd_kafka_resp_err_t code, const char *t
 							p->bootstrap, topic);
 		default:
 			err_set(e, ERR_TRANSIENT, E2005, "the Kafka producer failed");
-			return err_detail(e, "%s.  A new producer goes on after the last confirmed position.",
-							  text);
+			err_detail(e, "%s.  A new producer goes on after the last confirmed position.", text);
+			return err_hint(e, "If this comes again, look into the brokers' logs at this time, and "
+							   "use librdkafka 2.5.3 or newer.");
 	}
+}
+
+/* A record that would wait for ever: librdkafka's queue is empty and still too small. */
+static enum rc
+queue_too_small(const struct producer *p, const char *topic, size_t bytes, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1002,
+			"queue.buffering.max.kbytes in [kafka] is too small for a record of topic \"%s\"",
+			topic);
+	err_detail(e, "The record has %zu bytes, and the setting allows %" PRIu64 " kB.", bytes,
+			   p->max_kbytes);
+	return err_hint(e,
+					"Set queue.buffering.max.kbytes to at least %zu, or remove the line: "
+					"max.in.flight.bytes limits the memory, too.",
+					bytes / 1024 + 1);
 }
 
 /* The codes that say that something failed, but not what. */
@@ -341,9 +369,11 @@ on_cause_late(void *arg)
 static void
 producer_seen(struct producer *p)
 {
-	if (p->reach == REACH_UP && p->suspect.due_ms == 0)
+	if (p->reach == REACH_UP && p->suspect.due_ms == 0 && p->refused_since_ms == 0)
 		return;
 	loop_timer_clear(p->loop, &p->suspect);
+	p->refused_since_ms = 0;
+	p->was_up = true;
 	p->up_since_ms = loop_now_ms();
 	if (p->reach == REACH_UP)
 		return;
@@ -361,8 +391,9 @@ on_suspect(void *arg)
 	err_set(&why, ERR_TRANSIENT, E2001, "no Kafka broker is reachable");
 	err_detail(&why, "bootstrap.servers is %s.  %s%s", p->bootstrap, p->reason,
 			   p->reason[0] ? "." : "");
-	err_hint(&why, "Start the brokers, or correct bootstrap.servers and security.protocol in "
-				   "[kafka].  Nothing is lost meanwhile: PostgreSQL keeps what was not confirmed.");
+	err_hint(&why,
+			 "Start the brokers, or correct bootstrap.servers, security.protocol and sasl.* "
+			 "in [kafka].  Nothing is lost meanwhile: PostgreSQL keeps what was not confirmed.");
 	p->events.state(p->events.arg, false, &why);
 }
 
@@ -372,6 +403,31 @@ producer_suspect(struct producer *p)
 	atomic_store(&p->ear->heard, false);
 	if (p->reach != REACH_DOWN && p->suspect.due_ms == 0)
 		loop_timer_set(p->loop, &p->suspect, SUSPECT_MS);
+}
+
+/*
+ * What a broker that accepted us before does not accept may be its own trouble:
+ * one that goes down in the middle of a login looks the same.  Whether another
+ * one is left, ALL_BROKERS_DOWN tells, as with any trouble of a connection.
+ */
+static void
+producer_refused(struct producer *p, rd_kafka_resp_err_t code, const char *text)
+{
+	if (!p->was_up)
+	{
+		producer_break(p, code, text, NULL, 0);
+		return;
+	}
+	snprintf(p->reason, sizeof(p->reason), "%s", text);
+	if (code != RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED)
+		return;
+	if (p->refused_since_ms == 0)
+	{
+		atomic_store(&p->ear->heard, false); /* only what is heard from now on counts */
+		p->refused_since_ms = loop_now_ms();
+	}
+	else if (loop_now_ms() - p->refused_since_ms > REFUSED_MS)
+		producer_break(p, code, text, NULL, 0);
 }
 
 /*
@@ -464,7 +520,7 @@ producer_told(struct producer *p, rd_kafka_event_t *event)
 	}
 	else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
 			 code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED)
-		producer_break(p, code, said ? said : rd_kafka_err2str(code), NULL, 0);
+		producer_refused(p, code, said ? said : rd_kafka_err2str(code));
 	else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		producer_suspect(p);
 	else
@@ -546,7 +602,10 @@ producer_topic(struct sink *sink, const char *name, struct avro *key, struct avr
 	if (rkt == NULL)
 	{
 		err_set(e, ERR_CONFIG, E2006, "invalid topic name \"%.300s\"", name);
-		return err_detail(e, "%s.", rd_kafka_err2str(rd_kafka_last_error()));
+		err_detail(e, "%s.", rd_kafka_err2str(rd_kafka_last_error()));
+		return err_hint(e, "Names have up to 249 letters, digits and \".\", \"_\", \"-\": choose a "
+						   "shorter topic.prefix, rename the table, or leave it out with "
+						   "table.exclude.list.");
 	}
 	top = xcalloc(1, sizeof(*top));
 	top->name = xstrdup(name);
@@ -619,7 +678,11 @@ producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing
 			p->cost += message_cost(key_len, value_len);
 			return RC_OK;
 		case RD_KAFKA_RESP_ERR__QUEUE_FULL: /* [kafka] has a lower limit than ours */
-		case RD_KAFKA_RESP_ERR__FATAL:      /* its event is on the way */
+			if (p->stats.in_flight == 0 && key_len + value_len > p->max_kbytes * 1024)
+				return queue_too_small(p, topic->name, key_len + value_len, e);
+			p->full = true;
+			return RC_AGAIN;
+		case RD_KAFKA_RESP_ERR__FATAL: /* its event is on the way */
 			p->full = true;
 			return RC_AGAIN;
 		default:
@@ -661,7 +724,9 @@ destroy_in_time(rd_kafka_t *rk, struct ear *ear)
 	if (pthread_create(&thread, NULL, destroy_main, rk) != 0)
 		abort(); /* like memory that cannot be had */
 	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_sec += DESTROY_WAIT_S;
+	deadline.tv_nsec += DESTROY_WAIT_NS;
+	deadline.tv_sec += deadline.tv_nsec / NS_PER_S;
+	deadline.tv_nsec %= NS_PER_S;
 	if (pthread_timedjoin_np(thread, NULL, &deadline) != 0)
 	{
 		pthread_detach(thread);
@@ -701,10 +766,11 @@ static const struct sink_ops producer_ops = {
 
 /* Our properties, then those of [kafka]. */
 static enum rc
-producer_conf(const struct config *cfg, rd_kafka_conf_t **made, char **bootstrap, struct err *e)
+producer_conf(const struct config *cfg, struct producer *p, rd_kafka_conf_t **made, struct err *e)
 {
 	rd_kafka_conf_t *conf = conf_new();
 	char             servers[512];
+	char             kbytes[32];
 	enum rc          rc = RC_OK;
 
 	for (unsigned i = 0; rc == RC_OK && i < cfg->kafka.nproperties; i++)
@@ -715,7 +781,9 @@ producer_conf(const struct config *cfg, rd_kafka_conf_t **made, char **bootstrap
 		return rc;
 	}
 	conf_read(conf, "bootstrap.servers", servers, sizeof(servers));
-	*bootstrap = xstrdup(servers);
+	p->bootstrap = xstrdup(servers);
+	conf_read(conf, "queue.buffering.max.kbytes", kbytes, sizeof(kbytes));
+	p->max_kbytes = strtoull(kbytes, NULL, 10);
 	*made = conf;
 	return RC_OK;
 }
@@ -730,7 +798,7 @@ sink_kafka_new(struct loop *loop, const struct config *cfg, const struct sink_ev
 	char                  text[512];
 
 	p = xcalloc(1, sizeof(*p));
-	if (producer_conf(cfg, &conf, &p->bootstrap, e) != RC_OK)
+	if (producer_conf(cfg, p, &conf, e) != RC_OK)
 	{
 		free(p);
 		return RC_ERR;
@@ -750,7 +818,10 @@ sink_kafka_new(struct loop *loop, const struct config *cfg, const struct sink_ev
 		free(p->bootstrap);
 		free(p);
 		err_set(e, ERR_CONFIG, E1002, "the settings in [kafka] do not make a producer");
-		return err_detail(e, "librdkafka says: %s.", text);
+		err_detail(e, "librdkafka says: %s.", text);
+		return err_hint(e, "Correct the properties that it names, or remove them: walrelay needs "
+						   "none but bootstrap.servers, and security.protocol, sasl.* and ssl.* as "
+						   "the brokers ask for them.");
 	}
 	p->sink.ops = &producer_ops;
 	p->loop = loop;
@@ -771,4 +842,19 @@ const char *
 producer_version(void)
 {
 	return rd_kafka_version_str();
+}
+
+const char *
+producer_version_warning(void)
+{
+	static char text[256];
+
+	if (rd_kafka_version() >= GOOD_VERSION)
+		return NULL;
+	snprintf(text, sizeof(text),
+			 "librdkafka %s may fail after a mere disconnect of a broker, and then has to begin "
+			 "again at the last confirmed position, which repeats changes; use librdkafka 2.5.3 "
+			 "or newer",
+			 rd_kafka_version_str());
+	return text;
 }

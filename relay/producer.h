@@ -17,4 +17,7 @@ enum rc producer_property_check(const char *name, const char *value, struct err 
 /* librdkafka's, as it prints it: "2.0.2". */
 const char *producer_version(void);
 
+/* What an operator should know about this version of librdkafka, with the remedy; NULL: nothing. */
+const char *producer_version_warning(void);
+
 #endif /* RELAY_PRODUCER_H */

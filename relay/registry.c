@@ -271,12 +271,40 @@ entry_refuse(struct entry *entry)
 	entry->reg->news = true;
 }
 
+/* What libcurl says when the other side's certificate does not convince. */
+static bool
+is_certificate_trouble(CURLcode result)
+{
+	return result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE ||
+		   result == CURLE_SSL_ISSUER_ERROR;
+}
+
+/* status: of the answer; result CURLE_OK where there is one. */
+static void
+why_unreachable(const struct entry *entry, CURLcode result, long status, struct err *why)
+{
+	const char *url = entry->reg->bases[entry->base].url;
+
+	err_set(why, ERR_TRANSIENT, E1801, "schema registry %s is unreachable%s", url,
+			is_certificate_trouble(result) ? ": its certificate is not accepted" : "");
+	if (result == CURLE_OK)
+		err_detail(why, "It answered with HTTP status %ld.", status);
+	else
+		err_detail(why, "%s.", entry->text[0] ? entry->text : curl_easy_strerror(result));
+	if (is_certificate_trouble(result))
+		err_hint(why, "Set registry.ssl.ca.location to the certificates (PEM) of the authority "
+					  "that signed the registry's, and in registry.url use a host name that "
+					  "the certificate has.  It is asked again until it is accepted.");
+	else
+		err_hint(why, "Start it, or correct registry.url (and registry.ssl.ca.location for "
+					  "https).  It is asked again until it answers.");
+}
+
 /* A request that may succeed later: says so once, and tries the next URL. */
 static void
-entry_retry(struct entry *entry, long status, curl_off_t retry_after_s)
+entry_retry(struct entry *entry, CURLcode result, long status, curl_off_t retry_after_s)
 {
 	struct registry *reg = entry->reg;
-	const char      *url = reg->bases[entry->base].url;
 	uint32_t         random = 0;
 	uint64_t         delay;
 	struct err       why;
@@ -294,13 +322,7 @@ entry_retry(struct entry *entry, long status, curl_off_t retry_after_s)
 	if (reg->down)
 		return;
 	reg->down = true;
-	err_set(&why, ERR_TRANSIENT, E1801, "schema registry %s is unreachable", url);
-	if (status)
-		err_detail(&why, "It answered with HTTP status %ld.", status);
-	else
-		err_detail(&why, "%s.", entry->text[0] ? entry->text : "The connection failed");
-	err_hint(&why, "Start it, or correct registry.url (and registry.ssl.ca.location for https).  "
-				   "It is asked again until it answers.");
+	why_unreachable(entry, result, status, &why);
 	reg->events.state(reg->events.arg, false, &why);
 }
 
@@ -351,12 +373,14 @@ entry_answered(struct entry *entry, CURLcode result)
 				"schema registry %s answered what is not understood", reg->bases[entry->base].url);
 		err_detail(&entry->why, "The reply for subject \"%s\" is longer than %d bytes.",
 				   entry->subject, REPLY_MAX);
+		err_hint(&entry->why, "Check that registry.url is the base of a registry's interface, with "
+							  "its path if it has one, and not of something else.");
 		entry_refuse(entry);
 		return;
 	}
 	if (result != CURLE_OK || reply_is_retriable(status))
 	{
-		entry_retry(entry, result == CURLE_OK ? status : 0, retry_after);
+		entry_retry(entry, result, status, retry_after);
 		return;
 	}
 	backoff_reset(&entry->backoff);
@@ -437,14 +461,25 @@ entry_free(struct entry *entry)
 	free(entry);
 }
 
+/* Where schemas go without a registry; NULL: nowhere.  Lines of JSON need none. */
+static const char *
+registry_folder(const struct registry *reg)
+{
+	const char *dir = reg->cfg->registry.dir;
+
+	if (reg->nbases > 0 || reg->cfg->format.sink != SINK_KAFKA || dir == NULL || dir[0] == '\0')
+		return NULL;
+	return dir;
+}
+
 /* Without a registry: the answer is known at once. */
 static enum rc
 entry_fingerprint(struct entry *entry, struct err *e)
 {
 	uint64_t    fingerprint = avro_fingerprint(entry->schema);
-	const char *dir = entry->reg->cfg->registry.dir;
+	const char *dir = registry_folder(entry->reg);
 
-	if (dir && dir[0] && schema_dir_add(dir, fingerprint, entry->schema, e) != RC_OK)
+	if (dir && schema_dir_add(dir, fingerprint, entry->schema, e) != RC_OK)
 		return RC_ERR;
 	entry->prefix[0] = 0xC3;
 	entry->prefix[1] = 0x01;
@@ -564,7 +599,9 @@ base_parse(const char *text, struct base *base, struct err *e)
 	err_set(e, ERR_CONFIG, E1002, "invalid value of registry.url");
 	err_detail(e, "It takes URLs like http://127.0.0.1:8081, separated by commas, each with a path "
 				  "if the registry has one, none with a query.");
-	return RC_ERR;
+	return err_hint(e, "Write registry.url so; characters like @, :, / and %% in a user name or "
+					   "password as %%40, %%3A, %%2F and %%25, or set "
+					   "registry.basic.auth.user.info instead.");
 }
 
 static enum rc
@@ -613,14 +650,16 @@ static enum rc
 registry_check(const struct registry *reg, struct err *e)
 {
 	const char *ca = reg->cfg->registry.ca;
-	const char *dir = reg->cfg->registry.dir;
+	const char *dir = registry_folder(reg);
 
 	if (reg->nbases > 0 && ca && ca[0] && access(ca, R_OK) != 0)
 	{
 		err_set(e, ERR_CONFIG, E1002, "cannot read registry.ssl.ca.location, %s", ca);
-		return err_detail(e, "%s.", strerror(errno));
+		err_detail(e, "%s.", strerror(errno));
+		return err_hint(e, "Name a file with certificates in PEM format that this user can read, "
+						   "or remove the setting: then those of the system are used.");
 	}
-	return reg->nbases == 0 && dir && dir[0] ? schema_dir_open(dir, e) : RC_OK;
+	return dir ? schema_dir_open(dir, e) : RC_OK;
 }
 
 enum rc

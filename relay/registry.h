@@ -3,9 +3,9 @@
  *		Schema text to registry id, without blocking.
  *
  * Any registry that speaks Confluent's REST interface, over libcurl's multi
- * interface on the loop; or none: then schemas go to a folder and the prefix is
- * that of Avro single-object encoding.  The only file that includes curl.h is
- * registry.c.
+ * interface on the loop; or none: then schemas go to a folder (those of Kafka's
+ * messages; lines of JSON need none) and the prefix is that of Avro
+ * single-object encoding.  The only file that includes curl.h is registry.c.
  */
 #ifndef RELAY_REGISTRY_H
 #define RELAY_REGISTRY_H

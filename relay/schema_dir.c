@@ -16,14 +16,15 @@
 static enum rc
 folder_error(const char *path, struct err *e)
 {
-	int code = errno;
-	enum err_class class = code == ENOSPC || code == EDQUOT                   ? ERR_TRANSIENT
-						   : code == EACCES || code == EPERM || code == EROFS ? ERR_PERMISSION
-																			  : ERR_CONFIG;
+	int  code = errno;
+	bool is_full = code == ENOSPC || code == EDQUOT;
 
-	err_set(e, class, E2007, "cannot write to %s", path);
-	err_detail(e, "%s.", strerror(code));
-	return err_hint(e, "Make the folder writable, or set registry.schemas.dir.");
+	err_set(e, is_full ? ERR_TRANSIENT : ERR_CONFIG, E2007, "cannot write schemas to %s", path);
+	err_detail(e, "%s.  Without a registry, consumers find the schemas in this folder.",
+			   strerror(code));
+	return err_hint(e, is_full ? "Make room on the file system of the folder."
+							   : "Let this user write to the folder, or name another one with "
+								 "--registry.schemas.dir=FOLDER, or set registry.url.");
 }
 
 /* Writes and syncs text into a new file. */

@@ -30,6 +30,7 @@
 #include "source.h"
 
 #define REPORT_MS 60000
+#define STEADY_MS 10000 /* a stream that lasted so long was a good one */
 
 enum session_state
 {
@@ -52,7 +53,9 @@ struct session
 	enum session_state	 state;
 	struct backoff		 backoff;
 	bool				 ran;		  /* some stream has started */
-	int64_t				 trouble_since_ms; /* loop time */
+	uint64_t			 stream_lsn;	  /* where the stream began */
+	int64_t				 stream_since_ms; /* loop time */
+	int64_t				 held_since_ms;	  /* the slot is active elsewhere; 0: it is not */
 	bool				 sink_seen;	  /* it was reachable once */
 	bool				 sink_up;	  /* it is reachable now */
 	bool				 sink_broken; /* make it anew before the next stream */
@@ -66,6 +69,7 @@ struct session
 
 	uint64_t reported_sent; /* at the last report */
 	uint64_t reported_transactions;
+	uint64_t reported_skipped;
 };
 
 static void session_connect(struct session *ses);
@@ -151,23 +155,40 @@ on_retry(void *arg)
 	session_connect(arg);
 }
 
-/* From here on trouble lasts, until a stream starts. */
+/*
+ * The next pause begins short again if this stream was any good: one that
+ * starts and fails at once must not be tried five times a second.
+ */
 static void
 session_stream_ended(struct session *ses)
 {
-	if (ses->state == SESSION_STREAMING)
-		ses->trouble_since_ms = loop_now_ms();
+	if (ses->state == SESSION_STREAMING &&
+		(pipeline_confirmed(ses->pl) > ses->stream_lsn ||
+		 loop_now_ms() - ses->stream_since_ms >= STEADY_MS))
+		backoff_reset(&ses->backoff);
+}
+
+static enum policy_action
+session_decide(struct session *ses, const struct err *e)
+{
+	struct policy_situation sit = {.ran = ses->ran,
+								   .temporary_slot = ses->cfg->slot.temporary,
+								   .slot_wait_ms = ses->cfg->slot.wait_ms};
+
+	if (e->code != E1210)
+		ses->held_since_ms = 0;
+	else if (ses->held_since_ms == 0)
+		ses->held_since_ms = loop_now_ms();
+	else
+		sit.held_ms = loop_now_ms() - ses->held_since_ms;
+	return policy_decide(e, &sit).action;
 }
 
 /* Whatever failed: the stream is over; again after a while, or never. */
 static void
 session_trouble(struct session *ses, const struct err *e)
 {
-	struct policy_situation sit = {.ran = ses->ran,
-								   .temporary_slot = ses->cfg->slot.temporary,
-								   .trouble_ms = loop_now_ms() - ses->trouble_since_ms,
-								   .slot_wait_ms = ses->cfg->slot.wait_ms};
-	int64_t					delay;
+	int64_t delay;
 
 	if (ses->state == SESSION_ENDED)
 		return;
@@ -178,7 +199,7 @@ session_trouble(struct session *ses, const struct err *e)
 			session_end(ses);
 		return;
 	}
-	if (policy_decide(e, &sit).action == POLICY_STOP)
+	if (session_decide(ses, e) == POLICY_STOP)
 	{
 		session_fail(ses, e);
 		return;
@@ -197,12 +218,18 @@ on_source_started(void *arg, const struct source_info *info)
 	struct session *ses = arg;
 	uint64_t		start = pipeline_confirmed(ses->pl);
 
+	if (ses->state != SESSION_CONNECTING)
+		return; /* told to end meanwhile: frames will be refused */
 	if (info->confirmed_flush > start)
 		start = info->confirmed_flush;
-	backoff_reset(&ses->backoff);
 	ses->ran = true;
+	ses->held_since_ms = 0;
+	ses->stream_lsn = start;
+	ses->stream_since_ms = loop_now_ms();
 	ses->state = SESSION_STREAMING;
 	pipeline_start(ses->pl, ses->sink, start);
+	if (info->sync_warning)
+		log_warn("%s", info->sync_warning);
 	log_info("streaming database \"%s\" from slot \"%s\" at %X/%X", info->database,
 			 ses->cfg->slot.name, LSN_PARTS(start));
 }
@@ -229,7 +256,15 @@ on_source_frame(void *arg, const void *payload, size_t len)
 	rc = pipeline_frame(ses->pl, payload, len, &e);
 	if (rc != RC_ERR)
 		return rc;
-	session_fail(ses, &e);
+	if (session_decide(ses, &e) == POLICY_STOP)
+	{
+		session_fail(ses, &e); /* connected until what was sent is acknowledged */
+		return RC_AGAIN;
+	}
+	session_stream_ended(ses);
+	source_abort(ses->src);
+	pipeline_stop(ses->pl);
+	session_trouble(ses, &e);
 	return RC_AGAIN;
 }
 
@@ -254,7 +289,7 @@ on_sink_failed(void *arg, const struct err *e)
 
 	ses->sink_broken = true;
 	session_stream_ended(ses);
-	if (e->code == E2007 && ses->cfg->format.sink == SINK_STDOUT)
+	if (e->code == E2007 && e->class == ERR_FATAL && ses->cfg->format.sink == SINK_STDOUT)
 	{
 		session_end(ses); /* the reader has seen enough: walrelay tail | head */
 		return;
@@ -365,7 +400,7 @@ session_connect(struct session *ses)
 	}
 	if (ses->sink == NULL && session_open_sink(ses, &e) != RC_OK)
 	{
-		session_fail(ses, &e);
+		session_trouble(ses, &e);
 		return;
 	}
 	ses->state = SESSION_CONNECTING;
@@ -387,6 +422,7 @@ session_metrics_state(const struct session *ses)
 	}
 	switch (pipeline_waits_for(ses->pl))
 	{
+		case WAIT_ACK:
 		case WAIT_SINK: return METRICS_WAITING_SINK;
 		case WAIT_REGISTRY: return METRICS_WAITING_REGISTRY;
 		case WAIT_NOTHING: break;
@@ -433,6 +469,11 @@ on_report(void *arg)
 				 (double) (stats->sent - ses->reported_sent) * 1000 / REPORT_MS,
 				 (double) (stats->transactions - ses->reported_transactions) * 1000 / REPORT_MS,
 				 ack_outstanding(pipeline_ack(ses->pl)), LSN_PARTS(pipeline_confirmed(ses->pl)));
+	if (stats->encode.skipped != ses->reported_skipped)
+		log_warn("%" PRIu64 " deletes were skipped: PostgreSQL logs no old key for tables without a "
+				 "replica identity; ALTER TABLE ... REPLICA IDENTITY FULL, or add a primary key",
+				 stats->encode.skipped - ses->reported_skipped);
+	ses->reported_skipped = stats->encode.skipped;
 	ses->reported_sent = stats->sent;
 	ses->reported_transactions = stats->transactions;
 	loop_timer_set(ses->loop, &ses->report, REPORT_MS);
@@ -450,6 +491,8 @@ on_round(void *arg)
 		return;
 	confirmed = pipeline_confirmed(ses->pl);
 	source_confirm(ses->src, confirmed);
+	if (pipeline_waits_for(ses->pl) == WAIT_ACK && pipeline_has_room(ses->pl))
+		source_resume(ses->src);
 	if (ses->cfg->end_lsn && confirmed >= ses->cfg->end_lsn)
 		session_drain(ses);
 	if (ses->state == SESSION_DRAINING && ack_outstanding(pipeline_ack(ses->pl)) == 0)
@@ -498,8 +541,7 @@ session_close(struct session *ses)
 enum rc
 session_run(struct loop *loop, const struct config *cfg, struct err *e)
 {
-	struct session ses = {.loop = loop, .cfg = cfg, .result = e, .rc = RC_OK,
-						  .trouble_since_ms = loop_now_ms()};
+	struct session ses = {.loop = loop, .cfg = cfg, .result = e, .rc = RC_OK};
 
 	/* librdkafka's threads would each get a heap of their own, which never shrinks. */
 	mallopt(M_ARENA_MAX, 2);
@@ -516,6 +558,8 @@ session_run(struct loop *loop, const struct config *cfg, struct err *e)
 		loop_on_signal(loop, SIGHUP, on_hangup, &ses);
 		loop_on_round(loop, on_round, &ses);
 		loop_timer_set(loop, &ses.report, REPORT_MS);
+		if (cfg->format.sink == SINK_KAFKA && producer_version_warning())
+			log_warn("%s", producer_version_warning());
 		session_connect(&ses);
 		loop_run(loop);
 	}

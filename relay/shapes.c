@@ -226,10 +226,14 @@ put_enum(const struct op *op, struct cursor *in, struct buf *out)
 {
 	uint64_t place = cursor_uv(in);
 
-	if (place < op->col->nlabels)
-		buf_put(out, op->labels[place].data, op->labels[place].len);
-	else
+	if (place >= op->col->nlabels)
+	{
 		cursor_fail(in);
+		return SAID;
+	}
+	if (op->labels[place].data == NULL)
+		return UNSAID_TEXT;
+	buf_put(out, op->labels[place].data, op->labels[place].len);
 	return SAID;
 }
 
@@ -278,13 +282,25 @@ put_str_bytes(const struct op *op, struct str s, struct buf *out)
 	return SAID;
 }
 
+/* In a key nothing is repaired: different bytes would become the same text. */
+static enum said
+text_said(const struct op *op, struct str s, struct str *text)
+{
+	uint64_t before = op->key ? text_replaced(op->text) : 0;
+
+	*text = text_utf8(op->text, s);
+	return op->key && text_replaced(op->text) != before ? UNSAID_TEXT : SAID;
+}
+
 enum said
 put_str_text(const struct op *op, struct str s, struct buf *out)
 {
-	struct str text = text_utf8(op->text, s);
+	struct str text;
+	enum said  said = text_said(op, s, &text);
 
-	binary_bytes(out, text.data, text.len);
-	return SAID;
+	if (said == SAID)
+		binary_bytes(out, text.data, text.len);
+	return said;
 }
 
 static enum said
@@ -366,8 +382,12 @@ hstore_json(struct str s, struct buf *json)
 static enum said
 put_str_hstore(const struct op *op, struct str s, struct buf *out)
 {
+	struct str text;
+
+	if (text_said(op, s, &text) != SAID)
+		return UNSAID_TEXT;
 	buf_restart(op->scratch);
-	if (!hstore_json(text_utf8(op->text, s), op->scratch))
+	if (!hstore_json(text, op->scratch))
 		return UNSAID_RANGE;
 	binary_bytes(out, op->scratch->data, op->scratch->len);
 	return SAID;

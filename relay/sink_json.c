@@ -135,13 +135,27 @@ output_error(const char *name, int code, struct err *e)
 	switch (code)
 	{
 		case EPIPE:
-		case ECONNRESET: return err_set(e, ERR_FATAL, E2007, "the reader of %s is gone", name);
+		case ECONNRESET:
+			err_set(e, ERR_FATAL, E2007, "the reader of %s is gone", name);
+			return err_hint(e, "Start the reader, then walrelay: it goes on after the last "
+							   "position that it confirmed.");
 		case EACCES:
 		case EPERM:
-		case EROFS: err_set(e, ERR_PERMISSION, E2007, "cannot write to %s", name); break;
+		case EROFS:
+			err_set(e, ERR_PERMISSION, E2007, "cannot write to %s", name);
+			err_hint(e, "Let the user that walrelay runs as write to it and to its folder, or set "
+						"format.sink.file to another file.");
+			break;
 		case ENOSPC:
-		case EDQUOT: err_set(e, ERR_TRANSIENT, E2007, "cannot write to %s", name); break;
-		default: err_set(e, ERR_CONFIG, E2007, "cannot write to %s", name);
+		case EDQUOT:
+			err_set(e, ERR_TRANSIENT, E2007, "cannot write to %s", name);
+			err_hint(e, "Make room on its file system, or raise the quota.  Nothing is lost "
+						"meanwhile: PostgreSQL keeps what was not confirmed.");
+			break;
+		default:
+			err_set(e, ERR_CONFIG, E2007, "cannot write to %s", name);
+			err_hint(e, "Set format.sink.file to a file in a folder that exists, or to a pipe "
+						"with a reader; for sink = stdout, check where the output goes.");
 	}
 	return err_detail(e, "%s.", strerror(code));
 }
@@ -311,7 +325,11 @@ json_side(struct json_sink *js, bool has, struct str data, struct avro *avro, st
 		return RC_OK;
 	}
 	if (avro == NULL || data.len < js->prefix_len)
-		return err_set(e, ERR_FATAL, E1603, "a message has bytes without a schema");
+	{
+		err_set(e, ERR_FATAL, E1603, "a message has bytes without a schema");
+		return err_hint(e, "This is a mistake in walrelay: report it with what "
+						   "\"walrelay version\" prints.");
+	}
 	return avro_print(avro, data.data + js->prefix_len, data.len - js->prefix_len, &js->out, e);
 }
 

@@ -13,8 +13,6 @@
 #include "loop.h"
 #include "pg.h"
 
-#define CONNECT_MS 15000
-
 struct visit
 {
 	const struct config *cfg;
@@ -27,13 +25,15 @@ static enum rc
 visit_connect(struct visit *visit, struct err *e)
 {
 	const char               *conninfo = visit->cfg->source.conninfo;
+	int64_t                   limit;
 	int64_t                   end;
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 
 	if (pg_conninfo_check(conninfo, e) != RC_OK)
 		return RC_ERR;
-	end = loop_now_ms() + pg_conninfo_timeout_ms(conninfo, CONNECT_MS);
-	visit->conn = pg_connect_start(conninfo);
+	limit = pg_conninfo_timeout_ms(conninfo, PG_CONNECT_MS);
+	end = loop_now_ms() + limit;
+	visit->conn = pg_connect_start(conninfo, NULL);
 	if (PQstatus(visit->conn) == CONNECTION_BAD)
 		return pg_connect_failed(visit->conn, e);
 	while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED)
@@ -47,10 +47,15 @@ visit_connect(struct visit *visit, struct err *e)
 			err_set(e, ERR_TRANSIENT, E1201, "PostgreSQL did not answer in time");
 			return err_hint(e, "Check host and port in source.conninfo, and firewalls.");
 		}
-		if (poll(&fd, 1, (int) left) > 0)
-			status = PQconnectPoll(visit->conn);
+		if (poll(&fd, 1, (int) left) <= 0)
+			continue;
+		status = PQconnectPoll(visit->conn);
+		end = loop_now_ms() + limit; /* each step, and so each host, has the whole time */
 	}
-	return status == PGRES_POLLING_OK ? RC_OK : pg_connect_failed(visit->conn, e);
+	if (status == PGRES_POLLING_FAILED)
+		return pg_connect_failed(visit->conn, e);
+	pg_connected(visit->conn, conninfo);
+	return RC_OK;
 }
 
 /* The last result in *res, if the caller wants it; he clears it. */

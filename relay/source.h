@@ -24,6 +24,7 @@ struct source_info
 	uint32_t    timeline;
 	uint64_t    confirmed_flush; /* the slot's, before this stream */
 	bool        created;         /* the slot was made for this stream */
+	const char *sync_warning; /* commits may wait for us, and what to do; the first time, or NULL */
 };
 
 struct source_events

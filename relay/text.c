@@ -176,9 +176,11 @@ utf8_next(const char *s, size_t len, size_t *at)
 	return code;
 }
 
+/* s has something to replace. */
 static void
 repair(struct text *text, struct str s)
 {
+	++*text->replaced;
 	while (s.len > 0)
 	{
 		size_t good = utf8_span(s.data, s.len);
@@ -188,7 +190,6 @@ repair(struct text *text, struct str s)
 		{
 			buf_puts(&text->scratch, replacement);
 			good++;
-			++*text->replaced;
 		}
 		s.data += good;
 		s.len -= good;
@@ -222,6 +223,12 @@ convert(struct text *text, struct str s)
 		left--;
 	}
 	*text->replaced += replaced;
+}
+
+uint64_t
+text_replaced(const struct text *text)
+{
+	return *text->replaced;
 }
 
 struct str

@@ -195,8 +195,10 @@ op_keep_labels(struct op *op, struct arena *arena)
 		const char *label = op->col->labels[i];
 
 		buf_reset(&avro);
-		put_str_text(op, (struct str){label, strlen(label)}, &avro);
-		op->labels[i] = keep(arena, &avro);
+		if (put_str_text(op, (struct str){label, strlen(label)}, &avro) == SAID)
+			op->labels[i] = keep(arena, &avro);
+		else
+			op->labels[i] = (struct str){NULL, 0};
 	}
 	buf_free(&avro);
 }

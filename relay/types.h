@@ -10,6 +10,7 @@
  * The rule for a value that its shape cannot say (enum said other than SAID):
  * NULL where the column is nullable, else the filler, and it is counted.  In a
  * message key it is an error instead: two rows must not come to share a key.
+ * Text is repaired (text.h) outside of keys, and in keys cannot be said either.
  */
 #ifndef RELAY_TYPES_H
 #define RELAY_TYPES_H
@@ -24,7 +25,8 @@ enum said
 {
 	SAID,
 	UNSAID_SPECIAL, /* NaN or an infinity */
-	UNSAID_RANGE    /* outside of what the Avro type holds */
+	UNSAID_RANGE,   /* outside of what the Avro type holds */
+	UNSAID_TEXT     /* in a key: bytes that are no text in the server's encoding */
 };
 
 struct op;
@@ -90,7 +92,7 @@ struct op
 	int32_t              scale;  /* of a decimal */
 	int32_t              precision;
 	int                  digits;       /* of a second's fraction */
-	struct str          *labels;       /* enums: Avro string each */
+	struct str          *labels;       /* enums: Avro string each; data NULL: cannot be said */
 	struct str           default_json; /* data NULL: none */
 	struct str           missing;      /* Avro, with the union's branch */
 	struct str           unavailable;  /* the same, for unchanged TOAST */

@@ -84,6 +84,13 @@ refused('no prefix', 78, 'E1003', '"kafka.topic.prefix" is missing', 'WALRELAY_K
 refused('broken conninfo', 78, 'E1002', 'source.conninfo', 'quote values',
 	run("--source.conninfo=host=x password=$secret oops"));
 
+refused('split value', 2, 'E1006', 'unexpected argument behind "--source.conninfo"',
+	'Quote a value', 'run', '--source.conninfo', 'host=x password=open', $secret);
+refused('conninfo in the wrong place', 2, 'E1006', 'unknown command "password\.\.\."', '--help',
+	"password=$secret");
+refused('settings without a command', 2, 'E1006', 'unknown option "--source.conninfo\.\.\."', '--help',
+	"--source.conninfo=password=$secret");
+
 my $file = "$ENV{TESTDATADIR}/bad.conf";
 append_to_file($file, "[slot]\nname = ours\n\n[kafka]\ntopic.prefx = x\n");
 like(refused('key in a file', 78, 'E1001', 'topic.prefx', '"kafka.topic.prefix"',
@@ -105,6 +112,8 @@ refused('no such database', 78, 'E1203', 'database "shopp" does not exist', 'dbn
 	run('--source.conninfo=' . conninfo(dbname => 'shopp')));
 refused('no such role', 77, 'E1202', 'login of role "nobody_here"', 'pg_hba\.conf',
 	run('--source.conninfo=' . conninfo(user => 'nobody_here')));
+refused('refused for another reason', 78, 'E1299', 'refused the connection \(SQLSTATE 42704\)',
+	'Put right', run('--source.conninfo=' . conninfo(options => '-c nonsense=1')));
 refused('role without REPLICATION', 77, 'E1212', 'role plain lacks',
 	'ALTER ROLE plain REPLICATION;',
 	run('--source.conninfo=' . conninfo(user => 'plain'), '--slot.name=ours'));

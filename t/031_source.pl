@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Walrelay;
+use IO::Socket::INET;
 use PostgreSQL::Test::Utils;
 use POSIX qw(mkfifo);
 use Test::More;
@@ -99,7 +100,11 @@ $source->reload;
 my $fifo = "$ENV{TESTLOGDIR}/full.out";
 mkfifo($fifo, 0600) or die "mkfifo: $!";
 open my $reader, '+<', $fifo or die "open: $!";
-$relay = start('full', '--slot.name=weather');
+# Another host of the connection string is up by then: it must not be the one that is asked.
+my $other = new_source(name => 'other', start => 0);
+$relay = start('full', '--slot.name=weather',
+	sprintf('--source.conninfo=host=%s,%s port=%d,%d dbname=postgres',
+		$other->host, $source->host, $other->port, $source->port));
 $source->safe_psql('postgres',
 	"INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1001, 41000) i");
 my $walsender = sub {
@@ -107,6 +112,7 @@ my $walsender = sub {
 };
 wait_until { $walsender->() } 'the stream';
 my $pid = $walsender->();
+$other->start;
 # Three times the timeout by the server's clock.
 $source->poll_query_until('postgres',
 	"SELECT now() - backend_start > interval '3 s' FROM pg_stat_replication WHERE pid = $pid")
@@ -118,6 +124,7 @@ $source->stop('fast');
 cmp_ok(time - $began, '<', 15, 'paused: a fast shutdown is not held up');
 like($relay->stderr, qr/E1214: PostgreSQL is shutting down/, 'paused: said so');
 $relay->kill9;
+$other->stop;
 close $reader;
 unlink $fifo;
 $source->start;
@@ -147,6 +154,80 @@ SQL
 is($relay->wait_exit, 78, 'slot moved by somebody else: exit status 78');
 like($relay->stderr, qr/error: E1218: somebody else has moved replication slot "moved"/,
 	'slot moved by somebody else: said so');
+
+# ---- the first host swallows packets, as one behind a firewall does: the second one is taken ----
+{
+	# The queue of a listener that accepts nothing is full after a few connections.
+	my $hole = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'tcp', Listen => 1)
+	  or die "listen: $!";
+	my @filling = map {
+		IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $hole->sockport, Proto => 'tcp',
+			Blocking => 0)
+	} 1 .. 8;
+	my $both = sprintf("host=127.0.0.1,%s port=%d,%d dbname=postgres connect_timeout=3",
+		$source->host, $hole->sockport, $source->port);
+	my ($status, $stdout, $stderr) = relay_run('slot', 'status', "--source.conninfo=$both",
+		'--slot.name=weather');
+	is($status, 0, 'a host that swallows packets: slot status') or diag $stderr;
+	$relay = start('hole', '--slot.name=weather', "--source.conninfo=$both");
+	$relay->wait_for_log(qr/streaming database/);
+	is($relay->stop, 0, 'a host that swallows packets: streams from the next');
+}
+
+# ---- commits that would wait for us ----
+$source->append_conf('postgresql.conf', "synchronous_standby_names = '*'\n");
+$source->reload;
+$relay = start('sync', '--slot.name=weather');
+$relay->wait_for_log(qr/warn: synchronous_standby_names = '\*' includes walrelay/);
+$source->append_conf('postgresql.conf', "synchronous_standby_names = ''\n");
+$source->reload;
+is($relay->stop, 0, 'synchronous_standby_names: warned of');
+
+# ---- failover: history that goes on is followed, history that has left ours is not ----
+{
+	# Off: the server is out of reach until it has left recovery.
+	my $line = new_source(name => 'line', conf => "hot_standby = off\nrestore_command = 'false'\n");
+	my $data = $line->data_dir;
+	my $old = "$ENV{TESTDATADIR}/line_old";
+	my @where = ('--source.conninfo=' . $line->connstr('postgres'), '--slot.name=line');
+	my $timeline = sub {
+		return $line->safe_psql('postgres', 'SELECT timeline_id FROM pg_control_checkpoint()');
+	};
+	# At the end of recovery a new timeline begins.
+	my $fork = sub {
+		append_to_file("$data/recovery.signal", '');
+		$line->start;    # does not wait for the end of recovery
+		$line->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'no promotion';
+		$line->safe_psql('postgres', 'CHECKPOINT');
+	};
+
+	$line->safe_psql('postgres', 'CREATE TABLE t (id int PRIMARY KEY)');
+	is((relay_run('slot', 'create', @where))[0], 0, 'failover: a slot');
+	$relay = start('line', @where);
+	$line->safe_psql('postgres', 'INSERT INTO t VALUES (1)');
+	wait_for_ids($relay, 1, 'failover: before');
+	$line->stop;
+	$fork->();
+	is($timeline->(), 2, 'failover: another timeline');
+	$line->safe_psql('postgres', 'INSERT INTO t VALUES (2)');
+	wait_for_ids($relay, 2, 'failover: nothing lost, streams on');
+
+	$line->stop;
+	is(system('cp', '-a', $data, $old), 0, 'failover: a copy');
+	$line->start;
+	$line->safe_psql('postgres', 'INSERT INTO t VALUES (3)');
+	wait_for_ids($relay, 3, 'failover: what the copy lacks');
+	$line->stop;
+	rename $data, "$data.new" or die "rename: $!";
+	rename $old, $data or die "rename: $!";
+	$fork->();
+	is($timeline->(), 3, 'failover: a timeline from an earlier position');
+	is($relay->wait_exit, 78, 'failover to an earlier position: exit status 78');
+	like($relay->stderr, qr/error: E1218: the server's history has left what was streamed before
+DETAIL:\s+It is on timeline 3, which left timeline 2 at [0-9A-F]+\/[0-9A-F]+; confirmed on timeline 2/,
+		'failover to an earlier position: said so');
+	$line->stop;
+}
 
 # ---- tail ----
 $relay = relay_start(name => 'tail', command => 'tail',

@@ -196,6 +196,44 @@ wrong_command_lines_name_the_nearest(void **state)
 	assert_rc_err(parse(NULL), ERR_USAGE, E1006);
 }
 
+/* A word in the wrong place may be a part of a password. */
+static void
+wrong_command_lines_do_not_show_secrets(void **state)
+{
+	static const char *const wrong[][4] = {{"password=sesame"},
+										   {"postgresql://me:sesame@h/db"},
+										   {"-password=sesame"},
+										   {"--source.conninfo=password=sesame"},
+										   {"run", "password=sesame"},
+										   {"run", "postgresql://me:sesame@h/db"},
+										   {"run", "sesame"},
+										   {"run", "-Wsecret=sesame"},
+										   {"run", "--source.conninfo=password=open", "sesame"},
+										   {"run", "--source.conninfo", "password=open", "sesame"},
+										   {"run", "--sasl.password", "open", "sesame"},
+										   {"run", "--endpos=password=sesame"},
+										   {"run", "--sasl.passwrod=sesame"},
+										   {"slot", "password=sesame"},
+										   {"slot", "status", "password=sesame"},
+										   {"version", "--source.conninfo=sesame"},
+										   {"decode", "--source.conninfo=sesame"},
+										   {"decode", "a", "password=sesame"}};
+
+	(void) state;
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+	{
+		if (parse(wrong[i][0], wrong[i][1], wrong[i][2], wrong[i][3], NULL) != RC_ERR)
+			fail_msg("case %u was taken", i);
+		if (strstr(e.msg, "sesame") || strstr(e.detail, "sesame") || strstr(e.hint, "sesame"))
+			fail_msg("case %u: \"%s\" \"%s\" \"%s\"", i, e.msg, e.detail, e.hint);
+		assert_true(*e.hint != '\0');
+	}
+	assert_rc_err(parse("run", "--source.conninfo=host=h", "dbname=d", NULL), ERR_USAGE, E1006);
+	assert_string_equal(e.msg, "unexpected argument behind \"--source.conninfo\"");
+	assert_rc_err(parse("password=sesame", NULL), ERR_USAGE, E1006);
+	assert_string_equal(e.msg, "unknown command \"password...\"");
+}
+
 static void
 help_and_version_need_no_settings(void **state)
 {
@@ -240,6 +278,7 @@ main(void)
 		TEST(tail_reads_a_slot_only_if_told_so_on_the_command_line),
 		TEST(a_file_is_read_wherever_it_is_named),
 		TEST(wrong_command_lines_name_the_nearest),
+		TEST(wrong_command_lines_do_not_show_secrets),
 		TEST(help_and_version_need_no_settings),
 	};
 

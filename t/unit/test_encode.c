@@ -470,6 +470,122 @@ test_long_values(void **state)
 	assert_member(plan, out[0].value, "before", "{\"id\":1,\"t\":\"old\",\"b\":\"bw==\"}");
 	assert_member(plan, out[0].value, "after", "{\"id\":1,\"t\":\"new\",\"b\":\"/w==\"}");
 	assert_rc_err(encode_longs(WIRE_UPDATE, WIRE_OLD_FULL, longs, 3), ERR_PROTOCOL, E1404);
+	assert_rc_err(encode_longs(WIRE_INSERT, WIRE_OLD_NONE, longs, 3), ERR_PROTOCOL, E1404);
+}
+
+/* Bytes that no column uses mean that row and description are not of each other. */
+static void
+test_leftovers(void **state)
+{
+	(void) state;
+	plan_for(planned_table_pk(plain, 3));
+	plain_row(&old_tuple, 1, "a", 3);
+	plain_row(&new_tuple, 1, "b", 4);
+	assert_rc_ok(encode(WIRE_UPDATE, WIRE_OLD_FULL));
+	buf_put_u8(&new_tuple, 0);
+	assert_rc_err(encode(WIRE_UPDATE, WIRE_OLD_FULL), ERR_PROTOCOL, E1404);
+	assert_rc_err(encode(WIRE_INSERT, WIRE_OLD_NONE), ERR_PROTOCOL, E1404);
+	new_tuple.len--;
+	buf_put_u8(&old_tuple, 0);
+	assert_rc_err(encode(WIRE_UPDATE, WIRE_OLD_FULL), ERR_PROTOCOL, E1404);
+	plain_key(&old_tuple, 1);
+	assert_rc_ok(encode(WIRE_DELETE, WIRE_OLD_KEY));
+	buf_put_u8(&old_tuple, 0);
+	assert_rc_err(encode(WIRE_DELETE, WIRE_OLD_KEY), ERR_PROTOCOL, E1404);
+	assert_int_equal(nout, 0);
+}
+
+/* A NULL where the schema has none is filled and counted; in a key it is an error. */
+static void
+test_null_in_not_null(void **state)
+{
+	static const uint8_t none[] = {VALUE, VALUE, NIL};
+	static const uint8_t no_key[] = {NIL, VALUE, VALUE};
+
+	(void) state;
+	plan_for(planned_table_pk(plain, 3));
+	fb_tuple(&new_tuple, none, 3);
+	fb_sv(&new_tuple, 1);
+	fb_str(&new_tuple, "a");
+	assert_rc_ok(encode(WIRE_INSERT, WIRE_OLD_NONE));
+	assert_member(plan, out[0].value, "after", "{\"id\":1,\"v\":\"a\",\"n\":7}");
+	assert_int_equal(stats.null_filled, 1);
+
+	/* Neither a NULL that may be, nor a column that an old key does not have. */
+	plain_row(&new_tuple, 1, NULL, 3);
+	plain_key(&old_tuple, 2);
+	assert_rc_ok(encode(WIRE_UPDATE, WIRE_OLD_KEY));
+	assert_int_equal(stats.null_filled, 1);
+
+	buf_reset(&new_tuple);
+	fb_tuple(&new_tuple, no_key, 3);
+	fb_str(&new_tuple, "a");
+	fb_sv(&new_tuple, 3);
+	assert_rc_err(encode(WIRE_INSERT, WIRE_OLD_NONE), ERR_DATA, E1602);
+	assert_non_null(strstr(e.msg, "\"id\""));
+	assert_int_equal(stats.null_filled, 1);
+}
+
+static const char *broken_labels[] = {"sad", "\xe9", "\xe8"};
+
+/* Two keys that differ in bytes that are no text must not become the same key. */
+static void
+test_keys_are_not_repaired(void **state)
+{
+	static const char *const encodings[] = {"SQL_ASCII", "UTF8", "EUC_JP"};
+	static const uint32_t    key[] = {0};
+	struct column            columns[] = {
+				   COLUMN("id", WIRE_FORM_TEXT, 25, "text", -1, NOT_NULL),
+				   COLUMN("v", WIRE_FORM_TEXT, 25, "text", -1, 0),
+    };
+	struct column moods[] = {
+		COLUMN("mood", WIRE_FORM_ENUM, 17010, "mood", -1, NOT_NULL | WIRE_COLUMN_ENUM),
+	};
+	struct column pairs[] = {COLUMN("h", WIRE_FORM_TEXT, 17002, "hstore", -1, NOT_NULL)};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(encodings) / sizeof(encodings[0]); i++)
+	{
+		fmt.encoding = encodings[i];
+		plan_for(planned_table(columns, 2, 'd', WIRE_KEY_PRIMARY, key, 1, key, 1));
+		buf_reset(&new_tuple);
+		fb_tuple(&new_tuple, (const uint8_t[]){VALUE, VALUE}, 2);
+		fb_str(&new_tuple, "good");
+		fb_str(&new_tuple, "bad \xff");
+		assert_rc_ok(encode(WIRE_INSERT, WIRE_OLD_NONE));
+		assert_key(plan, out[0].key, "{\"id\":\"good\"}");
+		buf_reset(&new_tuple);
+		fb_tuple(&new_tuple, (const uint8_t[]){VALUE, VALUE}, 2);
+		fb_str(&new_tuple, "bad \xff");
+		fb_str(&new_tuple, "good");
+		assert_rc_err(encode(WIRE_INSERT, WIRE_OLD_NONE), ERR_DATA, E1602);
+		assert_non_null(strstr(e.msg, "\"id\""));
+		assert_null(strstr(e.detail, "bad"));
+		assert_true(e.hint[0] != '\0');
+		teardown(NULL);
+	}
+
+	fmt.encoding = "SQL_ASCII";
+	moods[0].labels = broken_labels;
+	moods[0].nlabels = 3;
+	plan_for(planned_table_pk(moods, 1));
+	for (uint64_t label = 0; label < 3; label++)
+	{
+		buf_reset(&new_tuple);
+		fb_tuple(&new_tuple, (const uint8_t[]){VALUE}, 1);
+		fb_uv(&new_tuple, label);
+		if (label == 0)
+			assert_rc_ok(encode(WIRE_INSERT, WIRE_OLD_NONE));
+		else
+			assert_rc_err(encode(WIRE_INSERT, WIRE_OLD_NONE), ERR_DATA, E1602);
+	}
+	teardown(NULL);
+
+	plan_for(planned_table_pk(pairs, 1));
+	buf_reset(&new_tuple);
+	fb_tuple(&new_tuple, (const uint8_t[]){VALUE}, 1);
+	fb_str(&new_tuple, "\"a\"=>\"\xff\"");
+	assert_rc_err(encode(WIRE_INSERT, WIRE_OLD_NONE), ERR_DATA, E1602);
 }
 
 static const char *labels[] = {"sad", "ok"};
@@ -943,15 +1059,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_envelope),      TEST(test_stamps),         TEST(test_update_without_old),
-		TEST(test_update_full),   TEST(test_delete),         TEST(test_delete_unknown),
-		TEST(test_key_change),    TEST(test_key_order),      TEST(test_identity_index),
-		TEST(test_unique_key),    TEST(test_no_key),         TEST(test_unchanged),
-		TEST(test_unchanged_key), TEST(test_long_values),    TEST(test_odd_states),
-		TEST(test_unsaid),        TEST(test_left_out),       TEST(test_header_values),
-		TEST(test_encodings),     TEST(test_encoded_names),  TEST(test_colliding_names),
-		TEST(test_malformed),     TEST(test_integer_limits), TEST(test_truncate),
-		TEST(test_message),       TEST(test_verify_notices), TEST(test_wide_prefix),
+		TEST(test_envelope),      TEST(test_stamps),           TEST(test_update_without_old),
+		TEST(test_update_full),   TEST(test_delete),           TEST(test_delete_unknown),
+		TEST(test_key_change),    TEST(test_key_order),        TEST(test_identity_index),
+		TEST(test_unique_key),    TEST(test_no_key),           TEST(test_unchanged),
+		TEST(test_unchanged_key), TEST(test_long_values),      TEST(test_odd_states),
+		TEST(test_unsaid),        TEST(test_left_out),         TEST(test_header_values),
+		TEST(test_encodings),     TEST(test_encoded_names),    TEST(test_colliding_names),
+		TEST(test_malformed),     TEST(test_integer_limits),   TEST(test_truncate),
+		TEST(test_message),       TEST(test_verify_notices),   TEST(test_wide_prefix),
+		TEST(test_leftovers),     TEST(test_null_in_not_null), TEST(test_keys_are_not_repaired),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

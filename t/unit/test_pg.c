@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include "lineage.h"
 #include "pg.h"
 
 static struct config  *cfg;
@@ -159,6 +160,168 @@ an_invalidated_slot_is_lost_and_says_why(void **state)
 	assert_non_null(strstr(e.detail, "idle_timeout"));
 }
 
+/* What the server may say with SQLSTATE 55000 or 58P01, and whether the slot is lost then. */
+static void
+a_slot_is_lost_only_if_the_server_says_so(void **state)
+{
+	static const struct
+	{
+		const char *state;
+		const char *message;
+		bool        lost;
+	} said[] = {
+		{"55000", "cannot read from logical replication slot \"s\"", true},
+		{"55000", "can no longer get changes from replication slot \"s\"", true},
+		{"55000", "can no longer access replication slot \"s\"", true},
+		{"55000", "replication slot \"s\" was invalidated", true},
+		{"58P01", "requested WAL segment 000000010000000000000001 has already been removed", true},
+		{"55000", "logical decoding on standby requires \"wal_level\" >= \"logical\"", false},
+		{"55000", "database is not accepting commands", false},
+		{"58P01", "could not open file \"pg_replslot/s/xid-1.spill\"", false},
+		{"58P01", "could not access file \"walrelay\": No such file or directory", false},
+		{"57P01", "can no longer get changes", false}};
+
+	(void) state;
+	for (unsigned i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		if (pg_error_is_lost_slot(said[i].state, said[i].message, NULL, &facts.slot) !=
+			said[i].lost)
+			fail_msg("%s: %s", said[i].state, said[i].message);
+	assert_true(
+		pg_error_is_lost_slot("55000", "cannot", "This slot has been invalidated.", &facts.slot));
+	set(&facts.slot.wal_status, "lost");
+	assert_true(pg_error_is_lost_slot("55000", "cannot", NULL, &facts.slot));
+	assert_false(pg_error_is_lost_slot("42601", "cannot", NULL, &facts.slot));
+}
+
+static void
+commits_that_may_wait_for_us_are_warned_of(void **state)
+{
+	static const char *const with[] = {
+		"*",         "walrelay",         "WalRelay", "s1, walrelay", "FIRST 2 (s1,\"walrelay\")",
+		"ANY 1 (*)", "2 (s1, s2, \"*\")"};
+	static const char *const without[] = {"", "s1", "walrelay2, my_walrelay", "\"wal relay\"",
+										  "FIRST 2 (s1, s2)"};
+
+	(void) state;
+	assert_null(pg_sync_warning(&facts)); /* not known */
+	facts.application = xstrdup("walrelay");
+	facts.sync_names = xstrdup("");
+	for (unsigned i = 0; i < sizeof(with) / sizeof(with[0]); i++)
+	{
+		char *warning;
+
+		set(&facts.sync_names, with[i]);
+		warning = pg_sync_warning(&facts);
+		if (warning == NULL || strstr(warning, with[i]) == NULL)
+			fail_msg("%s: %s", with[i], warning ? warning : "no warning");
+		free(warning);
+		facts.in_recovery = true;
+		assert_null(pg_sync_warning(&facts));
+		facts.in_recovery = false;
+	}
+	for (unsigned i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+	{
+		set(&facts.sync_names, without[i]);
+		assert_null(pg_sync_warning(&facts));
+	}
+}
+
+/* --- lineage ---------------------------------------------------------------------- */
+
+static const char history[] = "# a comment\n"
+							  "1\t0/3000000\tno recovery target specified\n"
+							  "\n"
+							  "12\t2/4A000060\tbefore 2000-01-01 05:00:00\n";
+
+static void
+histories_are_read(void **state)
+{
+	(void) state;
+	assert_int_equal(lineage_switch(history, 1), 0x3000000);
+	assert_int_equal(lineage_switch(history, 12), INT64_C(0x24A000060));
+	assert_int_equal(lineage_switch(history, 2), 0);
+	assert_int_equal(lineage_switch(history, 13), 0);
+	assert_int_equal(lineage_switch("", 1), 0);
+	assert_int_equal(lineage_switch("1", 1), 0);
+	assert_int_equal(lineage_switch("1\t", 1), 0);
+	assert_int_equal(lineage_switch("10/3000000\n", 10), 0);
+	assert_int_equal(lineage_switch("1 0/10", 1), 0x10);
+}
+
+static void
+a_failover_before_the_position_is_noticed(void **state)
+{
+	struct lineage past = {.streamed = true,
+						   .system_id = 7,
+						   .timeline = 1,
+						   .start_lsn = 0x3000000,
+						   .reported = 0x3000000};
+
+	(void) state;
+	facts.system_id = 7;
+	facts.wal_end = UINT64_C(0x300000000);
+	facts.timeline = 1;
+	assert_false(lineage_needs_history(&past, &facts));
+	assert_rc_ok(lineage_check(&past, &facts, "s", &e));
+
+	facts.timeline = 13;
+	assert_true(lineage_needs_history(&past, &facts));
+	facts.history = xstrdup(history);
+	assert_rc_ok(lineage_check(&past, &facts, "s", &e)); /* left exactly there */
+	past.start_lsn++;
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	assert_non_null(strstr(e.detail, "timeline 13"));
+	assert_non_null(strstr(e.detail, "timeline 1 at 0/3000000"));
+	assert_non_null(strstr(e.detail, "is 0/3000001."));
+	past.standby = true; /* may have followed to the later timeline while it streamed */
+	past.began_lsn = 0x3000000;
+	assert_rc_ok(lineage_check(&past, &facts, "s", &e));
+	past.began_lsn++;
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	past.standby = false;
+	past.timeline = 2; /* a sister */
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	assert_non_null(strstr(e.detail, "does not come from timeline 2"));
+	past.timeline = 14; /* a restored ancestor */
+	assert_false(lineage_needs_history(&past, &facts));
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	facts.in_recovery = true;
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+
+	past.streamed = false; /* nothing to compare with */
+	assert_false(lineage_needs_history(&past, &facts));
+	assert_rc_ok(lineage_check(&past, &facts, "s", &e));
+}
+
+static void
+a_standby_may_be_behind_for_a_while(void **state)
+{
+	struct lineage past = {.streamed = true,
+						   .system_id = 7,
+						   .timeline = 2,
+						   .start_lsn = 0x3000000,
+						   .reported = 0x3000000};
+
+	(void) state;
+	facts.system_id = 7;
+	facts.timeline = 2;
+	facts.wal_end = 0x2FFFFFF;
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	facts.in_recovery = true;
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_TRANSIENT, E1218);
+	facts.timeline = 1; /* the switch to ours is not replayed */
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_TRANSIENT, E1218);
+	facts.wal_end = 0x3000000;
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	facts.timeline = 2;
+	assert_rc_ok(lineage_check(&past, &facts, "s", &e));
+	facts.slot.confirmed_lsn = 0x3000001;
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	facts.system_id = 8;
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	assert_non_null(strstr(e.detail, "is 8; it was 7"));
+}
+
 /* --- commands ------------------------------------------------------------------------ */
 
 static void
@@ -254,6 +417,11 @@ main(void)
 		TEST(the_quoted_list_is_opened),
 		TEST(bad_slots_are_told_apart),
 		TEST(an_invalidated_slot_is_lost_and_says_why),
+		TEST(a_slot_is_lost_only_if_the_server_says_so),
+		TEST(commits_that_may_wait_for_us_are_warned_of),
+		TEST(histories_are_read),
+		TEST(a_failover_before_the_position_is_noticed),
+		TEST(a_standby_may_be_behind_for_a_while),
 		TEST(options_are_quoted),
 		TEST(positions_are_parsed),
 		TEST(connection_strings_are_checked),

@@ -36,7 +36,7 @@ transient_trouble_ends_a_start_and_not_a_run(void **state)
 static void
 trouble_of_a_run_is_retried_for_ever(void **state)
 {
-	struct policy_situation sit = {.ran = true, .trouble_ms = INT64_C(86400000) * 365};
+	struct policy_situation sit = {.ran = true, .held_ms = INT64_C(86400000) * 365};
 
 	(void) state;
 	assert_int_equal(decide(ERR_TRANSIENT, E2001, &sit).action, POLICY_RETRY);
@@ -51,9 +51,9 @@ a_held_slot_is_waited_for(void **state)
 	for (int ran = 0; ran <= 1; ran++)
 	{
 		sit.ran = ran;
-		sit.trouble_ms = 89999;
+		sit.held_ms = 89999;
 		assert_int_equal(decide(ERR_TRANSIENT, E1210, &sit).action, POLICY_RETRY);
-		sit.trouble_ms = 90000;
+		sit.held_ms = 90000;
 		assert_int_equal(decide(ERR_TRANSIENT, E1210, &sit).action, POLICY_STOP);
 		assert_int_equal(decide(ERR_TRANSIENT, E1210, &sit).exit_code, 75);
 	}

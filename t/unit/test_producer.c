@@ -16,6 +16,7 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
+#include "loginbroker.h"
 #include "producer.h"
 #include "sink.h"
 #include "waitloop.h"
@@ -30,7 +31,7 @@ struct lab
 	rd_kafka_t              *host; /* of the mock cluster */
 	rd_kafka_mock_cluster_t *cluster;
 	struct config            cfg;
-	struct property          properties[4];
+	struct property          properties[8];
 	struct sink             *sink;
 	uint64_t                 acked[MAX_ITEMS];
 	uint64_t                 total;
@@ -602,6 +603,44 @@ lower_limit_of_the_user_holds(void **state)
 	lab_stop(&lab);
 }
 
+/* It would wait for room that never comes. */
+static void
+message_beyond_the_limit_of_the_user_is_told(void **state)
+{
+	char               value[2000];
+	struct lab         lab;
+	struct sink_topic *topic;
+	struct err         e;
+
+	(void) state;
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	lab_init(&lab);
+	lab_cluster(&lab);
+	lab_property(&lab, "queue.buffering.max.kbytes", "1");
+	lab_sink(&lab);
+	topic = lab_topic(&lab, "shop.public.t", 1);
+	/* Not while there is something that will make room. */
+	assert_rc_ok(lab_send(&lab, topic, "k", "v", 0, &e));
+	assert_rc_again(lab_send(&lab, topic, "k", value, 1, &e));
+	lab.want = 1;
+	wait_until(&lab.wl, all_acked, &lab);
+	wait_until(&lab.wl, is_writable, &lab);
+	assert_rc_err(lab_send(&lab, topic, "k", value, 1, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.msg, "queue.buffering.max.kbytes"));
+	assert_non_null(strstr(e.msg, "shop.public.t"));
+	assert_non_null(strstr(e.detail, "2000 bytes"));
+	assert_non_null(strstr(e.hint, "at least 2,"));
+
+	/* What just fits does go. */
+	value[1024] = '\0';
+	assert_rc_ok(lab_send(&lab, topic, NULL, value, 1, &e));
+	lab.want = 2;
+	wait_until(&lab.wl, all_acked, &lab);
+	assert_int_equal(lab.failed, 0);
+	lab_stop(&lab);
+}
+
 static void
 message_beyond_the_budget_goes_alone(void **state)
 {
@@ -784,7 +823,78 @@ invalid_topic_name_is_told(void **state)
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	assert_rc_err(lab.sink->ops->topic(lab.sink, name, NULL, NULL, &topic, &e), ERR_CONFIG, E2006);
+	assert_non_null(strstr(e.hint, "topic.prefix"));
 	lab_stop(&lab);
+}
+
+/* --- logins ----------------------------------------------------------------- */
+
+static void
+lab_login(struct lab *lab, struct loginbroker *broker, enum login login)
+{
+	static char servers[64];
+
+	loginbroker_start(broker, login);
+	lab_init(lab);
+	snprintf(servers, sizeof(servers), "127.0.0.1:%d", broker->port);
+	lab_property(lab, "bootstrap.servers", servers);
+	lab_property(lab, "security.protocol", "sasl_plaintext");
+	lab_property(lab, "sasl.mechanism", "PLAIN");
+	lab_property(lab, "sasl.username", "relay");
+	lab_property(lab, "sasl.password", "secret");
+	lab_property(lab, "reconnect.backoff.max.ms", "200");
+	lab_sink(lab);
+}
+
+static bool
+is_refused_thrice(void *arg)
+{
+	return atomic_load(&((struct loginbroker *) arg)->refused) >= 3;
+}
+
+static void
+login_that_is_refused_at_first_is_final(void **state)
+{
+	struct loginbroker broker;
+	struct lab         lab;
+
+	(void) state;
+	lab_login(&lab, &broker, LOGIN_REFUSE);
+	wait_until(&lab.wl, has_failed, &lab);
+	assert_int_equal(lab.why.code, E2004);
+	assert_int_equal(lab.why.class, ERR_PERMISSION);
+	assert_non_null(strstr(lab.why.hint, "sasl.*"));
+	assert_null(strstr(lab.why.detail, "secret"));
+	lab_stop(&lab);
+	loginbroker_stop(&broker);
+}
+
+/* A broker that ends in the middle of a login, or has not read its users yet. */
+static void
+login_that_was_accepted_is_tried_again(void **state)
+{
+	static const enum login troubles[] = {LOGIN_HANG_UP, LOGIN_REFUSE};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++)
+	{
+		struct loginbroker broker;
+		struct lab         lab;
+
+		lab_login(&lab, &broker, LOGIN_ACCEPT);
+		wait_until(&lab.wl, is_up, &lab);
+		loginbroker_turn(&broker, troubles[i]);
+		wait_until(&lab.wl, is_refused_thrice, &broker);
+		wait_until(&lab.wl, is_down, &lab);
+		assert_int_equal(lab.down_why.code, E2001);
+		assert_non_null(strstr(lab.down_why.hint, "sasl.*"));
+		loginbroker_turn(&broker, LOGIN_ACCEPT);
+		wait_until(&lab.wl, is_up_again, &lab);
+		assert_int_equal(lab.failed, 0);
+		assert_int_equal(lab.downs, 1);
+		lab_stop(&lab);
+		loginbroker_stop(&broker);
+	}
 }
 
 /* --- the end ----------------------------------------------------------------- */
@@ -814,7 +924,7 @@ freeing_gives_up_what_is_in_flight(void **state)
 	topic = lab_topic(&lab, "t", 1);
 	rd_kafka_mock_broker_set_rtt(lab.cluster, 1, 60000);
 	fill(&lab, topic);
-	assert_in_range(free_ms(&lab), 0, 2500);
+	assert_in_range(free_ms(&lab), 0, 1000);
 	assert_int_equal(lab.total, 0);
 	lab_stop(&lab);
 }
@@ -844,7 +954,7 @@ freeing_does_not_wait_for_a_peer_that_says_nothing(void **state)
 	fill(&lab, topic);
 	waitloop_run(&lab.wl, has_failed, &lab, 200);
 	assert_int_equal(lab.failed, 0);
-	assert_in_range(free_ms(&lab), 0, 2500);
+	assert_in_range(free_ms(&lab), 0, 1000);
 	lab_stop(&lab);
 	close(fd);
 }
@@ -944,11 +1054,30 @@ settings_that_do_not_fit_together_are_told(void **state)
 	lab_property(&lab, "retries", "0"); /* idempotence needs some */
 	assert_rc_err(sink_kafka_new(lab.wl.loop, &lab.cfg, &events, &lab.sink, &e), ERR_CONFIG, E1002);
 	assert_true(e.detail[0] != '\0');
+	assert_true(e.hint[0] != '\0');
 	lab.cfg.kafka.nproperties = 1;
 	lab_property(&lab, "acks", "1");
 	assert_rc_err(sink_kafka_new(lab.wl.loop, &lab.cfg, &events, &lab.sink, &e), ERR_CONFIG, E1005);
 	lab.sink = NULL;
 	lab_stop(&lab);
+}
+
+static void
+old_library_is_warned_of(void **state)
+{
+	const char *text = producer_version_warning();
+	unsigned    major, minor, patch;
+
+	(void) state;
+	assert_int_equal(sscanf(producer_version(), "%u.%u.%u", &major, &minor, &patch), 3);
+	if (major * 10000 + minor * 100 + patch >= 20503)
+		assert_null(text);
+	else
+	{
+		assert_non_null(text);
+		assert_non_null(strstr(text, producer_version()));
+		assert_non_null(strstr(text, "2.5.3"));
+	}
 }
 
 int
@@ -964,6 +1093,7 @@ main(void)
 		cmocka_unit_test(broker_that_returns_is_noticed_without_messages),
 		cmocka_unit_test(limit_of_messages_counts_too),
 		cmocka_unit_test(lower_limit_of_the_user_holds),
+		cmocka_unit_test(message_beyond_the_limit_of_the_user_is_told),
 		cmocka_unit_test(message_beyond_the_budget_goes_alone),
 		cmocka_unit_test(record_that_is_too_large_is_named),
 		cmocka_unit_test(refused_access_is_told),
@@ -972,12 +1102,15 @@ main(void)
 		cmocka_unit_test(unknown_topic_is_told_with_the_command_that_creates_it),
 		cmocka_unit_test(topic_that_appears_late_is_waited_for),
 		cmocka_unit_test(invalid_topic_name_is_told),
+		cmocka_unit_test(login_that_is_refused_at_first_is_final),
+		cmocka_unit_test(login_that_was_accepted_is_tried_again),
 		cmocka_unit_test(freeing_gives_up_what_is_in_flight),
 		cmocka_unit_test(freeing_does_not_wait_for_a_peer_that_says_nothing),
 		cmocka_unit_test(what_weakens_delivery_is_refused),
 		cmocka_unit_test(what_keeps_delivery_is_taken),
 		cmocka_unit_test(wrong_properties_are_told_apart),
 		cmocka_unit_test(settings_that_do_not_fit_together_are_told),
+		cmocka_unit_test(old_library_is_warned_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -727,6 +727,7 @@ missing_ca_file_is_told_at_once(void **state)
 	client.cfg.registry.ca = (char *) "/nonexistent/ca.pem";
 	assert_rc_err(client_open(&client, &e), ERR_CONFIG, E1002);
 	assert_non_null(strstr(e.msg, "/nonexistent/ca.pem"));
+	assert_non_null(strstr(e.hint, "PEM"));
 	waitloop_end(&client.wl);
 }
 
@@ -786,7 +787,63 @@ schema_folder_that_cannot_be_written_is_refused(void **state)
 	(void) state;
 	client.cfg.registry.dir = (char *) "/dev/null/schemas";
 	assert_rc_err(client_open(&client, &e), ERR_CONFIG, E2007);
+	assert_non_null(strstr(e.msg, "/dev/null/schemas"));
+	assert_non_null(strstr(e.hint, "--registry.schemas.dir="));
 	waitloop_end(&client.wl);
+}
+
+static void
+schema_folder_that_has_gone_is_told(void **state)
+{
+	struct client client = {0};
+	char          dir[] = "/tmp/test_registry.XXXXXX";
+	uint8_t       prefix[REGISTRY_PREFIX_MAX];
+	size_t        len;
+	struct err    e;
+
+	(void) state;
+	assert_non_null(mkdtemp(dir));
+	client.cfg.registry.dir = dir;
+	assert_rc_ok(client_open(&client, &e));
+	assert_int_equal(rmdir(dir), 0);
+	assert_rc_err(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e), ERR_CONFIG, E2007);
+	assert_true(e.hint[0] != '\0');
+	client_stop(&client);
+}
+
+/* Lines of JSON need no schemas, and with a registry they are there. */
+static void
+folder_is_left_alone_where_it_is_not_needed(void **state)
+{
+	static const struct
+	{
+		enum sink_kind sink;
+		const char    *url;
+	} cases[] = {{SINK_STDOUT, ""}, {SINK_FILE, ""}, {SINK_KAFKA, "http://127.0.0.1:1"}};
+	char       dir[] = "/tmp/test_registry.XXXXXX";
+	char      *inner;
+	uint8_t    prefix[REGISTRY_PREFIX_MAX];
+	size_t     len;
+	struct err e;
+
+	(void) state;
+	assert_non_null(mkdtemp(dir));
+	inner = xasprintf("%s/schemas", dir);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		struct client client = {0};
+
+		client.cfg.format.sink = cases[i].sink;
+		client.cfg.registry.url = (char *) cases[i].url;
+		client.cfg.registry.dir = inner;
+		assert_rc_ok(client_open(&client, &e));
+		assert_int_equal(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e),
+						 cases[i].url[0] ? RC_AGAIN : RC_OK);
+		assert_int_not_equal(access(inner, F_OK), 0);
+		client_stop(&client);
+	}
+	assert_int_equal(rmdir(dir), 0);
+	free(inner);
 }
 
 static void
@@ -828,6 +885,8 @@ main(void)
 		cmocka_unit_test(missing_ca_file_is_told_at_once),
 		cmocka_unit_test(without_a_registry_the_fingerprint_is_the_prefix),
 		cmocka_unit_test(schema_folder_that_cannot_be_written_is_refused),
+		cmocka_unit_test(schema_folder_that_has_gone_is_told),
+		cmocka_unit_test(folder_is_left_alone_where_it_is_not_needed),
 		cmocka_unit_test(no_folder_means_no_files),
 	};
 

@@ -406,10 +406,12 @@ file_that_cannot_be_opened_is_named(void **state)
 	(void) state;
 	cfg.format.file = (char *) "/nonexistent/folder/out.json";
 	assert_rc_err(sink_json_new(loop, &cfg, 5, &events, &sink, &e), ERR_CONFIG, E2007);
+	assert_non_null(strstr(e.hint, "format.sink.file"));
 	assert_non_null(strstr(e.msg, "/nonexistent/folder/out.json"));
 	assert_true(e.detail[0] != '\0');
 	cfg.format.file = (char *) "/tmp";
 	assert_rc_err(sink_json_new(loop, &cfg, 5, &events, &sink, &e), ERR_CONFIG, E2007);
+	assert_non_null(strstr(e.hint, "format.sink.file"));
 	loop_free(loop);
 }
 
@@ -423,6 +425,7 @@ full_disk_is_told_and_nothing_acknowledged(void **state)
 	assert_taken(lab_send(&lab, "k", "v", 1, 1));
 	wait_until(&lab.wl, has_failed, &lab);
 	assert_int_equal(lab.why.code, E2007);
+	assert_true(lab.why.hint[0] != '\0');
 	assert_int_equal(lab.why.class, ERR_TRANSIENT);
 	assert_int_equal(lab.total, 0);
 	assert_rc_again(lab_send(&lab, "k", "v", 1, 1));
@@ -585,6 +588,7 @@ expect_reader_gone(bool idle)
 		assert_taken(lab_send(&lab, "k", "v", 1, 2));
 	wait_until(&lab.wl, has_failed, &lab);
 	assert_int_equal(lab.why.code, E2007);
+	assert_true(lab.why.hint[0] != '\0');
 	assert_int_equal(lab.why.class, ERR_FATAL);
 	assert_int_equal(lab.total, 1);
 	waitloop_run(&lab.wl, NULL, NULL, 20);

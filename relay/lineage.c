@@ -1,0 +1,119 @@
+/*
+ * lineage.c
+ *		The decision of lineage.h, and the history file that it rests on.
+ *
+ * A history file has a line for each timeline that came before, oldest first:
+ * number, the position at which it was left, the reason.  # begins a comment.
+ */
+#include "lineage.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t
+lineage_switch(const char *history, uint32_t timeline)
+{
+	while (*history)
+	{
+		const char *line = history + strspn(history, " \t\r\n");
+		char       *end;
+		uint64_t    number = strtoull(line, &end, 10);
+
+		/* No position: a comment, or not a history at all. */
+		if (end > line && number == timeline && strspn(end, " \t"))
+			return pg_lsn_parse(end + strspn(end, " \t"));
+		history = line + strcspn(line, "\n");
+	}
+	return 0;
+}
+
+/* The first timeline has no history. */
+bool
+lineage_needs_history(const struct lineage *past, const struct pg_facts *facts)
+{
+	return past->streamed && facts->system_id == past->system_id &&
+		   facts->timeline > past->timeline;
+}
+
+/* A standby that has just restarted shows what it has replayed so far. */
+static bool
+lineage_is_behind(const struct lineage *past, const struct pg_facts *facts)
+{
+	return past->start_lsn > facts->wal_end;
+}
+
+static enum rc
+lineage_check_timeline(const struct lineage *past, const struct pg_facts *facts, struct err *e)
+{
+	uint64_t left = lineage_switch(facts->history ? facts->history : "", past->timeline);
+	uint64_t reached = past->standby ? past->began_lsn : past->start_lsn;
+
+	if (facts->timeline == past->timeline || (left && left >= reached))
+		return RC_OK;
+	/* It may still have to replay the switch to our timeline. */
+	if (facts->timeline < past->timeline && facts->in_recovery && lineage_is_behind(past, facts))
+		return RC_OK;
+	err_set(e, ERR_CONFIG, E1218, "the server's history has left what was streamed before");
+	if (left)
+		err_detail(e,
+				   "It is on timeline %" PRIu32 ", which left timeline %" PRIu32 " at %X/%X; "
+				   "confirmed on timeline %" PRIu32 " is %X/%X.",
+				   facts->timeline, past->timeline, LSN_PARTS(left), past->timeline,
+				   LSN_PARTS(reached));
+	else
+		err_detail(e,
+				   "It is on timeline %" PRIu32 ", which does not come from timeline %" PRIu32
+				   "; confirmed on timeline %" PRIu32 " is %X/%X.",
+				   facts->timeline, past->timeline, past->timeline, LSN_PARTS(reached));
+	return err_hint(e, "The server failed over, or was restored, to a point before the confirmed "
+					   "position: changes that were delivered are not in it. Load the tables "
+					   "downstream again, then restart walrelay.");
+}
+
+static enum rc
+lineage_check_end(const struct lineage *past, const struct pg_facts *facts, struct err *e)
+{
+	if (!lineage_is_behind(past, facts))
+		return RC_OK;
+	if (facts->in_recovery)
+	{
+		err_set(e, ERR_TRANSIENT, E1218,
+				"the standby has not replayed up to the confirmed position");
+		err_detail(e, "It has come to %X/%X; confirmed is %X/%X.", LSN_PARTS(facts->wal_end),
+				   LSN_PARTS(past->start_lsn));
+		return err_hint(e, "Wait until it has. If it does not get on, check primary_conninfo and "
+						   "restore_command of the standby.");
+	}
+	err_set(e, ERR_CONFIG, E1218, "the server's WAL ends before the confirmed position");
+	err_detail(e, "It ends at %X/%X; confirmed is %X/%X.", LSN_PARTS(facts->wal_end),
+			   LSN_PARTS(past->start_lsn));
+	return err_hint(e, "The server was restored from a backup or failed over: load the tables "
+					   "downstream again, then restart walrelay.");
+}
+
+enum rc
+lineage_check(const struct lineage *past, const struct pg_facts *facts, const char *slot,
+			  struct err *e)
+{
+	if (past->streamed && facts->system_id != past->system_id)
+	{
+		err_set(e, ERR_CONFIG, E1218, "this is not the server that was streamed before");
+		err_detail(e, "Its system identifier is %" PRIu64 "; it was %" PRIu64 ".", facts->system_id,
+				   past->system_id);
+		return err_hint(e, "Check what source.conninfo leads to, then restart walrelay.");
+	}
+	if (past->streamed && lineage_check_timeline(past, facts, e) != RC_OK)
+		return RC_ERR;
+	if (lineage_check_end(past, facts, e) != RC_OK)
+		return RC_ERR;
+	if (past->streamed && facts->slot.confirmed_lsn > past->reported)
+	{
+		err_set(e, ERR_CONFIG, E1218, "somebody else has moved replication slot \"%s\"", slot);
+		err_detail(e, "It stands at %X/%X; walrelay's last report was %X/%X.",
+				   LSN_PARTS(facts->slot.confirmed_lsn), LSN_PARTS(past->reported));
+		return err_hint(e, "Changes between the two were not seen here: give each walrelay a slot "
+						   "of its own, load the tables downstream again, restart walrelay.");
+	}
+	return RC_OK;
+}
