@@ -516,6 +516,14 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 						   "is about; an unrecognized option means that the server's plugin is "
 						   "older than this program.");
 	}
+	if (state_is(state, "0A000") && facts->in_recovery)
+	{
+		/* Only servers before 16: they stream once they are promoted. */
+		err_set(e, ERR_TRANSIENT, E1299, "the server is a standby and does not decode");
+		detail_from(e, res);
+		return err_hint(e, "Point source.conninfo at the primary, for example by several hosts "
+						   "and target_session_attrs=read-write, or promote this server.");
+	}
 	if (stage == PG_STREAM && state_is(state, "57"))
 	{
 		pg_stream_ended(e);
