@@ -61,8 +61,6 @@ struct pipeline
 	struct pipeline_stats stats;
 };
 
-static void pipeline_forget_table(struct table *tbl, void *arg);
-
 struct pipeline *
 pipeline_new(const struct config *cfg, struct registry *reg)
 {
@@ -341,12 +339,11 @@ format_free(struct format *fmt)
 	*fmt = (struct format){0};
 }
 
-static enum rc
-pipeline_hello(struct pipeline *pl, const struct hello *hello, struct err *e)
+static void
+pipeline_hello(struct pipeline *pl, const struct hello *hello)
 {
 	const struct config *cfg = pl->cfg;
 
-	(void) e;
 	format_free(&pl->fmt);
 	pl->fmt = (struct format){
 		.prefix = cfg->kafka.topic_prefix,
@@ -360,7 +357,6 @@ pipeline_hello(struct pipeline *pl, const struct hello *hello, struct err *e)
 		.generated = cfg->format.generated,
 		.placeholder = cfg->format.placeholder,
 	};
-	return RC_OK;
 }
 
 /* Transactions without a message cost the sink nothing, so they have a bound of their own. */
@@ -414,7 +410,7 @@ pipeline_record(struct pipeline *pl, struct record *rec, struct err *e)
 		case WIRE_RELATION: return pipeline_relation(pl, rec->relation, e);
 		case WIRE_TRUNCATE: return pipeline_truncate(pl, &rec->truncate, e);
 		case WIRE_MESSAGE: return pipeline_message(pl, &rec->message, e);
-		case WIRE_HELLO: return pipeline_hello(pl, &rec->hello, e);
+		case WIRE_HELLO: pipeline_hello(pl, &rec->hello); return RC_OK;
 		default: return RC_OK; /* the reader shows nothing else */
 	}
 }

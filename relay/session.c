@@ -8,8 +8,9 @@
  * a message could not be delivered, nothing in flight counts any more: the
  * sink is made anew and everything behind the confirmed position comes again.
  *
- * Source and sink report from within their own code, so nothing is torn down
- * there: it is noted, and done by a timer in the next round.
+ * Source and sink report from within their own code.  What they must not lose
+ * there is themselves: the stream ends at once, but a broken sink is freed and
+ * the next connection made by the retry timer, in a later round.
  */
 #include "session.h"
 
