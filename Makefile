@@ -32,7 +32,7 @@ bindir ?= $(prefix)/bin
 # B: build folder; SANITIZE: flags of another build, as `make sanitize` sets them.
 B ?= build
 SANITIZE ?=
-RELAY_LIBS := libpq rdkafka avro-c libcjson libcurl libmicrohttpd
+RELAY_LIBS := libpq rdkafka avro-c libcjson libcurl libmicrohttpd libpcre2-8 libcrypto
 RELAY_CPPFLAGS := -D_GNU_SOURCE -DWALRELAY_VERSION='"$(VERSION)"' -D_FORTIFY_SOURCE=2 -Irelay -Idecoder \
 	$(shell pkg-config --cflags $(RELAY_LIBS) 2>/dev/null)
 RELAY_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -115,6 +115,25 @@ sanitize:
 		build-san/walrelay units
 	B=build-san t/run --quick
 
+# The same under valgrind; and on every PostgreSQL that Debian has, in trees of their
+# own, MAJORS="15 18" for some of them; and on servers with assertions.
+valgrind:
+	@$(MAKE) -s all units
+	contrib/valgrind
+matrix:
+	contrib/matrix
+cassert:
+	contrib/matrix --assert
+
+# Random schema changes under load, STORM_S=600 SEED= of them.
+storm:
+	@$(MAKE) -s all
+	contrib/storm
+# Random values of all types, there and back: PROPERTY_S=600 SEED=n
+property:
+	@$(MAKE) -s all
+	contrib/property
+
 bare:
 	contrib/bare
 
@@ -134,15 +153,17 @@ bench-e2e: all
 	contrib/bench/e2e
 bench-startup: all
 	contrib/bench/startup
+bench-tables: all
+	contrib/bench/tables
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make demo-kafka bare golden lint format fuzz sanitize installcheck'
-	@echo 'make bench-drain bench-latency bench-e2e bench-startup'
+	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert storm property installcheck'
+	@echo 'make bench-drain bench-latency bench-e2e bench-startup bench-tables'
 
 clean:
 	@$(MODULE) -s clean
 	rm -rf build build-san contrib/bench/build
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
-	golden fuzz sanitize bare lint format bench-drain bench-latency bench-e2e bench-startup help
+	golden fuzz sanitize valgrind matrix cassert storm property bare lint format bench-drain bench-latency bench-e2e bench-startup bench-tables help

@@ -11,7 +11,9 @@
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "storage/lwlock.h"
+#include "utils/array.h"
 #include "utils/date.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -23,6 +25,19 @@
 
 /* From this raw size on, running out of memory is blamed on the value. */
 #define HUGE_VALUE ((Size) 64 * 1024 * 1024)
+
+/*
+ * An array is not sent if it takes more bytes than that on the wire.  Only
+ * output functions can make it so long: other forms take at most half as much
+ * again as the array itself, which is below MaxAllocSize.
+ */
+#define ARRAY_LENGTH_MAX (MaxAllocSize / 2 * 3)
+
+/* Text instead of the column's form goes into the row, as it is no LONG: not more than that. */
+#define TEXT_LENGTH_MAX (WIRE_FRAME_MAX / 8)
+
+/* Upper bound of what stands before an array's map of NULLs. */
+#define ARRAY_HEAD_BOUND (WIRE_VARINT_MAX * (1 + 2 * MAXDIM) + 1)
 
 void
 deform_init(struct deform *deform)
@@ -89,7 +104,7 @@ error_swallow(MemoryContext context, Size size)
  * A value that resists becomes UNSENDABLE.
  */
 static void
-value_make(struct value *value, const struct column *column, Datum datum, Size size, bool print)
+value_make(struct value *value, const struct how *how, Datum datum, Size size, bool print)
 {
 	MemoryContext context = CurrentMemoryContext;
 	Datum		volatile plain = datum;
@@ -97,10 +112,10 @@ value_make(struct value *value, const struct column *column, Datum datum, Size s
 
 	PG_TRY();
 	{
-		if (column->varlena)
+		if (how->varlena)
 			plain = PointerGetDatum(PG_DETOAST_DATUM_PACKED(datum));
 		if (print)
-			text = OutputFunctionCall(unconstify(FmgrInfo *, &column->output), plain);
+			text = OutputFunctionCall(unconstify(FmgrInfo *, &how->output), plain);
 		value->state = WIRE_STATE_VALUE;
 	}
 	PG_CATCH();
@@ -112,6 +127,7 @@ value_make(struct value *value, const struct column *column, Datum datum, Size s
 
 	if (value->state == WIRE_STATE_UNSENDABLE)
 		return;
+	value->datum = plain;
 	if (text != NULL)
 	{
 		value->data = text;
@@ -119,9 +135,25 @@ value_make(struct value *value, const struct column *column, Datum datum, Size s
 	}
 	else
 	{
-		Assert(column->varlena);
+		Assert(how->varlena);
 		value->data = VARDATA_ANY(DatumGetPointer(plain));
 		value->length = VARSIZE_ANY_EXHDR(DatumGetPointer(plain));
+	}
+}
+
+/* The text of a value that its type's own form has no place for. */
+static void
+value_make_text(struct value *value, const struct how *how, Datum datum, Size size)
+{
+	value_make(value, how, datum, size, true);
+	if (value->state != WIRE_STATE_VALUE)
+		return;
+	if (value->length <= TEXT_LENGTH_MAX)
+		value->state = WIRE_STATE_TEXT;
+	else
+	{
+		value->state = WIRE_STATE_UNSENDABLE;
+		value->length = 0;
 	}
 }
 
@@ -129,33 +161,45 @@ value_make(struct value *value, const struct column *column, Datum datum, Size s
  * A varlena of a change is one of: plain; compressed; an indirect pointer to
  * either, which is how the reorder buffer hands over a TOASTed value that it
  * put together from the WAL; a pointer into the TOAST table, which means that
- * the update left the value alone and that it is not in the WAL.
- *
+ * the update left the value alone and that it is not in the WAL.  The last
+ * gives NULL, the others what is plain or compressed.
+ */
+static inline struct varlena *
+varlena_find(struct varlena *raw)
+{
+	struct varatt_indirect redirect;
+
+	if (VARATT_IS_EXTERNAL_ONDISK(raw))
+		return NULL;
+	if (!VARATT_IS_EXTERNAL_INDIRECT(raw))
+		return raw;
+	VARATT_EXTERNAL_GET_POINTER(redirect, raw);
+	return redirect.pointer;
+}
+
+/* In bytes, decompressed. */
+static inline Size
+varlena_size(struct varlena *raw)
+{
+	return VARATT_IS_COMPRESSED(raw) ? VARDATA_COMPRESSED_GET_EXTSIZE(raw) : VARSIZE_ANY(raw);
+}
+
+/*
  * Plain payload is used where it lies, through an indirect pointer as well
  * (detoasting that would copy up to 1 GB).
  */
 static void
-value_collect_varlena(struct value *value, const struct column *column, struct varlena *raw,
-					  bool print)
+value_collect_varlena(struct value *value, const struct how *how, struct varlena *raw, bool print)
 {
-	Size		size;
-
-	if (VARATT_IS_EXTERNAL_ONDISK(raw))
+	raw = varlena_find(raw);
+	if (raw == NULL)
 	{
 		value->state = WIRE_STATE_UNCHANGED;
 		return;
 	}
-	if (VARATT_IS_EXTERNAL_INDIRECT(raw))
-	{
-		struct varatt_indirect redirect;
-
-		VARATT_EXTERNAL_GET_POINTER(redirect, raw);
-		raw = redirect.pointer;
-	}
-	size = VARATT_IS_COMPRESSED(raw) ? VARDATA_COMPRESSED_GET_EXTSIZE(raw) : VARSIZE_ANY(raw);
 	if (print || VARATT_IS_COMPRESSED(raw))
 	{
-		value_make(value, column, PointerGetDatum(raw), size, print);
+		value_make(value, how, PointerGetDatum(raw), varlena_size(raw), print);
 		return;
 	}
 	value->data = VARDATA_ANY(raw);
@@ -168,30 +212,28 @@ value_collect_varlena(struct value *value, const struct column *column, struct v
  * deleted it from pg_enum) is left to the output function, which may fail.
  */
 static void
-value_collect_enum(struct value *value, const struct column *column, Datum datum)
+value_collect_enum(struct value *value, const struct how *how, Datum datum)
 {
 	Oid			oid = DatumGetObjectId(datum);
 	int			low = 0;
-	int			high = column->nlabels;
+	int			high = how->nplaces;
 
 	while (low < high)
 	{
 		int			middle = (low + high) / 2;
 
-		if (column->places[middle].oid < oid)
+		if (how->places[middle].oid < oid)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low < column->nlabels && column->places[low].oid == oid)
+	if (low < how->nplaces && how->places[low].oid == oid)
 	{
-		value->datum = UInt32GetDatum(column->places[low].place);
+		value->datum = UInt32GetDatum(how->places[low].place);
 		value->state = WIRE_STATE_VALUE;
 		return;
 	}
-	value_make(value, column, datum, 0, true);
-	if (value->state == WIRE_STATE_VALUE)
-		value->state = WIRE_STATE_TEXT;
+	value_make_text(value, how, datum, 0);
 }
 
 /*
@@ -205,14 +247,16 @@ xml_prints_differently(const struct value *value)
 		(value->length >= 5 && memcmp(value->data, "<?xml", 5) == 0);
 }
 
+static void value_collect_array(struct value *value, const struct how *how, struct varlena *raw);
+
 /* Any value that is not METHOD_FIXED. */
 static void
-value_collect(struct value *value, const struct column *column, Datum datum)
+value_collect(struct value *value, const struct how *how, Datum datum)
 {
 	struct varlena *raw = (struct varlena *) DatumGetPointer(datum);
 
 	value->length = 0;
-	switch (column->method)
+	switch (how->method)
 	{
 		case METHOD_NAME:
 			value->data = NameStr(*DatumGetName(datum));
@@ -220,19 +264,29 @@ value_collect(struct value *value, const struct column *column, Datum datum)
 			value->state = WIRE_STATE_VALUE;
 			break;
 		case METHOD_ENUM:
-			value_collect_enum(value, column, datum);
+			value_collect_enum(value, how, datum);
+			break;
+		case METHOD_ARRAY:
+			value_collect_array(value, how, raw);
 			break;
 		case METHOD_XML:
-			value_collect_varlena(value, column, raw, false);
+			value_collect_varlena(value, how, raw, false);
 			if (value->state == WIRE_STATE_VALUE && xml_prints_differently(value))
-				value_collect_varlena(value, column, raw, true);
+				value_collect_varlena(value, how, raw, true);
 			break;
 		default:
-			if (column->varlena)
-				value_collect_varlena(value, column, raw, column->method == METHOD_OUTPUT);
+			if (how->varlena)
+				value_collect_varlena(value, how, raw, how->method == METHOD_OUTPUT);
 			else
-				value_make(value, column, datum, 0, true);
+				value_make(value, how, datum, 0, true);
 	}
+}
+
+/* Forms whose values go ahead of the row when they are long. */
+static bool
+form_can_be_long(uint8 form)
+{
+	return form == WIRE_FORM_TEXT || form == WIRE_FORM_BYTES || form == WIRE_FORM_ARRAY;
 }
 
 void
@@ -259,14 +313,14 @@ tuple_collect(struct tuple *tuple, struct deform *deform, const struct relation 
 			continue;
 		}
 		value->datum = deform->values[column->att];
-		if (column->method == METHOD_FIXED)
+		if (column->how.method == METHOD_FIXED)
 		{
 			value->state = WIRE_STATE_VALUE;
 			continue;
 		}
-		value_collect(value, column, value->datum);
+		value_collect(value, &column->how, value->datum);
 		if (value->state == WIRE_STATE_VALUE && value->length > threshold && threshold > 0 &&
-			(column->form == WIRE_FORM_TEXT || column->form == WIRE_FORM_BYTES))
+			form_can_be_long(column->how.form))
 		{
 			value->state = WIRE_STATE_LONG;
 			tuple->has_long = true;
@@ -276,89 +330,6 @@ tuple_collect(struct tuple *tuple, struct deform *deform, const struct relation 
 		if (value->state != WIRE_STATE_VALUE)
 			tuple->has_state = true;
 	}
-}
-
-/*
- * NUMERIC, from what is on disk.  The struct is private to numeric.c; the
- * format has not changed since 9.1 and cannot, as pg_upgrade keeps the files.
- * A 16-bit header, then for the long form a 16-bit weight, then digits of
- * 16 bits in base 10000, most significant first, all in native byte order.
- *
- *		header	00............	long, positive: 14 bits of display scale
- *				01............	long, negative
- *				10snnnnnnwwwwwww	short: sign, 6 bits of scale, weight in
- *								7 bits two's complement
- *				1100	NaN		1101	Infinity	1111	-Infinity
- *
- * Infinities exist since 14.  numeric.c strips leading and trailing zero
- * digits from whatever it stores.
- */
-#define NUMERIC_KIND(header)		((header) & 0xC000)
-#define NUMERIC_KIND_NEGATIVE		0x4000
-#define NUMERIC_KIND_SHORT			0x8000
-#define NUMERIC_KIND_SPECIAL		0xC000
-#define NUMERIC_SPECIAL(header)		((header) & 0xF000)
-#define NUMERIC_SPECIAL_INFINITY	0xD000
-#define NUMERIC_SPECIAL_MINUS		0xF000
-#define NUMERIC_LONG_SCALE(header)	((header) & 0x3FFF)
-#define NUMERIC_SHORT_SIGN			0x2000
-#define NUMERIC_SHORT_SCALE(header) (((header) & 0x1F80) >> 7)
-#define NUMERIC_SHORT_WEIGHT(header) ((int) ((header) & 0x3F) - (int) ((header) & 0x40))
-
-static uint8 *
-numeric_put(uint8 *p, const char *payload, Size length)
-{
-	const char *digits = payload + sizeof(uint16);
-	uint16		header;
-	int			weight;
-	int			scale;
-	bool		negative;
-	Size		ndigits;
-	Size		i;
-
-	memcpy(&header, payload, sizeof(uint16));	/* may be unaligned */
-	if (NUMERIC_KIND(header) == NUMERIC_KIND_SPECIAL)
-	{
-		switch (NUMERIC_SPECIAL(header))
-		{
-			case NUMERIC_SPECIAL_INFINITY:
-				return put_u8(p, WIRE_NUMERIC_INFINITY);
-			case NUMERIC_SPECIAL_MINUS:
-				return put_u8(p, WIRE_NUMERIC_MINUS_INFINITY);
-			default:
-				return put_u8(p, WIRE_NUMERIC_NAN);
-		}
-	}
-	if (NUMERIC_KIND(header) == NUMERIC_KIND_SHORT)
-	{
-		negative = (header & NUMERIC_SHORT_SIGN) != 0;
-		scale = NUMERIC_SHORT_SCALE(header);
-		weight = NUMERIC_SHORT_WEIGHT(header);
-	}
-	else
-	{
-		int16		long_weight;
-
-		memcpy(&long_weight, digits, sizeof(int16));
-		digits += sizeof(int16);
-		negative = NUMERIC_KIND(header) == NUMERIC_KIND_NEGATIVE;
-		scale = NUMERIC_LONG_SCALE(header);
-		weight = long_weight;
-	}
-	ndigits = (payload + length - digits) / sizeof(int16);
-
-	p = put_u8(p, negative ? WIRE_NUMERIC_NEGATIVE : WIRE_NUMERIC_POSITIVE);
-	p = put_uv(p, scale);
-	p = put_sv(p, weight);
-	p = put_uv(p, ndigits);
-	for (i = 0; i < ndigits; i++)
-	{
-		uint16		digit;
-
-		memcpy(&digit, digits + i * sizeof(digit), sizeof(digit));
-		p = put_u16(p, digit);
-	}
-	return p;
 }
 
 static inline int64
@@ -412,15 +383,15 @@ float8_bits(Datum datum)
 }
 
 /* One value of state VALUE. */
-static inline uint8 *
-value_put(uint8 *p, const struct column *column, const struct value *value)
+static pg_attribute_always_inline uint8 *
+value_put(uint8 *p, const struct how *how, const struct value *value)
 {
-	switch (column->form)
+	switch (how->form)
 	{
 		case WIRE_FORM_BOOL:
 			return put_u8(p, DatumGetBool(value->datum));
 		case WIRE_FORM_INT:
-			return put_sv(p, integer_get(column->base_oid, value->datum));
+			return put_sv(p, integer_get(how->base_oid, value->datum));
 		case WIRE_FORM_OID:
 			return put_uv(p, DatumGetObjectId(value->datum));
 		case WIRE_FORM_FLOAT4:
@@ -440,9 +411,163 @@ value_put(uint8 *p, const struct column *column, const struct value *value)
 			return numeric_put(p, value->data, value->length);
 		case WIRE_FORM_ENUM:
 			return put_uv(p, DatumGetUInt32(value->datum));
-		default:				/* TEXT, BYTES */
+		default:				/* TEXT, BYTES, ARRAY */
 			return put_bytes(p, value->data, value->length);
 	}
+}
+
+/* Bytes in scratch memory that are being made. */
+struct bytes
+{
+	uint8	   *data;
+	Size		length;
+	Size		capacity;
+};
+
+/* Make room for so many more; false if that is too much. */
+static bool
+bytes_reserve(struct bytes *bytes, Size more)
+{
+	Size		needed = bytes->length + more;
+
+	if (likely(needed <= bytes->capacity))
+		return true;
+	if (needed > ARRAY_LENGTH_MAX)
+		return false;
+	bytes->capacity = Max(needed, bytes->capacity + bytes->capacity / 2);
+	bytes->data = repalloc_huge(bytes->data, bytes->capacity);
+	return true;
+}
+
+/* How many elements; -1 if the dimensions are none that an array can have. */
+static int
+array_count(const ArrayType *array)
+{
+	int64		count = 1;
+	int			i;
+
+	if (ARR_NDIM(array) < 0 || ARR_NDIM(array) > MAXDIM)
+		return -1;
+	for (i = 0; i < ARR_NDIM(array); i++)
+	{
+		if (ARR_DIMS(array)[i] < 0)
+			return -1;
+		count *= ARR_DIMS(array)[i];
+		if (count > MaxArraySize)
+			return -1;
+	}
+	return ARR_NDIM(array) > 0 ? count : 0;
+}
+
+/* All that comes before the elements. */
+static uint8 *
+array_put_head(uint8 *p, const ArrayType *array, int count)
+{
+	const uint8 *present = ARR_NULLBITMAP(array);
+	int			ndim = count > 0 ? ARR_NDIM(array) : 0;
+	int			i;
+
+	p = put_uv(p, ndim);
+	for (i = 0; i < ndim; i++)
+	{
+		p = put_uv(p, ARR_DIMS(array)[i]);
+		p = put_sv(p, ARR_LBOUND(array)[i]);
+	}
+	if (present == NULL || count == 0)
+		return put_u8(p, 0);
+	p = put_u8(p, 1);
+	for (i = 0; i < count; i += 8)
+	{
+		/* of the last byte only what belongs to elements */
+		uint8		used = count - i < 8 ? (1 << (count - i)) - 1 : 0xFF;
+
+		p = put_u8(p, ~present[i / 8] & used);
+	}
+	return p;
+}
+
+/* The elements.  Gives the state of the array that this makes. */
+static enum wire_state
+array_put_elements(struct bytes *bytes, const struct element *element, const ArrayType *array,
+				   int count)
+{
+	const struct how *how = &element->how;
+	const uint8 *present = ARR_NULLBITMAP(array);
+	const char *at = ARR_DATA_PTR(array);
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		struct value value = {0};
+
+		if (present != NULL && !(present[i / 8] & (1 << (i % 8))))
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		value.datum = fetch_att(at, element->by_value, element->length);
+		at = att_addlength_pointer(at, element->length, at);
+		at = (const char *) att_align_nominal(at, element->alignment);
+		if (how->method != METHOD_FIXED)
+			value_collect(&value, how, value.datum);
+		if (value.state != WIRE_STATE_VALUE)
+			return value.state == WIRE_STATE_TEXT ? WIRE_STATE_TEXT : WIRE_STATE_UNSENDABLE;
+		if (!bytes_reserve(bytes, value.length + VALUE_BOUND))
+			return WIRE_STATE_UNSENDABLE;
+		bytes->length = value_put(bytes->data + bytes->length, how, &value) - bytes->data;
+		if (how->method == METHOD_OUTPUT)
+			pfree(unconstify(char *, value.data));
+	}
+	return WIRE_STATE_VALUE;
+}
+
+/*
+ * An array, element by element, each as a column of its type.  Nothing here
+ * can raise an ERROR by what the array holds: value_collect() sees to that for
+ * each element.  An array that says to be of another type than its column's
+ * (no server writes one) is left to the output function, which goes by what it says.
+ */
+static void
+value_collect_array(struct value *value, const struct how *how, struct varlena *raw)
+{
+	const struct element *element = how->element;
+	struct bytes bytes;
+	ArrayType  *array;
+	int			count;
+
+	raw = varlena_find(raw);
+	if (raw == NULL)
+	{
+		value->state = WIRE_STATE_UNCHANGED;
+		return;
+	}
+	if (VARATT_IS_COMPRESSED(raw))
+	{
+		value_make(value, how, PointerGetDatum(raw), varlena_size(raw), false);
+		if (value->state != WIRE_STATE_VALUE)
+			return;
+		raw = (struct varlena *) DatumGetPointer(value->datum);
+	}
+	/* behind a short header the elements would not be aligned: that makes a copy */
+	array = (ArrayType *) PG_DETOAST_DATUM(PointerGetDatum(raw));
+	count = array_count(array);
+	bytes.length = 0;
+	bytes.capacity = VARSIZE(array) + ARRAY_HEAD_BOUND + VALUE_BOUND;
+	bytes.data = MemoryContextAllocHuge(CurrentMemoryContext, bytes.capacity);
+	if (count < 0)
+		value->state = WIRE_STATE_UNSENDABLE;
+	else if (ARR_ELEMTYPE(array) != element->type.oid)
+		value->state = WIRE_STATE_TEXT;
+	else
+	{
+		bytes.length = array_put_head(bytes.data, array, count) - bytes.data;
+		value->state = array_put_elements(&bytes, element, array, count);
+	}
+	value->data = (const char *) bytes.data;
+	value->length = value->state == WIRE_STATE_VALUE ? bytes.length : 0;
+	if (value->state == WIRE_STATE_VALUE)
+		return;
+	pfree(bytes.data);
+	if (value->state == WIRE_STATE_TEXT)
+		value_make_text(value, how, PointerGetDatum(array), VARSIZE(array));
 }
 
 /* Map of one bit a value: 1 is NULL. */
@@ -491,7 +616,7 @@ tuple_put(uint8 *p, const struct tuple *tuple)
 		const struct value *value = &tuple->values[i];
 
 		if (value->state == WIRE_STATE_VALUE)
-			p = value_put(p, tuple->columns[i], value);
+			p = value_put(p, &tuple->columns[i]->how, value);
 		else if (value->state == WIRE_STATE_TEXT)
 			p = put_bytes(p, value->data, value->length);
 	}

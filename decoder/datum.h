@@ -64,9 +64,14 @@ extern void tuple_collect(struct tuple *tuple, struct deform *deform, const stru
  */
 extern void error_swallow(MemoryContext context, Size size);
 
+/* Upper bound of what one value takes besides its bytes in data. */
+#define VALUE_BOUND (WIRE_VARINT_MAX * 3 + 2)
+
 /* Upper bound of what tuple_put() writes. */
-#define TUPLE_BOUND(tuple) \
-	((tuple)->length + (Size) (tuple)->count * (WIRE_VARINT_MAX * 3 + 2) + 1)
+#define TUPLE_BOUND(tuple) ((tuple)->length + (Size) (tuple)->count * VALUE_BOUND + 1)
+
+/* Write a numeric, of which "payload" is what follows the varlena header.  Returns the end. */
+extern uint8 *numeric_put(uint8 *p, const char *payload, Size length);
 
 /* Write a collected tuple as wire.h says.  Returns the end. */
 extern uint8 *tuple_put(uint8 *p, const struct tuple *tuple);

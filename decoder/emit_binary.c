@@ -10,8 +10,10 @@
 #include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/pg_locale.h"
 
 #include "compat.h"
 #include "emit.h"
@@ -29,25 +31,57 @@ static const char *const hello_settings[] =
 	"DateStyle", "IntervalStyle", "TimeZone", "extra_float_digits", "bytea_output"
 };
 
+/* What only a transaction can find out. */
+struct facts
+{
+	char	   *database;		/* name, palloc'd */
+	int			money_fraction_digits;
+};
+
 /*
- * Name of this database, palloc'd.  A walsender starts its stream outside a
- * transaction, the SQL functions inside one.
+ * Digits of a money value behind the point, as cash_out() takes them from
+ * lc_monetary.  That may fail, in a database whose encoding lacks the
+ * currency's sign: cash_out() would fail as well, we do not need the sign.
  */
-static const char *
-database_name_get(void)
+static int
+money_fraction_digits_get(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int			volatile digits = -1;
+
+	PG_TRY();
+	{
+		digits = PGLC_localeconv()->frac_digits;
+	}
+	PG_CATCH();
+	{
+		error_swallow(context, 0);
+	}
+	PG_END_TRY();
+	return digits >= 0 && digits <= 10 ? digits : 2;
+}
+
+/*
+ * A walsender starts its stream outside a transaction, the SQL functions
+ * inside one.
+ */
+static struct facts
+facts_get(void)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	bool		outside = !IsTransactionState();
+	struct facts facts;
 	char	   *name;
 
 	if (outside)
 		StartTransactionCommand();
 	name = get_database_name(MyDatabaseId);
-	name = MemoryContextStrdup(caller, name != NULL ? name : "");
+	facts.database = MemoryContextStrdup(caller, name != NULL ? name : "");
+	facts.money_fraction_digits = money_fraction_digits_get();
 	if (outside)
 		CommitTransactionCommand();
 	MemoryContextSwitchTo(caller);
-	return name;
+	return facts;
 }
 
 static const char *
@@ -66,12 +100,14 @@ static void
 binary_hello(struct session *session)
 {
 	struct frame *frame = session->frame;
-	const char *database = database_name_get();
-	Size		bound = HEAD_BOUND + strlen(database) + 2 * NAMEDATALEN;
+	struct facts facts = facts_get();
+	Size		bound = HEAD_BOUND + strlen(facts.database) + 3 * NAMEDATALEN;
+	char		digits[12];
 	uint8	   *body;
 	uint8	   *p;
 	int			i;
 
+	pg_ltoa(facts.money_fraction_digits, digits);
 	for (i = 0; i < lengthof(hello_settings); i++)
 		bound += 2 * WIRE_VARINT_MAX + strlen(hello_settings[i]) +
 			strlen(setting_get(hello_settings[i]));
@@ -83,15 +119,17 @@ binary_hello(struct session *session)
 	p = put_uv(p, frame->limit);
 	p = put_u64(p, session->options.hash);
 	p = put_uv(p, MyDatabaseId);
-	p = put_str(p, database);
+	p = put_str(p, facts.database);
 	p = put_str(p, GetDatabaseEncodingName());
 	p = put_str(p, WALRELAY_VERSION);
-	p = put_uv(p, lengthof(hello_settings));
+	p = put_uv(p, lengthof(hello_settings) + 1);
 	for (i = 0; i < lengthof(hello_settings); i++)
 	{
 		p = put_str(p, hello_settings[i]);
 		p = put_str(p, setting_get(hello_settings[i]));
 	}
+	p = put_str(p, "money_fraction_digits");
+	p = put_str(p, digits);
 	frame_record_close(frame, WIRE_HELLO, body, p);
 	frame->empty = frame->length;
 }
@@ -117,6 +155,7 @@ binary_begin(struct session *session, ReorderBufferTXN *txn)
 		p = put_str(p, origin);
 		p = put_u64(p, txn->origin_lsn);
 	}
+	p = put_uv(p, txn->final_lsn - session->txn_lsn);
 	frame_record_close(frame, WIRE_BEGIN, body, p);
 }
 
@@ -154,9 +193,11 @@ static Size
 column_bound(const struct column *column)
 {
 	Size		bound = HEAD_BOUND + strlen(column->name) + type_name_bound(&column->type) +
-		type_name_bound(&column->base) + type_name_bound(&column->element);
+		type_name_bound(&column->base);
 	int			i;
 
+	if (column->how.element != NULL)
+		bound += type_name_bound(&column->how.element->type) + WIRE_VARINT_MAX + 2;
 	for (i = 0; i < column->nlabels; i++)
 		bound += WIRE_VARINT_MAX + strlen(column->labels[i]);
 	if (column->default_text != NULL)
@@ -178,7 +219,7 @@ put_column(uint8 *p, const struct column *column)
 
 	p = put_uv(p, column->attnum);
 	p = put_u16(p, column->flags);
-	p = put_u8(p, column->form);
+	p = put_u8(p, column->how.form);
 	p = put_str(p, column->name);
 	p = put_uv(p, column->type.oid);
 	p = put_sv(p, column->typmod);
@@ -191,9 +232,13 @@ put_column(uint8 *p, const struct column *column)
 	}
 	if (column->flags & WIRE_COLUMN_ARRAY)
 	{
-		p = put_uv(p, column->element.oid);
-		p = put_type_name(p, &column->element);
-		p = put_uv(p, column->element_base_oid);
+		const struct element *element = column->how.element;
+
+		p = put_uv(p, element->type.oid);
+		p = put_type_name(p, &element->type);
+		p = put_uv(p, element->base_oid);
+		p = put_u8(p, element->how.form);
+		p = put_u8(p, element->delimiter);
 	}
 	if (column->flags & WIRE_COLUMN_ENUM)
 	{

@@ -111,8 +111,8 @@ line_add_value(StringInfo line, const struct column *column, const struct value 
 		appendStringInfoString(line, "unchanged-toast");
 	else if (value->state == WIRE_STATE_UNSENDABLE)
 		appendStringInfoString(line, "unsendable");
-	else if (form_is_bare(column->form) ||
-			 (column->form == WIRE_FORM_INT && column->base_oid != DATEOID))
+	else if (form_is_bare(column->how.form) ||
+			 (column->how.form == WIRE_FORM_INT && column->how.base_oid != DATEOID))
 		appendBinaryStringInfo(line, value->data, value->length);
 	else
 		line_add_quoted(line, value->data, value->length);
@@ -209,13 +209,13 @@ line_add_column(StringInfo line, const struct column *column)
 		{WIRE_COLUMN_NOT_NULL, "not-null"}, {WIRE_COLUMN_PRIMARY, "primary"},
 		{WIRE_COLUMN_IDENTITY, "identity"}, {WIRE_COLUMN_GENERATED, "generated"},
 		{WIRE_COLUMN_AUTO, "auto"}, {WIRE_COLUMN_COMPOSITE, "composite"},
-		{WIRE_COLUMN_RANGE, "range"}
+		{WIRE_COLUMN_RANGE, "range"}, {WIRE_COLUMN_DOMAIN_NOT_NULL, "domain-not-null"}
 	};
 	int			i;
 
 	appendStringInfo(line, "%d %s ", column->attnum, quote_identifier(column->name));
 	line_add_type(line, &column->type, column->typmod);
-	appendStringInfo(line, " form(%c)", column->form);
+	appendStringInfo(line, " form(%c)", column->how.form);
 	if (column->flags & WIRE_COLUMN_DOMAIN)
 	{
 		appendStringInfoString(line, " domain-of(");
@@ -225,8 +225,8 @@ line_add_column(StringInfo line, const struct column *column)
 	if (column->flags & WIRE_COLUMN_ARRAY)
 	{
 		appendStringInfoString(line, " array-of(");
-		line_add_type(line, &column->element, -1);
-		appendStringInfoChar(line, ')');
+		line_add_type(line, &column->how.element->type, -1);
+		appendStringInfo(line, " form(%c))", column->how.element->how.form);
 	}
 	if (column->flags & WIRE_COLUMN_ENUM)
 		line_add_labels(line, column);

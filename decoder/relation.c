@@ -1,21 +1,17 @@
 /*
  * relation.c
  *		Builds the description of one relation and the plan by which its rows
- *		are written.  All catalog access of the decoder is here, under the
- *		historic snapshot that the reorder buffer has set up, and once per relation
- *		version.  Takes no lock on user tables; never runs for a row whose
+ *		are written.  All catalog access of the decoder is here and in type.c, under
+ *		the historic snapshot that the reorder buffer has set up, and once per
+ *		relation version.  Takes no lock on user tables; never runs for a row whose
  *		relation is known.  Called by relcache.c.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "catalog/partition.h"
-#include "catalog/pg_enum.h"
 #include "catalog/pg_index.h"
-#include "catalog/pg_type.h"
 #include "nodes/nodes.h"
-#include "utils/catcache.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -38,222 +34,10 @@ struct index_columns
 	AttrNumber	attnums[INDEX_MAX_KEYS];
 };
 
-static const char *
+const char *
 keep_string(struct relation *rel, const char *string)
 {
 	return MemoryContextStrdup(rel->context, string);
-}
-
-/* Remember that the entry depends on a type, if a user can change it. */
-static void
-depend_on_type(struct relation *rel, Oid type)
-{
-	if (type < FirstNormalObjectId)
-		return;
-	if (rel->type_hashes == NULL)
-		rel->type_hashes = MemoryContextAlloc(rel->context, sizeof(uint32));
-	else
-		rel->type_hashes = repalloc(rel->type_hashes,
-									(rel->ntype_hashes + 1) * sizeof(uint32));
-	rel->type_hashes[rel->ntype_hashes++] = GetSysCacheHashValue1(TYPEOID,
-																  ObjectIdGetDatum(type));
-}
-
-static struct type_name
-type_name_get(struct relation *rel, Oid type)
-{
-	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-	struct type_name name;
-	Form_pg_type form;
-	char	   *schema;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for type %u", type);
-	form = (Form_pg_type) GETSTRUCT(tuple);
-	schema = get_namespace_name(form->typnamespace);
-	name.oid = type;
-	name.schema = schema != NULL ? keep_string(rel, schema) : "";
-	name.name = keep_string(rel, NameStr(form->typname));
-	ReleaseSysCache(tuple);
-	depend_on_type(rel, type);
-	return name;
-}
-
-static int
-label_compare_order(const void *a, const void *b)
-{
-	Form_pg_enum first = (Form_pg_enum) GETSTRUCT(*(const HeapTuple *) a);
-	Form_pg_enum second = (Form_pg_enum) GETSTRUCT(*(const HeapTuple *) b);
-
-	return (first->enumsortorder > second->enumsortorder) -
-		(first->enumsortorder < second->enumsortorder);
-}
-
-static int
-place_compare_oid(const void *a, const void *b)
-{
-	const struct enum_place *first = a;
-	const struct enum_place *second = b;
-
-	return (first->oid > second->oid) - (first->oid < second->oid);
-}
-
-/* Labels of an enum, and the way from a label's oid to its place among them. */
-static void
-column_read_labels(struct relation *rel, struct column *column, Oid type)
-{
-	CatCList   *list = SearchSysCacheList1(ENUMTYPOIDNAME, ObjectIdGetDatum(type));
-	int			count = list->n_members;
-	HeapTuple  *tuples = palloc((count + 1) * sizeof(HeapTuple));
-	int			i;
-
-	for (i = 0; i < count; i++)
-		tuples[i] = &list->members[i]->tuple;
-	qsort(tuples, count, sizeof(HeapTuple), label_compare_order);
-
-	column->nlabels = count;
-	column->labels = MemoryContextAlloc(rel->context, (count + 1) * sizeof(char *));
-	column->places = MemoryContextAlloc(rel->context, (count + 1) * sizeof(struct enum_place));
-	for (i = 0; i < count; i++)
-	{
-		Form_pg_enum form = (Form_pg_enum) GETSTRUCT(tuples[i]);
-
-		column->labels[i] = keep_string(rel, NameStr(form->enumlabel));
-		column->places[i].oid = form->oid;
-		column->places[i].place = i;
-	}
-	qsort(column->places, count, sizeof(struct enum_place), place_compare_oid);
-	ReleaseSysCacheList(list);
-	column->flags |= WIRE_COLUMN_ENUM;
-	rel->has_enum = true;
-}
-
-/* Element of an array type, with the labels if it is an enum. */
-static void
-column_read_element(struct relation *rel, struct column *column, Oid element)
-{
-	Oid			base = getBaseType(element);
-
-	column->flags |= WIRE_COLUMN_ARRAY;
-	column->element = type_name_get(rel, element);
-	column->element_base_oid = base != element ? base : InvalidOid;
-	depend_on_type(rel, base);
-	if (get_typtype(base) == TYPTYPE_ENUM)
-		column_read_labels(rel, column, base);
-}
-
-/* How values of a base type travel: wire.h's list of forms. */
-static void
-column_choose_form(struct column *column, char typtype)
-{
-	column->method = METHOD_FIXED;
-	switch (column->base_oid)
-	{
-		case BOOLOID:
-			column->form = WIRE_FORM_BOOL;
-			return;
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case DATEOID:
-			column->form = WIRE_FORM_INT;
-			return;
-		case OIDOID:
-			column->form = WIRE_FORM_OID;
-			return;
-		case FLOAT4OID:
-			column->form = WIRE_FORM_FLOAT4;
-			return;
-		case FLOAT8OID:
-			column->form = WIRE_FORM_FLOAT8;
-			return;
-		case TIMEOID:
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-		case CASHOID:
-			column->form = WIRE_FORM_INT64;
-			return;
-		case TIMETZOID:
-			column->form = WIRE_FORM_TIMETZ;
-			return;
-		case INTERVALOID:
-			column->form = WIRE_FORM_INTERVAL;
-			return;
-		case UUIDOID:
-			column->form = WIRE_FORM_UUID;
-			return;
-		case NUMERICOID:
-			column->form = WIRE_FORM_NUMERIC;
-			column->method = METHOD_RAW;
-			return;
-		case BYTEAOID:
-			column->form = WIRE_FORM_BYTES;
-			column->method = METHOD_RAW;
-			return;
-		case TEXTOID:
-		case VARCHAROID:
-		case BPCHAROID:
-		case JSONOID:
-			column->form = WIRE_FORM_TEXT;
-			column->method = METHOD_RAW;
-			return;
-		case XMLOID:
-			column->form = WIRE_FORM_TEXT;
-			column->method = METHOD_XML;
-			return;
-		case NAMEOID:
-			column->form = WIRE_FORM_TEXT;
-			column->method = METHOD_NAME;
-			return;
-	}
-	column->form = typtype == TYPTYPE_ENUM ? WIRE_FORM_ENUM : WIRE_FORM_TEXT;
-	column->method = typtype == TYPTYPE_ENUM ? METHOD_ENUM : METHOD_OUTPUT;
-}
-
-/* Everything about the column's type. */
-static void
-column_read_type(struct relation *rel, struct column *column, Oid type, bool as_text)
-{
-	HeapTuple	tuple;
-	Form_pg_type form;
-	Oid			output;
-	Oid			element;
-	char		typtype;
-
-	column->type = type_name_get(rel, type);
-	column->base_typmod = column->typmod;
-	column->base_oid = getBaseTypeAndTypmod(type, &column->base_typmod);
-	if (column->base_oid != type)
-	{
-		column->flags |= WIRE_COLUMN_DOMAIN;
-		column->base = type_name_get(rel, column->base_oid);
-	}
-
-	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(column->base_oid));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for type %u", column->base_oid);
-	form = (Form_pg_type) GETSTRUCT(tuple);
-	typtype = form->typtype;
-	output = form->typoutput;
-	/* the two vector types are arrays, but their text is not an array's */
-	element = IsTrueArrayType(form) && column->base_oid != INT2VECTOROID &&
-		column->base_oid != OIDVECTOROID ? form->typelem : InvalidOid;
-	column->varlena = form->typlen == -1;
-	ReleaseSysCache(tuple);
-
-	if (typtype == TYPTYPE_COMPOSITE)
-		column->flags |= WIRE_COLUMN_COMPOSITE;
-	if (typtype == TYPTYPE_RANGE || typtype == TYPTYPE_MULTIRANGE)
-		column->flags |= WIRE_COLUMN_RANGE;
-	if (typtype == TYPTYPE_ENUM)
-		column_read_labels(rel, column, column->base_oid);
-	if (OidIsValid(element))
-		column_read_element(rel, column, element);
-
-	column_choose_form(column, typtype);
-	if (as_text)
-		column->method = METHOD_OUTPUT;
-	fmgr_info_cxt(output, &column->output, rel->context);
 }
 
 /*

@@ -17,7 +17,7 @@
 
 struct options;
 
-/* How a column's Datum becomes its wire form; see datum.c. */
+/* How a Datum becomes its wire form; see datum.c. */
 enum method
 {
 	METHOD_FIXED,				/* from the Datum itself */
@@ -25,6 +25,7 @@ enum method
 	METHOD_XML,					/* the same, if it needs no rewriting */
 	METHOD_NAME,				/* type name: a C string */
 	METHOD_ENUM,				/* label's place, by oid */
+	METHOD_ARRAY,				/* element by element */
 	METHOD_OUTPUT				/* type's output function */
 };
 
@@ -35,26 +36,44 @@ struct type_name
 	const char *name;
 };
 
-/* One label of an enum.  Arrays of these are sorted by oid. */
+/* One label of an enum.  Lists of these are sorted by oid. */
 struct enum_place
 {
 	Oid			oid;			/* what a Datum of the type holds */
 	uint32		place;			/* among the labels, in sort order */
 };
 
+/* How values of one type are written: those of a column, or the elements of an array. */
+struct how
+{
+	uint8		method;			/* enum method */
+	uint8		form;			/* enum wire_form */
+	bool		varlena;
+	Oid			base_oid;		/* type at the bottom of the domain chain */
+	int			nplaces;		/* METHOD_ENUM: labels */
+	struct enum_place *places;
+	struct element *element;	/* of an array; else NULL */
+	FmgrInfo	output;			/* type's output function */
+};
+
+/* Elements of arrays of one type: how they are written, and how they lie there. */
+struct element
+{
+	struct how	how;
+	struct type_name type;		/* as the array's type declares it */
+	Oid			base_oid;		/* of a type that is a domain, else InvalidOid */
+	int16		length;			/* typlen */
+	bool		by_value;
+	char		alignment;		/* typalign */
+	char		delimiter;		/* between elements in the array's text */
+};
+
 struct column
 {
 	/* the plan: what a row needs */
 	int			att;			/* place in the physical tuple, from 0 */
-	uint8		method;			/* enum method */
-	uint8		form;			/* enum wire_form */
 	uint16		flags;			/* WIRE_COLUMN_* */
-	bool		varlena;
-	Oid			base_oid;		/* type at the bottom of the domain chain */
-	FmgrInfo	output;			/* type's output function */
-	int			nlabels;
-	const char **labels;		/* in sort order */
-	struct enum_place *places;	/* as many; NULL unless form is ENUM */
+	struct how	how;
 
 	/* the description */
 	AttrNumber	attnum;
@@ -63,8 +82,8 @@ struct column
 	int32		typmod;
 	struct type_name base;		/* of a domain */
 	int32		base_typmod;
-	struct type_name element;	/* of an array, or of a domain over one */
-	Oid			element_base_oid;	/* of an element that is a domain */
+	int			nlabels;		/* of an enum, or of an array's elements */
+	const char **labels;		/* in sort order */
 	const char *default_text;	/* NULL: none */
 };
 
@@ -101,6 +120,15 @@ struct relation
 	uint32	   *type_hashes;	/* syscache hashes of the user's types in use */
 	bool		has_enum;
 };
+
+/*
+ * Read everything about the column's type, of which typmod is set.  "as_text":
+ * values are wanted as the type's output function prints them.
+ */
+extern void column_read_type(struct relation *rel, struct column *column, Oid type, bool as_text);
+
+/* A copy of the string that lives as long as the entry. */
+extern const char *keep_string(struct relation *rel, const char *string);
 
 /*
  * Build or rebuild an entry, of which relid, index and context are set.

@@ -89,7 +89,9 @@ enum wire_kind
  *		str plugin version
  *		uv  number of settings, then for each: str name, str value.  The
  *			settings that decide the text form of values: DateStyle,
- *			IntervalStyle, TimeZone, extra_float_digits, bytea_output
+ *			IntervalStyle, TimeZone, extra_float_digits, bytea_output;
+ *			and money_fraction_digits, how many digits of a money value
+ *			stand behind the point, which lc_monetary decides
  */
 #define WIRE_HELLO_FLUSH_IDLE	0x01	/* frames stay open over commits */
 
@@ -100,6 +102,7 @@ enum wire_kind
  *		u64 LSN that the deltas of this transaction start from
  *		u8  WIRE_BEGIN_* flags
  *		[WIRE_BEGIN_ORIGIN: str origin name, u64 origin LSN]
+ *		uv  LSN of the commit record minus the LSN above
  */
 #define WIRE_BEGIN_ORIGIN		0x01
 
@@ -140,9 +143,11 @@ enum wire_kind
  *				[DOMAIN:  uv base oid, sv base typmod, str schema, str name
  *						  of the type at the bottom of the domain chain]
  *				[ARRAY:   uv element oid, str schema, str name, uv base oid
- *						  of the element if that is a domain, else 0.  Set
- *						  for a domain over an array, too; not for int2vector
- *						  and oidvector, whose text is not an array's]
+ *						  of the element if that is a domain, else 0, u8 form
+ *						  of the elements, enum wire_form, u8 delimiter
+ *						  between them in the array's text.  Set for a domain
+ *						  over an array, too; not for int2vector and
+ *						  oidvector, whose text is not an array's]
  *				[ENUM:    uv number of labels, then str each, in sort order;
  *						  of the element type where ARRAY is set too]
  *				[DEFAULT: str expression as the server would print it]
@@ -163,6 +168,7 @@ enum wire_kind
 #define WIRE_COLUMN_COMPOSITE	0x0100	/* type is a row type */
 #define WIRE_COLUMN_RANGE		0x0200	/* type is a range or multirange */
 #define WIRE_COLUMN_AUTO		0x0400	/* identity column (GENERATED AS IDENTITY) */
+#define WIRE_COLUMN_DOMAIN_NOT_NULL 0x0800	/* the domain that it is of is NOT NULL */
 
 enum wire_key
 {
@@ -192,6 +198,7 @@ enum wire_form
 	WIRE_FORM_UUID = 'g',		/* 16 bytes */
 	WIRE_FORM_NUMERIC = 'n',	/* see below */
 	WIRE_FORM_ENUM = 'e',		/* uv: place in the column's labels */
+	WIRE_FORM_ARRAY = 'a',		/* see below */
 	WIRE_FORM_BYTES = 'y',		/* uv length, bytes: bytea as stored */
 	WIRE_FORM_TEXT = 't'		/* uv length, bytes: the type's text form */
 };
@@ -213,6 +220,20 @@ enum wire_numeric
 	WIRE_NUMERIC_INFINITY = 'i',
 	WIRE_NUMERIC_MINUS_INFINITY = 'm'
 };
+
+/*
+ * ARRAY value: uv length of what follows, in bytes, then
+ *		uv  number of dimensions, 0 for an empty array
+ *		for each dimension: uv number of elements, sv lower bound
+ *		u8  1 if a map of NULLs follows, else 0
+ *		[map of 1 bit an element, lowest bit first: 1 = NULL, 0 = value]
+ *		the elements that are not NULL, in storage order (the last subscript
+ *			varies fastest), each in the column's element form
+ *
+ * Every array column has this form.  An enum element whose label is missing
+ * makes the whole value WIRE_STATE_TEXT, one that cannot be printed makes it
+ * WIRE_STATE_UNSENDABLE.
+ */
 
 /*
  * INSERT:	uv relation index, sv LSN delta, tuple (new)
@@ -264,7 +285,8 @@ enum wire_state
  * LONG: a piece of one long value.  A value longer than the long threshold
  * goes ahead of its row; the row's columns of WIRE_STATE_LONG take the
  * finished values in the order in which they were sent, old tuple before new.
- * Only forms TEXT and BYTES become long.
+ * Only forms TEXT, BYTES and ARRAY become long; of an array what follows its
+ * length.
  *		u8  1 for the last piece of the value, else 0
  *		uv  total length of the value
  *		bytes up to the end of the record

@@ -76,9 +76,13 @@ page_readyz(const struct metrics *m, struct buf *out)
 {
 	bool ready = metrics_ready(m);
 
-	buf_printf(out, "%s: %s%s%s\n", ready ? "ok" : "not ready", metrics_state_name(m->state),
+	buf_printf(out, "%s: %s%s%s", ready ? "ok" : "not ready", metrics_state_name(m->state),
 			   m->kafka == PEER_AWAY ? ", Kafka is not reachable" : "",
 			   m->registry == PEER_AWAY ? ", the schema registry is not reachable" : "");
+	if (m->state == METRICS_SCHEMA_REFUSED && m->refusals)
+		buf_printf(out, ", %s: %s; more in /status", err_code_name(m->refusals->why.code),
+				   m->refusals->why.msg);
+	buf_put_u8(out, '\n');
 	return ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
 }
 

@@ -18,7 +18,7 @@
 #define COLUMN_FLAGS                                                                             \
 	(WIRE_COLUMN_NOT_NULL | WIRE_COLUMN_IDENTITY | WIRE_COLUMN_PRIMARY | WIRE_COLUMN_GENERATED | \
 	 WIRE_COLUMN_DOMAIN | WIRE_COLUMN_ARRAY | WIRE_COLUMN_ENUM | WIRE_COLUMN_DEFAULT |           \
-	 WIRE_COLUMN_COMPOSITE | WIRE_COLUMN_RANGE | WIRE_COLUMN_AUTO)
+	 WIRE_COLUMN_COMPOSITE | WIRE_COLUMN_RANGE | WIRE_COLUMN_AUTO | WIRE_COLUMN_DOMAIN_NOT_NULL)
 
 struct catalog
 {
@@ -91,6 +91,7 @@ form_known(int form)
 		case WIRE_FORM_UUID:
 		case WIRE_FORM_NUMERIC:
 		case WIRE_FORM_ENUM:
+		case WIRE_FORM_ARRAY:
 		case WIRE_FORM_BYTES:
 		case WIRE_FORM_TEXT: return true;
 		default: return false;
@@ -111,6 +112,29 @@ labels_read(struct cursor *cur, struct column *col, struct arena *arena)
 	col->nlabels = count;
 	for (uint32_t i = 0; i < count; i++)
 		col->labels[i] = read_cstr(cur, arena);
+}
+
+/*
+ * The elements of an array column, of which none is an array: those that are
+ * by way of a domain travel as text.
+ */
+static enum rc
+element_read(struct cursor *cur, struct column *col, struct arena *arena, struct err *e)
+{
+	int form;
+
+	col->element.oid = read_u32(cur);
+	col->element.schema = read_cstr(cur, arena);
+	col->element.name = read_cstr(cur, arena);
+	col->element_base = read_u32(cur);
+	form = cursor_u8(cur);
+	col->delimiter = (char) cursor_u8(cur);
+	if (cur->bad)
+		return malformed("fewer fields than it should", e);
+	if (!form_known(form) || form == WIRE_FORM_ARRAY)
+		return malformed("an array whose elements are of unknown form", e);
+	col->element_form = (enum wire_form) form;
+	return RC_OK;
 }
 
 static enum rc
@@ -145,13 +169,10 @@ column_read(struct cursor *cur, struct column *col, struct arena *arena, struct 
 		col->base.name = read_cstr(cur, arena);
 	}
 	col->element = (struct type_name){0, -1, "", ""};
-	if (col->flags & WIRE_COLUMN_ARRAY)
-	{
-		col->element.oid = read_u32(cur);
-		col->element.schema = read_cstr(cur, arena);
-		col->element.name = read_cstr(cur, arena);
-		col->element_base = read_u32(cur);
-	}
+	if (!cur->bad && (col->form == WIRE_FORM_ARRAY) != ((col->flags & WIRE_COLUMN_ARRAY) != 0))
+		return malformed("a column whose form and flags disagree on whether it is an array", e);
+	if ((col->flags & WIRE_COLUMN_ARRAY) && element_read(cur, col, arena, e) != RC_OK)
+		return RC_ERR;
 	if (col->flags & WIRE_COLUMN_ENUM)
 		labels_read(cur, col, arena);
 	if (col->flags & WIRE_COLUMN_DEFAULT)

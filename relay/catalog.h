@@ -32,6 +32,11 @@ struct column
 	struct type_name base;		  /* below all domains; = type if it is none */
 	struct type_name element;	  /* arrays: declared element type */
 	uint32_t		 element_base; /* oid below the element's domain, or 0 */
+	enum wire_form	 element_form; /* arrays */
+	char			 delimiter;	   /* arrays: between elements in the text */
+	/* What hello tells of the texts of values, not the table's description; 0 from catalog.c. */
+	uint8_t			 money_digits;	   /* behind the point */
+	bool			 finite_intervals; /* none is infinite, whatever its parts */
 	const char		*default_text; /* NULL: none */
 	const char	   **labels;	   /* enums (and arrays of them), sort order */
 	uint32_t		 nlabels;

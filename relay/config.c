@@ -12,6 +12,7 @@
 
 #include "buf.h"
 #include "config_table.h"
+#include "patterns.h"
 #include "producer.h"
 
 /* --- names --------------------------------------------------------------- */
@@ -436,6 +437,16 @@ config_contradiction(const char *one, const char *other, struct err *e)
 	return err_hint(e, "Leave one of them out.");
 }
 
+static enum rc
+config_check_patterns(const char *setting, const char *list, struct err *e)
+{
+	struct patterns *patterns;
+	enum rc          rc = patterns_new(setting, list, &patterns, e);
+
+	patterns_free(patterns);
+	return rc;
+}
+
 enum rc
 config_check(const struct config *cfg, struct err *e)
 {
@@ -464,5 +475,9 @@ config_check(const struct config *cfg, struct err *e)
 				"\"retry.backoff.ms\" is longer than \"retry.backoff.max.ms\"");
 		return err_hint(e, "Set retry.backoff.max.ms to at least %ums.", cfg->relay.backoff_min_ms);
 	}
-	return RC_OK;
+	rc = config_check_patterns("column.propagate.source.type", cfg->format.propagate_columns, e);
+	if (rc == RC_OK)
+		rc = config_check_patterns("datatype.propagate.source.type", cfg->format.propagate_types,
+								   e);
+	return rc;
 }

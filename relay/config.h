@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "encode.h"
 #include "err.h"
+#include "format.h"
 
 /* Release; the build may say it. */
 #ifndef WALRELAY_VERSION
@@ -34,6 +34,20 @@ enum log_format
 	LOG_TEXT,
 	LOG_LOGFMT,
 	LOG_JSON
+};
+
+enum subject_strategy
+{
+	SUBJECT_TOPIC,       /* TOPIC-key, TOPIC-value */
+	SUBJECT_RECORD,      /* the record's full name */
+	SUBJECT_TOPIC_RECORD /* TOPIC-FULL.NAME */
+};
+
+/* What happens to the changes of a table whose schema the registry refuses. */
+enum on_incompatible
+{
+	INCOMPATIBLE_STOP,
+	INCOMPATIBLE_DEAD_LETTER
 };
 
 /* Who set a value; a higher one wins. */
@@ -84,6 +98,9 @@ struct config
 	{
 		char            *topic_prefix;    /* topic.prefix */
 		char            *topic_delimiter; /* topic.delimiter */
+		char            *topic_transaction;    /* topic.transaction: last part of the name */
+		char            *topic_schema_changes; /* topic.schema.changes: the same */
+		char            *topic_dead_letter;    /* topic.dead.letter: the same */
 		struct property *properties;      /* librdkafka's, after our own */
 		unsigned         nproperties;
 	} kafka;
@@ -93,8 +110,15 @@ struct config
 		char *user_info;     /* basic.auth.user.info: user:password */
 		char *token;         /* bearer.auth.token */
 		char *ca;            /* ssl.ca.location */
+		char *certificate;   /* registry.ssl.certificate.location, for mTLS */
+		char *key;           /* registry.ssl.key.location */
+		char *key_password;  /* registry.ssl.key.password */
 		bool  auto_register; /* auto.register.schemas */
+		bool  use_latest;    /* use.latest.version */
 		bool  normalize;     /* normalize.schemas */
+		enum subject_strategy key_subject;   /* key.subject.name.strategy */
+		enum subject_strategy value_subject; /* value.subject.name.strategy */
+		enum on_incompatible  on_incompatible; /* schema.on.incompatible */
 		char *dir;           /* schemas.dir: where schemas go without a registry; "" nowhere */
 	} registry;
 	struct
@@ -108,6 +132,20 @@ struct config
 		char           *placeholder;  /* unavailable.value.placeholder */
 		uint32_t        avro_verify;  /* avro.verify: every Nth record, 0 never */
 		char           *version;      /* source.version */
+		enum profile       profile;   /* debezium.profile */
+		enum decimal_mode  decimals;  /* decimal.handling.mode */
+		enum time_mode     times;     /* time.precision.mode */
+		enum interval_mode intervals; /* interval.handling.mode */
+		enum binary_mode   binaries;  /* binary.handling.mode */
+		enum hstore_mode   hstores;   /* hstore.handling.mode */
+		uint32_t           money_digits; /* money.fraction.digits */
+		bool               unknown;   /* include.unknown.datatypes */
+		uint32_t           exact;     /* exact.types: enum exact bits */
+		char              *propagate_columns; /* column.propagate.source.type */
+		char              *propagate_types;   /* datatype.propagate.source.type */
+		bool               transactions;      /* provide.transaction.metadata */
+		bool               schema_changes;    /* include.schema.changes */
+		bool               extended_headers;  /* extended.headers.enabled */
 	} format;
 	struct
 	{

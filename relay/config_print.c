@@ -39,6 +39,18 @@ urls_masked(const char *urls)
 	return buf_cstr(&out);
 }
 
+static char *
+words_joined(const char *const *words, uint64_t bits)
+{
+	struct buf out = {0};
+
+	for (unsigned i = 0; words[i]; i++)
+		if (bits >> i & 1)
+			buf_printf(&out, "%s%s", out.len ? "," : "", words[i]);
+	buf_put_u8(&out, '\0');
+	return (char *) out.data;
+}
+
 /* The value in force as text that config_set() would take; the caller frees it. */
 static char *
 setting_shown(const struct setting *set, const struct config *cfg)
@@ -61,6 +73,8 @@ setting_shown(const struct setting *set, const struct config *cfg)
 											 : *(const uint64_t *) field;
 	if (set->kind == KIND_CHOICE)
 		return xstrdup(set->words[number]);
+	if (set->kind == KIND_SET)
+		return words_joined(set->words, number);
 	if (set->kind == KIND_BOOL)
 		return xstrdup(number ? "true" : "false");
 	return xasprintf("%llu%s", (unsigned long long) number,

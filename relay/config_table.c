@@ -24,6 +24,19 @@
 
 static const char *const sinks[] = {"kafka", "stdout", "file", NULL};
 static const char *const adjustments[] = {"none", "avro", "avro_unicode", NULL};
+static const char *const profiles[] = {"2.7", "3.0", "3.2", "3.5", NULL};
+static const char *const decimal_modes[] = {"precise", "double", "string", NULL};
+static const char *const time_modes[] = {
+	"adaptive",     "adaptive_time_microseconds", "connect", "isostring",
+	"microseconds", "nanoseconds",                NULL};
+static const char *const interval_modes[] = {"numeric", "string", NULL};
+static const char *const binary_modes[] = {"bytes", "base64", "base64-url-safe", "hex", NULL};
+static const char *const hstore_modes[] = {"json", "map", NULL};
+static const char *const exact_types[] = {"numeric", "interval", "date", "timestamp",
+										  "timetz",  "array",    NULL};
+static const char *const strategies[] = {"TopicNameStrategy", "RecordNameStrategy",
+										 "TopicRecordNameStrategy", NULL};
+static const char *const incompatibles[] = {"stop", "dead-letter", NULL};
 static const char *const generated[] = {"exclude", "include", NULL};
 static const char *const flushes[] = {"idle", "commit", NULL};
 static const char *const log_formats[] = {"auto", "text", "logfmt", "json", NULL};
@@ -71,6 +84,14 @@ const struct setting settings[] = {
 	{"kafka", "topic.delimiter", NULL, KIND_NAME, AT(kafka.topic_delimiter), ".",
 	 .help = "What stands between the parts of a topic's name"},
 
+	{"kafka", "topic.transaction", NULL, KIND_NAME, AT(kafka.topic_transaction), "transaction",
+	 .help = "Topic of transaction boundaries is PREFIX.THIS, with provide.transaction.metadata"},
+	{"kafka", "topic.schema.changes", NULL, KIND_NAME, AT(kafka.topic_schema_changes),
+	 "schema-changes",
+	 .help = "Topic of schema changes is PREFIX.THIS, with include.schema.changes"},
+	{"kafka", "topic.dead.letter", NULL, KIND_NAME, AT(kafka.topic_dead_letter), "dead-letter",
+	 .help = "Topic of messages that could not go to their own is PREFIX.THIS"},
+
 	{"registry", "registry.url", "schema.registry.url", KIND_URLS, AT(registry.url), "",
 	 .help = "Schema registries (Confluent's interface), separated by commas. Empty: none, "
 			 "schemas go to schemas.dir"},
@@ -80,8 +101,25 @@ const struct setting settings[] = {
 	 .help = "Bearer token for the registry"},
 	{"registry", "registry.ssl.ca.location", NULL, KIND_STRING, AT(registry.ca), "",
 	 .help = "File with the certificates that the registry's one must chain to"},
+	{"registry", "registry.ssl.certificate.location", NULL, KIND_STRING, AT(registry.certificate),
+	 "", .help = "File with the certificate to show to the registry (mTLS)"},
+	{"registry", "registry.ssl.key.location", NULL, KIND_STRING, AT(registry.key), "",
+	 .help = "File with the key of that certificate"},
+	{"registry", "registry.ssl.key.password", NULL, KIND_STRING, AT(registry.key_password), "",
+	 .secret = true, .help = "Password of that key"},
 	{"registry", "auto.register.schemas", NULL, KIND_BOOL, AT(registry.auto_register), "true",
 	 .help = "Register schemas. Off: they must be there already"},
+	{"registry", "use.latest.version", NULL, KIND_BOOL, AT(registry.use_latest), "false",
+	 .help = "Use a subject's latest schema, if ours is the same but for what does not change its "
+			 "Avro; only without auto.register.schemas"},
+	{"registry", "key.subject.name.strategy", NULL, KIND_CHOICE, AT(registry.key_subject),
+	 "TopicNameStrategy", .words = strategies, .help = "Subjects that schemas of keys go to"},
+	{"registry", "value.subject.name.strategy", NULL, KIND_CHOICE, AT(registry.value_subject),
+	 "TopicNameStrategy", .words = strategies, .help = "Subjects that schemas of values go to"},
+	{"registry", "schema.on.incompatible", NULL, KIND_CHOICE, AT(registry.on_incompatible), "stop",
+	 .words = incompatibles,
+	 .help = "When the registry refuses a schema: wait, and go on once it is accepted; or send the "
+			 "table's changes to topic.dead.letter until it is"},
 	{"registry", "normalize.schemas", NULL, KIND_BOOL, AT(registry.normalize), "false",
 	 .help = "Ask the registry to normalize schemas"},
 	{"registry", "schemas.dir", NULL, KIND_STRING, AT(registry.dir), "walrelay-schemas",
@@ -107,6 +145,39 @@ const struct setting settings[] = {
 	 .help = "Decode every Nth change again with libavro and compare; 0: never"},
 	{"format", "source.version", NULL, KIND_STRING, AT(format.version), WALRELAY_VERSION,
 	 .help = "What events say in source.version"},
+
+	{"format", "debezium.profile", NULL, KIND_CHOICE, AT(format.profile), "3.2", .words = profiles,
+	 .help = "Release of Debezium whose schemas to write; each stands for those up to the next"},
+	{"format", "decimal.handling.mode", NULL, KIND_CHOICE, AT(format.decimals), "precise",
+	 .words = decimal_modes, .help = "How numeric and money are written"},
+	{"format", "time.precision.mode", NULL, KIND_CHOICE, AT(format.times), "adaptive",
+	 .words = time_modes, .help = "How date, time and timestamp are written"},
+	{"format", "interval.handling.mode", NULL, KIND_CHOICE, AT(format.intervals), "numeric",
+	 .words = interval_modes,
+	 .help = "How interval is written: microseconds, a month being 30.4375 days, or ISO 8601"},
+	{"format", "binary.handling.mode", NULL, KIND_CHOICE, AT(format.binaries), "bytes",
+	 .words = binary_modes, .help = "How bytea is written"},
+	{"format", "hstore.handling.mode", NULL, KIND_CHOICE, AT(format.hstores), "json",
+	 .words = hstore_modes, .help = "How hstore is written"},
+	{"format", "money.fraction.digits", NULL, KIND_COUNT, AT(format.money_digits), "2", 0, 10,
+	 .help = "Digits that money has behind the point in events"},
+	{"format", "include.unknown.datatypes", NULL, KIND_BOOL, AT(format.unknown), "false",
+	 .help = "Capture columns of types that Debezium has no form for, as the bytes of their text"},
+	{"format", "exact.types", NULL, KIND_SET, AT(format.exact), "", .words = exact_types,
+	 .help = "Types to write as PostgreSQL's own text, which says every value exactly, where "
+			 "Debezium's form rounds, wraps or loses some; separated by commas"},
+	{"format", "column.propagate.source.type", NULL, KIND_STRING, AT(format.propagate_columns), "",
+	 .help = "Columns whose type, length and scale go into the schema as parameters: regular "
+			 "expressions on schema.table.column, separated by commas"},
+	{"format", "datatype.propagate.source.type", NULL, KIND_STRING, AT(format.propagate_types), "",
+	 .help = "The same, by type: regular expressions on schema.table.type"},
+	{"format", "provide.transaction.metadata", NULL, KIND_BOOL, AT(format.transactions), "false",
+	 .help = "Say of each event which transaction it belongs to and where in it, and write the "
+			 "transactions' boundaries to topic.transaction"},
+	{"format", "include.schema.changes", NULL, KIND_BOOL, AT(format.schema_changes), "false",
+	 .help = "Write what changes in the description of a captured table to topic.schema.changes"},
+	{"format", "extended.headers.enabled", NULL, KIND_BOOL, AT(format.extended_headers), "false",
+	 .help = "Put the connector's context headers on each message, and __walrelay.before"},
 
 	{"relay", "stream.flush", NULL, KIND_WORD, AT(relay.flush), "idle", .words = flushes,
 	 .help = "When the server sends: when it would wait for more, or at each commit"},
@@ -271,6 +342,31 @@ bool_parse(const char *text, uint64_t *value)
 	return true;
 }
 
+/* Words separated by commas, each a bit. */
+static bool
+set_parse(const char *const *words, const char *text, uint64_t *bits)
+{
+	char *copy = xstrdup(text);
+	char *rest = copy;
+	char *word;
+	bool  valid = true;
+
+	*bits = 0;
+	while (*text && (word = strsep(&rest, ",")) != NULL)
+	{
+		uint64_t place;
+
+		word += strspn(word, " ");
+		word[strcspn(word, " ")] = '\0';
+		if (word_find(words, word, &place))
+			*bits |= UINT64_C(1) << place;
+		else
+			valid = false;
+	}
+	free(copy);
+	return valid;
+}
+
 static bool
 operations_are_valid(const char *text)
 {
@@ -346,6 +442,7 @@ setting_parse(const struct setting *set, const char *text, uint64_t *number)
 		case KIND_BOOL: return bool_parse(text, number);
 		case KIND_WORD:
 		case KIND_CHOICE: return word_find(set->words, text, number);
+		case KIND_SET: return set_parse(set->words, text, number);
 		case KIND_COUNT:
 			return number_parse(text, no_units, number) && *number >= set->min &&
 				   *number <= set->max;
@@ -384,9 +481,11 @@ setting_takes(const struct setting *set, char *text, size_t size)
 			break;
 		case KIND_LISTEN: snprintf(text, size, "HOST:PORT"); break;
 		case KIND_BOOL: snprintf(text, size, "true or false"); break;
+		case KIND_SET:
 		case KIND_WORD:
 		case KIND_CHOICE:
-			at = (size_t) snprintf(text, size, "%s", set->words[0]);
+			at = (size_t) snprintf(text, size, "%s%s",
+								   set->kind == KIND_SET ? "some of " : "", set->words[0]);
 			for (unsigned i = 1; set->words[i] && at < size; i++)
 				at += (size_t) snprintf(text + at, size - at, "%s%s",
 										set->words[i + 1] ? ", " : " or ", set->words[i]);

@@ -25,6 +25,7 @@ enum kind
 	KIND_WORD, /* one of words */
 	/* These are numbers of the field's size: */
 	KIND_CHOICE, /* place in words */
+	KIND_SET,    /* bits: places in words, separated by commas */
 	KIND_BOOL,
 	KIND_COUNT,
 	KIND_SIZE,    /* bytes */

@@ -4,6 +4,8 @@
  */
 #include "datetime.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +56,30 @@ datetime_ms(int64_t us, int64_t *out)
 	else
 		*out = floor_div(us, 1000) + WIRE_EPOCH_US / 1000;
 	return true;
+}
+
+bool
+datetime_ns(int64_t us, int64_t *out)
+{
+	if (us == INT64_MAX || us == INT64_MIN)
+		*out = us;
+	else
+		return !__builtin_add_overflow(us, WIRE_EPOCH_US, out) &&
+			   !__builtin_mul_overflow(*out, 1000, out);
+	return true;
+}
+
+bool
+datetime_is_time(int64_t us)
+{
+	return us >= 0 && us <= US_PER_DAY;
+}
+
+bool
+datetime_is_endless(int64_t us, int32_t days, int32_t months)
+{
+	return (us == INT64_MAX && days == INT32_MAX && months == INT32_MAX) ||
+		   (us == INT64_MIN && days == INT32_MIN && months == INT32_MIN);
 }
 
 bool
@@ -166,26 +192,50 @@ put_year(char *at, int64_t year)
 	return put_digits(at, value, width);
 }
 
-size_t
-datetime_zoned(int64_t us, int digits, char out[DATETIME_TEXT_MAX])
+static char *
+put_day(char *at, int64_t days)
 {
-	int64_t    days = floor_div(us, US_PER_DAY);
-	int64_t    time = (int64_t) ((uint64_t) us - (uint64_t) days * (uint64_t) US_PER_DAY);
 	struct day day = day_of(days);
-	char      *at = out;
 
-	if (us == INT64_MAX || us == INT64_MIN)
-	{
-		const char *word = us > 0 ? "infinity" : "-infinity";
-
-		memcpy(out, word, strlen(word));
-		return strlen(word);
-	}
 	at = put_year(at, day.year);
 	*at++ = '-';
 	at = put_two(at, (uint32_t) day.month);
 	*at++ = '-';
-	at = put_two(at, (uint32_t) day.day);
+	return put_two(at, (uint32_t) day.day);
+}
+
+/* How many digits of a second's fraction are needed. */
+static int
+fraction_digits(int64_t us)
+{
+	int64_t fraction = us % US_PER_SECOND;
+	int     digits = 6;
+
+	for (; digits > 0 && fraction % 10 == 0; fraction /= 10)
+		digits--;
+	return digits;
+}
+
+static size_t
+put_infinity(bool positive, char *out)
+{
+	const char *word = positive ? "infinity" : "-infinity";
+	size_t      len = strlen(word);
+
+	memcpy(out, word, len);
+	return len;
+}
+
+size_t
+datetime_zoned(int64_t us, int digits, char out[DATETIME_TEXT_MAX])
+{
+	int64_t days = floor_div(us, US_PER_DAY);
+	int64_t time = (int64_t) ((uint64_t) us - (uint64_t) days * (uint64_t) US_PER_DAY);
+	char   *at;
+
+	if (us == INT64_MAX || us == INT64_MIN)
+		return put_infinity(us > 0, out);
+	at = put_day(out, days);
 	*at++ = 'T';
 	at = put_clock(at, time);
 	at = put_fraction(at, (uint32_t) (time % US_PER_SECOND), digits);
@@ -194,18 +244,55 @@ datetime_zoned(int64_t us, int digits, char out[DATETIME_TEXT_MAX])
 }
 
 size_t
+datetime_iso_timestamp(int64_t us, char out[DATETIME_TEXT_MAX])
+{
+	return datetime_zoned(us, fraction_digits(us), out);
+}
+
+size_t
+datetime_iso_date(int32_t days, char out[DATETIME_TEXT_MAX])
+{
+	char *at;
+
+	if (days == INT32_MAX || days == INT32_MIN)
+		return put_infinity(days > 0, out);
+	at = put_day(out, days);
+	*at++ = 'Z';
+	return (size_t) (at - out);
+}
+
+size_t
+datetime_iso_time(int64_t us, char out[DATETIME_TEXT_MAX])
+{
+	char *at = put_clock(out, us);
+
+	at = put_fraction(at, (uint32_t) (us % US_PER_SECOND), fraction_digits(us));
+	*at++ = 'Z';
+	return (size_t) (at - out);
+}
+
+size_t
 datetime_zoned_time(int64_t us, int32_t west, char out[DATETIME_TEXT_MAX])
 {
 	int64_t shifted = us % US_PER_DAY + west % 86400 * US_PER_SECOND;
-	int64_t time = (shifted % US_PER_DAY + US_PER_DAY) % US_PER_DAY;
-	int64_t fraction = time % US_PER_SECOND;
-	int     digits = 6;
-	char   *at = put_clock(out, time);
 
-	for (; digits > 0 && fraction % 10 == 0; fraction /= 10)
-		digits--;
-	at = put_fraction(at, (uint32_t) (time % US_PER_SECOND), digits);
-	*at++ = 'Z';
+	return datetime_iso_time((shifted % US_PER_DAY + US_PER_DAY) % US_PER_DAY, out);
+}
+
+/* Each part has the sign of the number that it is a part of, as in PostgreSQL's own text. */
+size_t
+datetime_iso_interval(int64_t us, int32_t days, int32_t months, char out[DATETIME_TEXT_MAX])
+{
+	int64_t seconds = us / US_PER_SECOND;
+	int64_t fraction = us % US_PER_SECOND;
+	char   *at = out;
+
+	at += sprintf(at, "P%dY%dM%dDT%" PRId64 "H%" PRId64 "M", months / 12, months % 12, days,
+				  seconds / 3600, seconds / 60 % 60);
+	at += sprintf(at, "%s%" PRId64, us < 0 && (seconds % 60 != 0 || fraction != 0) ? "-" : "",
+				  (seconds < 0 ? -seconds : seconds) % 60);
+	at = put_fraction(at, (uint32_t) (fraction < 0 ? -fraction : fraction), fraction_digits(us));
+	*at++ = 'S';
 	return (size_t) (at - out);
 }
 
@@ -307,7 +394,7 @@ datetime_read_date(const char *text, int64_t *days)
 bool
 datetime_read_time(const char *text, int64_t *us)
 {
-	return read_clock(&text, us) && *text == '\0';
+	return read_clock(&text, us) && *text == '\0' && datetime_is_time(*us);
 }
 
 /* [+-]HH[:MM[:SS]], east of UTC. */

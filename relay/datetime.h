@@ -25,18 +25,23 @@
  */
 bool datetime_date(int64_t days, int32_t *out);
 
-/* us since 2000 -> us or ms since 1970; infinities as above. */
+/* us since 2000 -> us, ms (rounded down) or ns since 1970; infinities as above, of ns the ends of
+ * int64. */
 bool datetime_us(int64_t us, int64_t *out);
 bool datetime_ms(int64_t us, int64_t *out);
+bool datetime_ns(int64_t us, int64_t *out);
 
-/*
- * An interval in us, a month being 30.4375 days as in Debezium.  False also
- * for the infinities of PostgreSQL 17.
- */
+/* Whether us since midnight is a time of day; 24:00:00 is the last. */
+bool datetime_is_time(int64_t us);
+
+/* Whether an interval is one of the infinities that PostgreSQL has since 17. */
+bool datetime_is_endless(int64_t us, int32_t days, int32_t months);
+
+/* An interval in us, a month being 30.4375 days as in Debezium.  False also for infinities. */
 bool datetime_interval(int64_t us, int32_t days, int32_t months, int64_t *out);
 
 /* Room for the texts below. */
-#define DATETIME_TEXT_MAX 48
+#define DATETIME_TEXT_MAX 64
 
 /*
  * ISO 8601 in UTC with exactly digits (0..6) digits of a second, or
@@ -44,6 +49,18 @@ bool datetime_interval(int64_t us, int32_t days, int32_t months, int64_t *out);
  * us since 2000.  Returns the length; nothing behind it.
  */
 size_t datetime_zoned(int64_t us, int digits, char out[DATETIME_TEXT_MAX]);
+
+/*
+ * The same texts without a zone in PostgreSQL and with Debezium's Z: a date (days
+ * since 2000), a time of day, and a timestamp with as many digits of a second
+ * as it needs.  24:00:00 stays what it is.
+ */
+size_t datetime_iso_date(int32_t days, char out[DATETIME_TEXT_MAX]);
+size_t datetime_iso_time(int64_t us, char out[DATETIME_TEXT_MAX]);
+size_t datetime_iso_timestamp(int64_t us, char out[DATETIME_TEXT_MAX]);
+
+/* P1Y-2M3DT4H5M6.78S: every part is there, each with its own sign.  For no infinity. */
+size_t datetime_iso_interval(int64_t us, int32_t days, int32_t months, char out[DATETIME_TEXT_MAX]);
 
 /* A time of day with zone, moved to UTC: HH:MM:SS[.fraction, no zeros at its end]Z. */
 size_t datetime_zoned_time(int64_t us, int32_t west, char out[DATETIME_TEXT_MAX]);

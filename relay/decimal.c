@@ -8,6 +8,7 @@
  */
 #include "decimal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "binary.h"
@@ -153,6 +154,24 @@ put_digits(const char *digits, size_t n, bool negative, struct buf *out)
 	free(big.limb);
 }
 
+void
+decimal_put_shifted(int64_t value, int shift, struct buf *out)
+{
+	uint64_t   magnitude = value < 0 ? -(uint64_t) value : (uint64_t) value;
+	struct buf digits = {0};
+
+	/* The first digit that goes decides; those behind it do not matter. */
+	for (; shift < -1; shift++)
+		magnitude /= 10;
+	if (shift == -1)
+		magnitude = (magnitude + 5) / 10;
+	buf_printf(&digits, "%" PRIu64, magnitude);
+	for (; shift > 0; shift--)
+		buf_put_u8(&digits, '0');
+	put_digits((const char *) digits.data, digits.len, value < 0, out);
+	buf_free(&digits);
+}
+
 int
 decimal_scale(const struct numeric *num)
 {
@@ -229,46 +248,27 @@ decimal_read(const char *text, int scale, struct buf *out)
 	struct buf digits = {0};
 	bool       negative = *text == '-';
 	bool       point = false;
-	bool       up = false;
-	bool       ok = false;
+	bool       any = false;
+	bool       ok = true;
 
 	if (*text == '-' || *text == '+')
 		text++;
-	for (; *text; text++)
+	for (; *text && ok; text++)
 	{
 		if (*text == '.' && !point)
 		{
 			point = true;
 			continue;
 		}
-		ok = *text >= '0' && *text <= '9';
-		if (!ok)
-			break;
+		any = true;
+		ok = *text >= '0' && *text <= '9' && (!point || scale > 0 || *text == '0');
 		if (!point || scale > 0)
 			buf_put_u8(&digits, (uint8_t) *text);
-		else if (scale == 0)
-			up = *text >= '5';
-		if (point)
-			scale--;
+		scale -= point;
 	}
+	ok = ok && any;
 	for (; ok && scale > 0; scale--)
 		buf_put_u8(&digits, '0');
-	if (ok && up)
-	{
-		/* Round up: nines become zeros, and the digit before them one more. */
-		size_t i = digits.len;
-
-		while (i > 0 && digits.data[i - 1] == '9')
-			digits.data[--i] = '0';
-		if (i > 0)
-			digits.data[i - 1]++;
-		else
-		{
-			buf_put_u8(&digits, '0');
-			memmove(digits.data + 1, digits.data, digits.len - 1);
-			digits.data[0] = '1';
-		}
-	}
 	if (ok)
 		put_digits((const char *) digits.data, digits.len, negative, out);
 	buf_free(&digits);

@@ -22,12 +22,15 @@ bool decimal_put(const struct numeric *num, int scale, struct buf *out);
 /* Appends an integer as Avro bytes. */
 void decimal_put_word(int64_t value, struct buf *out);
 
+/* Appends value * 10^shift as Avro bytes, rounded half away from zero. */
+void decimal_put_shifted(int64_t value, int shift, struct buf *out);
+
 /* The smallest scale, not below 0, that keeps num exactly: trailing zeros stripped. */
 int decimal_scale(const struct numeric *num);
 
 /*
- * Appends a literal ("-12.50", "1e3" is none) times 10^scale as Avro bytes, rounded
- * half away from zero as PostgreSQL does.  False: not a number.
+ * Appends a literal ("-12.50"; "1e3" is none) times 10^scale as Avro bytes.
+ * False, and nothing appended: no number, or no integer then.
  */
 bool decimal_read(const char *text, int scale, struct buf *out);
 

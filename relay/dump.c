@@ -146,10 +146,11 @@ dump_column(struct buf *line, const struct column *col)
 	{
 		uint16_t    flag;
 		const char *text;
-	} words[] = {{WIRE_COLUMN_NOT_NULL, " not-null"}, {WIRE_COLUMN_PRIMARY, " primary"},
-				 {WIRE_COLUMN_IDENTITY, " identity"}, {WIRE_COLUMN_GENERATED, " generated"},
-				 {WIRE_COLUMN_AUTO, " auto"},         {WIRE_COLUMN_COMPOSITE, " composite"},
-				 {WIRE_COLUMN_RANGE, " range"}};
+	} words[] = {
+		{WIRE_COLUMN_NOT_NULL, " not-null"}, {WIRE_COLUMN_PRIMARY, " primary"},
+		{WIRE_COLUMN_IDENTITY, " identity"}, {WIRE_COLUMN_GENERATED, " generated"},
+		{WIRE_COLUMN_AUTO, " auto"},         {WIRE_COLUMN_COMPOSITE, " composite"},
+		{WIRE_COLUMN_RANGE, " range"},       {WIRE_COLUMN_DOMAIN_NOT_NULL, " domain-not-null"}};
 
 	buf_printf(line, "%u ", col->attnum);
 	quote_name(line, col->name);
@@ -166,7 +167,7 @@ dump_column(struct buf *line, const struct column *col)
 	{
 		buf_puts(line, " array-of(");
 		dump_type(line, &col->element);
-		buf_put_u8(line, ')');
+		buf_printf(line, " form(%c))", col->element_form);
 	}
 	if (col->flags & WIRE_COLUMN_ENUM)
 	{
@@ -294,7 +295,8 @@ dump_value(struct dump *dump, const struct column *col, struct cursor *values)
 static enum rc
 dump_long(struct dump *dump, const struct column *col, struct printing *printing, struct err *e)
 {
-	struct str text;
+	struct buf *text = &dump->text;
+	struct str  value;
 
 	if (printing->longs == printing->change->nlongs)
 	{
@@ -302,16 +304,19 @@ dump_long(struct dump *dump, const struct column *col, struct printing *printing
 		return err_detail(e, "It is column \"%s\" of table \"%s.%s\".", col->name,
 						  printing->tbl->schema, printing->tbl->name);
 	}
-	text = printing->change->longs[printing->longs++];
-	if (col->form == WIRE_FORM_BYTES)
+	value = printing->change->longs[printing->longs++];
+	if (col->form == WIRE_FORM_TEXT)
 	{
-		buf_reset(&dump->text);
-		bytes_text((const uint8_t *) text.data, text.len, &dump->text);
-		text = (struct str){(const char *) dump->text.data, dump->text.len};
+		put_str(&dump->line, value);
+		return RC_OK;
 	}
-	else if (col->form != WIRE_FORM_TEXT)
+	buf_reset(text);
+	if (col->form == WIRE_FORM_BYTES)
+		bytes_text((const uint8_t *) value.data, value.len, text);
+	else if (col->form != WIRE_FORM_ARRAY ||
+			 !array_text(cursor_over(value.data, value.len), col, text))
 		return bad_value(printing, col, e);
-	put_str(&dump->line, text);
+	quote_literal(&dump->line, (const char *) text->data, text->len);
 	return RC_OK;
 }
 

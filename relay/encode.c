@@ -11,10 +11,19 @@
 #include "binary.h"
 #include "header.h"
 #include "plan.h"
+#include "shapes.h"
 #include "value.h"
 
 #define BRANCH_NULL 0x00 /* of ["null",T] */
 #define BRANCH_VALUE 0x02
+
+static enum rc
+malformed(const struct plan *plan, struct err *e)
+{
+	err_set(e, ERR_PROTOCOL, E1404, "malformed record");
+	return err_detail(e, "A row of table \"%s.%s\" does not fit the table's description.",
+					  plan->tbl->schema, plan->tbl->name);
+}
 
 /* A key that cannot be said is an error: two rows must not come to share one. */
 static enum rc
@@ -43,30 +52,40 @@ put_unsaid(struct plan *plan, const struct op *op, struct str stand_in, uint64_t
 static enum rc
 put_said(struct plan *plan, const struct op *op, enum said said, size_t start, struct err *e)
 {
+	struct encode_stats *stats = plan->stats;
+
 	if (said == SAID)
 		return RC_OK;
 	plan->value.len = start;
-	if (said == UNSAID_TEXT)
-		return key_unsaid(plan, op, "no text in the encoding of the database", e);
-	if (said == UNSAID_SPECIAL)
-		return put_unsaid(plan, op, op->missing, &plan->stats->special,
-						  "one that its Avro type does not have", e);
-	return put_unsaid(plan, op, op->missing, &plan->stats->out_of_range,
-					  "outside of what its Avro type holds", e);
+	switch (said)
+	{
+		case MALFORMED: return malformed(plan, e);
+		case UNSAID_TEXT:
+			return key_unsaid(plan, op, "no text in the encoding of the database", e);
+		case UNSAID_SPECIAL:
+			return put_unsaid(plan, op, op->missing, &stats->special,
+							  "one that its Avro type does not have", e);
+		case UNSAID_NESTED:
+			return put_unsaid(plan, op, op->missing, &stats->multidimensional,
+							  "an array of a shape that its Avro type does not have", e);
+		default:
+			return put_unsaid(plan, op, op->missing, &stats->out_of_range,
+							  "outside of what its Avro type holds", e);
+	}
 }
 
-/* A value that is text or bytes, from wherever it came. */
+/* A value that is text or bytes and not in its place.  put NULL: the shape has no such values. */
 static enum rc
-put_str(struct plan *plan, const struct op *op, struct str s, struct err *e)
+put_given(struct plan *plan, const struct op *op, struct str s, put_str_fn *put, struct err *e)
 {
 	size_t start = plan->value.len;
 
-	if (op->shape->put_str == NULL)
+	if (put == NULL)
 		return put_unsaid(plan, op, op->missing, &plan->stats->unsendable,
 						  "text in place of its own type", e);
 	if (op->nullable)
 		buf_put_u8(&plan->value, op->branch);
-	return put_said(plan, op, op->shape->put_str(op, s, &plan->value), start, e);
+	return put_said(plan, op, put(op, s, &plan->value), start, e);
 }
 
 /* An unchanged TOAST value: the old row's, if that is known. */
@@ -86,14 +105,6 @@ put_unchanged(struct plan *plan, const struct op *op, const size_t *old_at, bool
 	}
 	return put_unsaid(plan, op, op->unavailable, &plan->stats->unavailable,
 					  "unchanged and not in the log", e);
-}
-
-static enum rc
-malformed(const struct plan *plan, struct err *e)
-{
-	err_set(e, ERR_PROTOCOL, E1404, "malformed record");
-	return err_detail(e, "A row of table \"%s.%s\" does not fit the table's description.",
-					  plan->tbl->schema, plan->tbl->name);
 }
 
 static struct str
@@ -124,7 +135,10 @@ put_state(struct plan *plan, const struct op *op, enum wire_state state, struct 
 	switch (state)
 	{
 		case WIRE_STATE_TEXT:
-		case WIRE_STATE_LONG: return put_str(plan, op, s, e);
+			return put_given(plan, op, s, op->element ? NULL : op->shape->put_str, e);
+		case WIRE_STATE_LONG:
+			return put_given(plan, op, s, op->shape->any_form ? put_any_long : op->shape->put_str,
+							 e);
 		case WIRE_STATE_UNCHANGED: return put_unchanged(plan, op, old_at, old_key_only, e);
 		case WIRE_STATE_UNSENDABLE:
 			return put_unsaid(plan, op, op->missing, &plan->stats->unsendable,
@@ -199,131 +213,61 @@ key_put(const struct plan *plan, struct image *image)
 	}
 }
 
+/* Everything behind the row images.  before: events that this change has given already. */
 static void
-put_optional_long(struct buf *out, int64_t value)
+tail_put(const struct plan *plan, uint64_t lsn, char op, unsigned before, struct buf *out)
 {
-	buf_put_u8(out, BRANCH_VALUE);
-	binary_long(out, value);
-}
+	uint8_t code[] = {1 << 1, (uint8_t) op};
 
-static bool
-stamp_equal(const struct stamp *a, const struct stamp *b)
-{
-	return a->xid == b->xid && a->commit_us == b->commit_us &&
-		   a->last_commit_lsn == b->last_commit_lsn;
-}
-
-/* Rounds down: commit times before 1970 too. */
-static int64_t
-milliseconds(int64_t us)
-{
-	return us / 1000 - (us % 1000 < 0);
-}
-
-#define LSN_DIGITS 20
-
-/* The decimal digits of an LSN; they end where digits does. */
-static const char *
-lsn_digits(char digits[LSN_DIGITS], uint64_t lsn)
-{
-	char *at = digits + LSN_DIGITS;
-
-	do
-		*--at = (char) ('0' + lsn % 10);
-	while ((lsn /= 10) > 0);
-	return at;
-}
-
-/* Once per transaction. */
-static void
-source_stamp(struct source *source, const struct stamp *stamp)
-{
-	char digits[LSN_DIGITS];
-
-	if (source->stamped && stamp_equal(&source->stamp, stamp))
-		return;
-	source->stamped = true;
-	source->stamp = *stamp;
-	buf_reset(&source->head);
-	buf_put(&source->head, source->constant_head.data, source->constant_head.len);
-	binary_long(&source->head, milliseconds(stamp->commit_us));
-	buf_put(&source->head, source->constant_middle.data, source->constant_middle.len);
-
-	buf_reset(&source->sequence);
-	if (stamp->last_commit_lsn)
-	{
-		const char *from = lsn_digits(digits, stamp->last_commit_lsn);
-
-		buf_put(&source->sequence, "[\"", 2);
-		buf_put(&source->sequence, from, (size_t) (digits + LSN_DIGITS - from));
-		buf_put(&source->sequence, "\",\"", 3);
-	}
+	source_block_put(&plan->source, lsn, out);
+	if (plan->transactions)
+		transaction_block_put(plan->stamp, lsn, before, out);
 	else
-		buf_puts(&source->sequence, "[null,\"");
-
-	buf_reset(&source->middle);
-	put_optional_long(&source->middle, stamp->commit_us);
-	put_optional_long(&source->middle, (int64_t) ((uint64_t) stamp->commit_us * 1000));
-	buf_put(&source->middle, source->constant_names.data, source->constant_names.len);
-	if (stamp->xid)
-		put_optional_long(&source->middle, stamp->xid);
-	else
-		buf_put_u8(&source->middle, BRANCH_NULL);
-}
-
-/* Once per clock reading, which many rows may share. */
-static void
-source_now(struct source *source, int64_t now_ns)
-{
-	if (source->now.len > 0 && source->now_ns == now_ns)
-		return;
-	source->now_ns = now_ns;
-	buf_reset(&source->now);
-	put_optional_long(&source->now, now_ns / 1000000);
-	put_optional_long(&source->now, now_ns / 1000);
-	put_optional_long(&source->now, now_ns);
-}
-
-/* The source block, up to its end. */
-static void
-source_put(const struct source *source, uint64_t lsn, struct buf *out)
-{
-	char        digits[LSN_DIGITS];
-	const char *from = lsn_digits(digits, lsn);
-	size_t      n = (size_t) (digits + LSN_DIGITS - from);
-
-	buf_put(out, source->head.data, source->head.len);
-	buf_put_u8(out, BRANCH_VALUE);
-	binary_long(out, (int64_t) (source->sequence.len + n + 2));
-	buf_put(out, source->sequence.data, source->sequence.len);
-	buf_put(out, from, n);
-	buf_put(out, "\"]", 2);
-	buf_put(out, source->middle.data, source->middle.len);
-	put_optional_long(out, (int64_t) lsn);
-	buf_put_u8(out, BRANCH_NULL); /* xmin */
-}
-
-/* Everything behind the row images. */
-static void
-tail_put(const struct source *source, uint64_t lsn, char op, struct buf *out)
-{
-	uint8_t end[] = {BRANCH_NULL /* transaction */, 1 << 1, (uint8_t) op};
-
-	source_put(source, lsn, out);
-	buf_put(out, end, sizeof(end));
-	buf_put(out, source->now.data, source->now.len);
+		buf_put_u8(out, BRANCH_NULL);
+	buf_put(out, code, sizeof(code));
+	buf_put(out, plan->source.now.data, plan->source.now.len);
 }
 
 /* key, value: NULL for none. */
 static void
-out_add(struct outgoing *out, unsigned *nout, const struct buf *key, const struct buf *value)
+out_add(const struct plan *plan, struct outgoing *out, unsigned *nout, const struct buf *key,
+		const struct buf *value)
 {
-	out[(*nout)++] = (struct outgoing){
+	out[*nout] = (struct outgoing){
 		.has_key = key != NULL,
 		.has_value = value != NULL,
 		.key = key ? buf_str(key) : (struct str){NULL, 0},
 		.value = value ? buf_str(value) : (struct str){NULL, 0},
+		.headers = plan->headers[*nout] + 1,
+		.nheaders = plan->ncommon,
 	};
+	++*nout;
+}
+
+/* The other key's header goes first. */
+static void
+out_add_link(struct plan *plan, struct outgoing *out, unsigned i, const char *name, struct str key)
+{
+	plan->headers[i][0] = (struct header){name, key};
+	out[i].headers = plan->headers[i];
+	out[i].nheaders++;
+}
+
+/* What a consumer cannot see: that only the key of before comes from the server. */
+static void
+out_add_before(struct plan *plan, const struct change *chg, struct outgoing *out, unsigned nout)
+{
+	size_t first = plan->sides[SIDE_VALUE].prefix_len;
+
+	if (plan->ncommon == 0 || chg->old_kind != WIRE_OLD_KEY)
+		return;
+	for (unsigned i = 0; i < nout; i++)
+		if (out[i].has_value && out[i].value.data[first] != BRANCH_NULL)
+		{
+			plan->headers[i][1 + plan->ncommon] =
+				(struct header){"__walrelay.before", {"key", 3}};
+			out[i].nheaders++;
+		}
 }
 
 static const struct buf *
@@ -351,7 +295,7 @@ split_put(struct plan *plan, uint64_t lsn)
 		buf_put(out, plan->value.data + at[0], len);
 		if (i == 0)
 			buf_put_u8(out, BRANCH_NULL);
-		tail_put(&plan->source, lsn, i == 0 ? 'd' : 'c', out);
+		tail_put(plan, lsn, i == 0 ? 'd' : 'c', (unsigned) i, out);
 	}
 }
 
@@ -375,17 +319,16 @@ encode_key_change(struct plan *plan, uint64_t lsn, struct outgoing *out, unsigne
 	header_put(plan->keys, plan->nkeys, key_avro(plan, &plan->after), &plan->header[0]);
 	header_put(plan->keys, plan->nkeys, key_avro(plan, &plan->before), &plan->header[1]);
 	split_put(plan, lsn);
-	out_add(out, nout, key_of(plan, &plan->before), &plan->split[0]);
+	out_add(plan, out, nout, key_of(plan, &plan->before), &plan->split[0]);
 	if (plan->tombstones)
-		out_add(out, nout, key_of(plan, &plan->before), NULL);
+		out_add(plan, out, nout, key_of(plan, &plan->before), NULL);
 	old_messages = *nout;
-	out_add(out, nout, key_of(plan, &plan->after), &plan->split[1]);
+	out_add(plan, out, nout, key_of(plan, &plan->after), &plan->split[1]);
 	for (unsigned i = 0; i < *nout; i++)
 	{
 		int which = i < old_messages ? 0 : 1;
 
-		out[i].header_name = names[which];
-		out[i].header_value = buf_str(&plan->header[which]);
+		out_add_link(plan, out, i, names[which], buf_str(&plan->header[which]));
 	}
 }
 
@@ -433,23 +376,26 @@ encode_change(struct plan *plan, const struct change *chg, const struct stamp *s
 	rc = images_put(plan, chg, e);
 	if (rc != RC_OK)
 		return rc;
-	source_stamp(&plan->source, stamp);
-	source_now(&plan->source, now_ns);
+	source_block_stamp(&plan->source, stamp);
+	plan->stamp = stamp;
+	source_block_now(&plan->source, now_ns);
 	if (!deleted && has_old &&
 		(plan->before.key.len != plan->after.key.len ||
 		 memcmp(plan->before.key.data, plan->after.key.data, plan->before.key.len) != 0))
 	{
 		encode_key_change(plan, chg->lsn, out, nout);
+		out_add_before(plan, chg, out, *nout);
 		return RC_OK;
 	}
-	tail_put(&plan->source, chg->lsn,
+	tail_put(plan, chg->lsn,
 			 chg->kind == WIRE_INSERT ? 'c'
 			 : deleted                ? 'd'
 									  : 'u',
-			 &plan->value);
-	out_add(out, nout, key_of(plan, deleted ? &plan->before : &plan->after), &plan->value);
+			 0, &plan->value);
+	out_add(plan, out, nout, key_of(plan, deleted ? &plan->before : &plan->after), &plan->value);
 	if (deleted && plan->tombstones)
-		out_add(out, nout, key_of(plan, &plan->before), NULL);
+		out_add(plan, out, nout, key_of(plan, &plan->before), NULL);
+	out_add_before(plan, chg, out, *nout);
 	return RC_OK;
 }
 
@@ -461,13 +407,14 @@ encode_truncate(struct plan *plan, const struct truncate *trunc, const struct st
 	*nout = 0;
 	if (!plan->truncates)
 		return RC_OK;
-	source_stamp(&plan->source, stamp);
-	source_now(&plan->source, now_ns);
+	source_block_stamp(&plan->source, stamp);
+	plan->stamp = stamp;
+	source_block_now(&plan->source, now_ns);
 	side_start(&plan->sides[SIDE_VALUE], &plan->value);
 	buf_put_u8(&plan->value, BRANCH_NULL);
 	buf_put_u8(&plan->value, BRANCH_NULL);
-	tail_put(&plan->source, trunc->lsn, 't', &plan->value);
-	out_add(out, nout, NULL, &plan->value);
+	tail_put(plan, trunc->lsn, 't', 0, &plan->value);
+	out_add(plan, out, nout, NULL, &plan->value);
 	return RC_OK;
 }
 
@@ -478,22 +425,26 @@ encode_message(struct plan *plan, const struct message *msg, const struct stamp 
 	struct buf *value = &plan->value;
 	struct str  prefix = text_utf8(plan->text, msg->prefix);
 
-	(void) e;
 	*nout = 0;
-	source_stamp(&plan->source, stamp);
+	source_block_stamp(&plan->source, stamp);
 	side_start(&plan->sides[SIDE_KEY], &plan->after.key);
 	buf_put_u8(&plan->after.key, BRANCH_VALUE);
 	binary_bytes(&plan->after.key, prefix.data, prefix.len);
 
 	side_start(&plan->sides[SIDE_VALUE], value);
 	binary_string(value, "m");
-	put_optional_long(value, now_ns / 1000000);
-	source_put(&plan->source, msg->lsn, value);
-	buf_put_u8(value, BRANCH_NULL); /* transaction */
+	buf_put_u8(value, BRANCH_VALUE);
+	binary_long(value, now_ns / 1000000);
+	source_block_put(&plan->source, msg->lsn, value);
+	if (plan->transactions)
+		transaction_block_put(stamp, msg->lsn, 0, value);
+	else
+		buf_put_u8(value, BRANCH_NULL);
 	buf_put_u8(value, BRANCH_VALUE);
 	binary_bytes(value, prefix.data, prefix.len);
 	buf_put_u8(value, BRANCH_VALUE);
-	binary_bytes(value, msg->content.data, msg->content.len);
-	out_add(out, nout, &plan->after.key, value);
+	if (plan->content.shape->put_str(&plan->content, msg->content, value) != SAID)
+		return err_set(e, ERR_FATAL, E1602, "content of a logical message cannot be encoded");
+	out_add(plan, out, nout, &plan->after.key, value);
 	return RC_OK;
 }

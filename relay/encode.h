@@ -12,29 +12,8 @@
 #define RELAY_ENCODE_H
 
 #include "catalog.h"
+#include "format.h"
 #include "record.h"
-
-enum adjustment
-{
-	ADJUST_NONE,
-	ADJUST_AVRO,
-	ADJUST_AVRO_UNICODE
-};
-
-/* What the configuration says about events.  Strings outlive every plan. */
-struct format
-{
-	const char	   *prefix;	  /* topic.prefix: source.name */
-	const char	   *version;  /* source.version */
-	const char	   *database; /* source.db */
-	const char	   *encoding; /* the server's, from hello; "UTF8" needs no conversion */
-	enum adjustment schema_names;
-	enum adjustment field_names;
-	bool			tombstones;
-	bool			truncates;	 /* skipped.operations without t */
-	bool			generated;	 /* generated.columns = include */
-	const char	   *placeholder; /* unavailable.value.placeholder */
-};
 
 /* Values that could not be said, counted since start; metrics shows them. */
 struct encode_stats
@@ -42,18 +21,31 @@ struct encode_stats
 	uint64_t unsendable;  /* the server could not print them */
 	uint64_t unavailable; /* unchanged TOAST: placeholder or filler sent */
 	uint64_t special;	  /* NaN and infinities that the schema cannot carry */
+	uint64_t multidimensional; /* arrays of several dimensions, which the schema cannot carry */
 	uint64_t out_of_range; /* dates and times outside of what the schema carries */
 	uint64_t skipped;	   /* deletes of which the server logged nothing */
 	uint64_t replaced;	   /* texts with bytes that are none in the server's encoding */
 	uint64_t null_filled;  /* NULLs in columns that the schema says have none: filler sent */
 };
 
-/* The transaction that a change belongs to. */
+/* The transaction that a change belongs to; strings live as long as it does. */
 struct stamp
 {
 	uint32_t xid;
 	int64_t	 commit_us;		  /* since the Unix epoch */
 	uint64_t last_commit_lsn; /* end of the transaction before; 0: none seen yet */
+	struct str origin;		  /* name of the replication origin, UTF-8; data NULL: none */
+	uint64_t   origin_lsn;
+	/* provide.transaction.metadata: events before this one, of all tables and of its own. */
+	uint64_t   total_order;
+	uint64_t   table_order;
+};
+
+/* A Kafka header.  name is the plan's, or a constant. */
+struct header
+{
+	const char *name;
+	struct str	value;
 };
 
 /* One Kafka message; bytes belong to the plan until its next encode call. */
@@ -63,8 +55,8 @@ struct outgoing
 	bool		has_value; /* false: tombstone */
 	struct str	key;	   /* framed: prefix and Avro */
 	struct str	value;
-	const char *header_name; /* NULL: no header */
-	struct str	header_value;
+	const struct header *headers; /* nheaders of them, the plan's */
+	unsigned	nheaders;
 };
 
 #define ENCODE_MAX_OUT 3
@@ -87,6 +79,12 @@ enum rc plan_new(const struct table *tbl, const struct format *fmt, struct encod
 /* The plan of logical messages: topic <prefix>.message. */
 enum rc plan_new_message(const struct format *fmt, struct encode_stats *stats, const char *topic,
 						 struct plan **plan, struct err *e) MUST_CHECK;
+/* The plan of transaction boundaries: topic <prefix>.transaction. */
+enum rc plan_new_boundary(const struct format *fmt, struct encode_stats *stats,
+						  struct plan **plan, struct err *e) MUST_CHECK;
+/* The plan of schema_change.h's records: topic <prefix>.schema-changes. */
+enum rc plan_new_schema_change(const struct format *fmt, struct encode_stats *stats,
+							   struct plan **plan, struct err *e) MUST_CHECK;
 void	plan_free(struct plan *plan);
 
 /* Gives back what a huge row took.  The messages of the last encode call are gone. */
@@ -116,5 +114,20 @@ enum rc encode_truncate(struct plan *plan, const struct truncate *trunc,
 enum rc encode_message(struct plan *plan, const struct message *msg, const struct stamp *stamp,
 					   int64_t now_ns, struct outgoing out[ENCODE_MAX_OUT], unsigned *nout,
 					   struct err *e) MUST_CHECK;
+
+/* Events of one table in a transaction. */
+struct collection
+{
+	const char *name; /* schema.table, UTF-8 */
+	uint64_t	events;
+};
+
+/* BEGIN of a transaction, at its first event's LSN. */
+void encode_begin(struct plan *plan, const struct stamp *stamp, uint64_t lsn,
+				  struct outgoing out[ENCODE_MAX_OUT], unsigned *nout);
+/* END of it, at its end_lsn, with the events that it had; stamp->total_order of them. */
+void encode_end(struct plan *plan, const struct stamp *stamp, uint64_t lsn,
+				const struct collection *collections, uint32_t ncollections,
+				struct outgoing out[ENCODE_MAX_OUT], unsigned *nout);
 
 #endif /* RELAY_ENCODE_H */

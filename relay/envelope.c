@@ -10,9 +10,14 @@
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 
+#include "propagate.h"
+#include "structs.h"
+
 #define SOURCE_NAMESPACE "io.debezium.connector.postgresql"
+#define COMMON_NAMESPACE "io.debezium.connector.common"
 #define SNAPSHOT_ALLOWED \
 	"true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"
+#define SNAPSHOT_ALLOWED_2_7 "true,last,false,incremental"
 
 /* cJSON answers NULL only when memory is gone: one message and out, as xmalloc() does. */
 static cJSON *
@@ -99,21 +104,47 @@ add_plain(cJSON *record, const char *name, const char *type)
 	add_field(record, name, cJSON_CreateString(type));
 }
 
-/* ["null",T] with default null. */
-static void
-add_optional(cJSON *record, const char *name, cJSON *type)
+/* ["null",T] */
+static cJSON *
+optional(cJSON *type)
 {
 	cJSON *branches = need(cJSON_CreateArray());
 
 	cJSON_AddItemToArray(branches, need(cJSON_CreateString("null")));
 	cJSON_AddItemToArray(branches, type);
-	add(add_field(record, name, branches), "default", cJSON_CreateNull());
+	return branches;
+}
+
+static void
+add_optional(cJSON *record, const char *name, cJSON *type)
+{
+	add(add_field(record, name, optional(type)), "default", cJSON_CreateNull());
 }
 
 static void
 add_optional_plain(cJSON *record, const char *name, const char *type)
 {
 	add_optional(record, name, need(cJSON_CreateString(type)));
+}
+
+static void
+add_source_type(cJSON *parameters, const struct op *op)
+{
+	struct propagated type = propagate_type(op);
+	struct buf        text = {0};
+	struct str        name = text_utf8(op->text, (struct str){op->col->name, strlen(op->col->name)});
+
+	add_string(parameters, "__debezium.source.column.type", type.type);
+	buf_printf(&text, "%d", type.length);
+	add_string(parameters, "__debezium.source.column.length", buf_cstr(&text));
+	buf_reset(&text);
+	buf_printf(&text, "%d", type.scale);
+	add_string(parameters, "__debezium.source.column.scale", buf_cstr(&text));
+	buf_reset(&text);
+	buf_put(&text, name.data, name.len);
+	add_string(parameters, "__debezium.source.column.name", buf_cstr(&text));
+	buf_free(&text);
+	free(type.type);
 }
 
 static void
@@ -143,39 +174,113 @@ add_parameters(cJSON *type, const struct op *op)
 				add_string(parameters, "connect.decimal.precision", buf_cstr(&text));
 			break;
 	}
+	if (op->propagated)
+		add_source_type(parameters, op);
 	add(type, "connect.parameters", parameters);
 	buf_free(&text);
 }
 
-/* A named type is written out where it comes first, and by its name after that. */
 static cJSON *
-variable_decimal(const struct shape *shape, bool *written)
+connect_type(const char *avro, const char *connect)
 {
-	cJSON *record;
+	cJSON *type;
 
-	if (*written)
+	if (connect == NULL)
+		return need(cJSON_CreateString(avro));
+	type = need(cJSON_CreateObject());
+	add_string(type, "type", avro);
+	add_string(type, "connect.type", connect);
+	return type;
+}
+
+/* Connect's map of int16 to double. */
+static cJSON *
+map_entries(void)
+{
+	cJSON *array = need(cJSON_CreateObject());
+	cJSON *entry = record_new(MAP_ENTRY_NAME, MAP_ENTRY_NAMESPACE);
+
+	add_field(entry, "key", connect_type("int", "int16"));
+	add_plain(entry, "value", "double");
+	add_string(array, "type", "array");
+	add(array, "items", entry);
+	return array;
+}
+
+/*
+ * A named type is written out where it comes first, and by its name after
+ * that.  written: a bit for each enum record_type.
+ */
+static cJSON *
+struct_of(const struct op *op, unsigned *written)
+{
+	const struct shape       *shape = op->shape;
+	const struct struct_type *type = struct_type(shape->record);
+	cJSON                    *record;
+
+	if (*written & 1u << shape->record)
 		return need(cJSON_CreateString(shape->name));
-	*written = true;
-	record = record_new("VariableScaleDecimal", "io.debezium.data");
-	add_plain(record, "scale", "int");
-	add_plain(record, "value", "bytes");
-	add_string(record, "connect.doc", "Variable scaled decimal");
-	return record_end(record, 1, "io.debezium.data", "VariableScaleDecimal");
+	*written |= 1u << shape->record;
+	record = record_new(type->name, type->namespace);
+	for (const struct struct_field *field = type->fields; field->name; field++)
+		if (strcmp(field->avro, "array") == 0)
+			add_field(record, field->name, map_entries());
+		else if (field->optional)
+			add_optional_plain(record, field->name, field->avro);
+		else
+			add_field(record, field->name, connect_type(field->avro, field->connect_type));
+	add_string(record, "connect.doc", type->doc);
+	add_number(record, "connect.version", 1);
+	if (op->propagated)
+		add_parameters(record, op);
+	add_string(record, "connect.name", shape->name);
+	return record;
+}
+
+static cJSON *type_of(const struct op *op, unsigned *written);
+
+/* Items of arrays, values of maps: what NULL can be among says so. */
+static void
+add_items(cJSON *type, const struct op *op, unsigned *written)
+{
+	bool   map = strcmp(op->shape->avro, "map") == 0;
+	cJSON *items;
+	bool   nullable = map;
+
+	if (op->element)
+	{
+		items = type_of(op->element, written);
+		nullable = op->element->nullable;
+	}
+	else
+		items = need(cJSON_CreateString(op->shape->items));
+	add(type, map ? "values" : "items", nullable ? optional(items) : items);
+}
+
+static bool
+is_plain(const struct op *op)
+{
+	const struct shape *shape = op->shape;
+
+	return !shape->name && !shape->connect_type && !shape->logical && !shape->items &&
+		   !op->element && !op->propagated && !op->default_json.data;
 }
 
 static cJSON *
-type_of(const struct op *op, bool *written)
+type_of(const struct op *op, unsigned *written)
 {
 	const struct shape *shape = op->shape;
 	bool decimal = shape->parameters == PARAMETERS_DECIMAL || shape->parameters == PARAMETERS_MONEY;
 	cJSON *type;
 
-	if (strcmp(shape->avro, "record") == 0)
-		return variable_decimal(shape, written);
-	if (!shape->name && !shape->connect_type && !op->default_json.data)
+	if (shape->record)
+		return struct_of(op, written);
+	if (is_plain(op))
 		return need(cJSON_CreateString(shape->avro));
 	type = need(cJSON_CreateObject());
 	add_string(type, "type", shape->avro);
+	if (shape->items || op->element)
+		add_items(type, op, written);
 	if (decimal)
 	{
 		add_number(type, "scale", op->scale);
@@ -183,7 +288,7 @@ type_of(const struct op *op, bool *written)
 	}
 	if (shape->name)
 		add_number(type, "connect.version", 1);
-	if (shape->parameters != PARAMETERS_NONE)
+	if (shape->parameters != PARAMETERS_NONE || op->propagated)
 		add_parameters(type, op);
 	if (op->default_json.data)
 		add(type, "connect.default", cJSON_CreateRaw(op->default_json.data));
@@ -191,14 +296,14 @@ type_of(const struct op *op, bool *written)
 		add_string(type, "connect.name", shape->name);
 	if (shape->connect_type)
 		add_string(type, "connect.type", shape->connect_type);
-	if (decimal)
-		add_string(type, "logicalType", "decimal");
+	if (decimal || shape->logical)
+		add_string(type, "logicalType", decimal ? "decimal" : shape->logical);
 	return type;
 }
 
 /* A union begins with the branch of its default: [T,"null"] with one. */
 static void
-add_column(cJSON *record, const struct op *op, bool *written)
+add_column(cJSON *record, const struct op *op, unsigned *written)
 {
 	cJSON *type = type_of(op, written);
 	cJSON *branches;
@@ -225,21 +330,27 @@ char *
 envelope_key(const char *name, const struct op *const *keys, uint32_t nkeys)
 {
 	cJSON *key = record_new("Key", name);
-	bool   written = false;
+	unsigned written = 0;
 
 	for (uint32_t i = 0; i < nkeys; i++)
-		add_column(key, keys[i], &written);
+	{
+		struct op field = *keys[i];
+
+		field.propagated = false;
+		add_column(key, &field, &written);
+	}
 	return print(record_end(key, 0, name, "Key"));
 }
 
 static cJSON *
-snapshot_type(void)
+snapshot_type(enum profile profile)
 {
 	cJSON *branches = need(cJSON_CreateArray());
 	cJSON *type = need(cJSON_CreateObject());
 	cJSON *parameters = need(cJSON_CreateObject());
 
-	add_string(parameters, "allowed", SNAPSHOT_ALLOWED);
+	add_string(parameters, "allowed",
+			   profile < PROFILE_3_0 ? SNAPSHOT_ALLOWED_2_7 : SNAPSHOT_ALLOWED);
 	add_string(type, "type", "string");
 	add_number(type, "connect.version", 1);
 	add(type, "connect.parameters", parameters);
@@ -252,7 +363,7 @@ snapshot_type(void)
 
 /* namespace NULL: that of the record around it, which is then Source's own. */
 static cJSON *
-source_type(const char *namespace)
+source_type(const char *namespace, enum profile profile)
 {
 	cJSON *source = record_new("Source", namespace);
 
@@ -260,7 +371,7 @@ source_type(const char *namespace)
 	add_plain(source, "connector", "string");
 	add_plain(source, "name", "string");
 	add_plain(source, "ts_ms", "long");
-	add_string(add_field(source, "snapshot", snapshot_type()), "default", "false");
+	add_string(add_field(source, "snapshot", snapshot_type(profile)), "default", "false");
 	add_plain(source, "db", "string");
 	add_optional_plain(source, "sequence", "string");
 	add_optional_plain(source, "ts_us", "long");
@@ -270,7 +381,12 @@ source_type(const char *namespace)
 	add_optional_plain(source, "txId", "long");
 	add_optional_plain(source, "lsn", "long");
 	add_optional_plain(source, "xmin", "long");
-	return record_end(source, 1, SOURCE_NAMESPACE, "Source");
+	if (profile >= PROFILE_3_5)
+	{
+		add_optional_plain(source, "origin", "string");
+		add_optional_plain(source, "origin_lsn", "long");
+	}
+	return record_end(source, profile >= PROFILE_3_2, SOURCE_NAMESPACE, "Source");
 }
 
 static cJSON *
@@ -285,18 +401,18 @@ transaction_type(void)
 }
 
 char *
-envelope_value(const char *name, const struct op *ops, uint32_t nops)
+envelope_value(const char *name, const struct op *ops, uint32_t nops, enum profile profile)
 {
 	cJSON *envelope = record_new("Envelope", name);
 	cJSON *row = record_new("Value", NULL);
-	bool   written = false;
+	unsigned written = 0;
 
 	for (uint32_t i = 0; i < nops; i++)
 		if (ops[i].shape)
 			add_column(row, &ops[i], &written);
 	add_optional(envelope, "before", record_end(row, 0, name, "Value"));
 	add_optional_plain(envelope, "after", "Value");
-	add_field(envelope, "source", source_type(SOURCE_NAMESPACE));
+	add_field(envelope, "source", source_type(SOURCE_NAMESPACE, profile));
 	add_optional(envelope, "transaction", transaction_type());
 	add_plain(envelope, "op", "string");
 	add_optional_plain(envelope, "ts_ms", "long");
@@ -315,17 +431,49 @@ envelope_message_key(void)
 }
 
 char *
-envelope_message_value(void)
+envelope_message_value(const struct op *content, enum profile profile)
 {
 	cJSON *value = record_new("MessageValue", SOURCE_NAMESPACE);
 	cJSON *message = record_new("Message", NULL);
 
 	add_optional_plain(message, "prefix", "string");
-	add_optional_plain(message, "content", "bytes");
+	add_optional_plain(message, "content", content->shape->avro);
 	add_plain(value, "op", "string");
 	add_optional_plain(value, "ts_ms", "long");
-	add_field(value, "source", source_type(NULL));
+	add_field(value, "source", source_type(NULL, profile));
 	add_optional(value, "transaction", transaction_type());
 	add_field(value, "message", record_end(message, 1, SOURCE_NAMESPACE, "Message"));
 	return print(record_end(value, 1, SOURCE_NAMESPACE, "MessageValue"));
+}
+
+char *
+envelope_transaction_key(void)
+{
+	cJSON *key = record_new("TransactionMetadataKey", COMMON_NAMESPACE);
+
+	add_plain(key, "id", "string");
+	return print(record_end(key, 1, COMMON_NAMESPACE, "TransactionMetadataKey"));
+}
+
+char *
+envelope_transaction_value(void)
+{
+	cJSON *value = record_new("TransactionMetadataValue", COMMON_NAMESPACE);
+	cJSON *collection = record_new("collection", "event");
+	cJSON *branches = need(cJSON_CreateArray());
+	cJSON *collections = need(cJSON_CreateObject());
+
+	add_plain(collection, "data_collection", "string");
+	add_plain(collection, "event_count", "long");
+	cJSON_AddItemToArray(branches, need(cJSON_CreateString("null")));
+	cJSON_AddItemToArray(branches, record_end(collection, 1, "event", "collection"));
+	add_string(collections, "type", "array");
+	add(collections, "items", branches);
+
+	add_plain(value, "status", "string");
+	add_plain(value, "id", "string");
+	add_optional_plain(value, "event_count", "long");
+	add_optional(value, "data_collections", collections);
+	add_plain(value, "ts_ms", "long");
+	return print(record_end(value, 1, COMMON_NAMESPACE, "TransactionMetadataValue"));
 }

@@ -82,13 +82,17 @@ enum err_class
 	X(E1803, "schema registry refused the schema: invalid")                                       \
 	X(E1804, "schema registry refused the login")                                                 \
 	X(E1805, "schema registry answered what is not understood")                                   \
+	X(E1806, "schema registry does not know the schema")                                          \
+	X(E1807, "latest version in the schema registry is another schema")                           \
+	X(E1808, "schema registry is read-only")                                                      \
 	X(E2001, "no Kafka broker is reachable")                                                      \
 	X(E2002, "topic does not exist")                                                              \
 	X(E2003, "record is too large for the broker")                                                \
 	X(E2004, "Kafka refused access")                                                              \
 	X(E2005, "producer failed for good")                                                          \
 	X(E2006, "Kafka refused a record")                                                            \
-	X(E2007, "output cannot be written")
+	X(E2007, "output cannot be written")                                                          \
+	X(E2008, "schema-change topic cannot be read back")
 
 #define ERR_ENUM(code, text) code,
 enum err_code
@@ -104,8 +108,8 @@ struct err
 	enum err_class class;
 	enum err_code  code;
 	char		   msg[512];	/* lower case, no period */
-	char		   detail[1024]; /* facts, sentences; "" for none */
-	char		   hint[1024];	/* what to do, imperative; "" for none */
+	char		   detail[4096]; /* facts, sentences; "" for none; has room for two schemas */
+	char		   hint[2048];	/* what to do, imperative; "" for none */
 };
 
 /* Sets class, code and message, clears detail and hint.  Returns RC_ERR. */

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -14,12 +13,13 @@
 #include "datetime.h"
 #include "decimal.h"
 #include "json.h"
+#include "shapes.h"
 
 static bool
 is_name(char c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
-		   c == '.' || c == '"';
+		   c == '.';
 }
 
 static bool
@@ -35,33 +35,57 @@ is_computed(const char *expression)
 			return true;
 	while (is_name(*at))
 		at++;
-	return at > from && *at == '(' && strchr(at, ')') != NULL;
+	return at > from && *at == '(' && memchr(at, ')', strcspn(at, "\r\n")) != NULL;
+}
+
+/* What stands between the first two quotes with no end of a line between them. */
+static bool
+read_cut(const char *quote, struct buf *out)
+{
+	const char *end;
+
+	for (; (end = strchr(quote + 1, '\'')) != NULL; quote = end)
+		if (quote + 1 + strcspn(quote + 1, "\r\n'") == end)
+		{
+			buf_put(out, quote + 1, (size_t) (end - quote - 1));
+			return true;
+		}
+	return false;
+}
+
+/* 'label'::type, quotes in it as they are. */
+static bool
+read_label(const char *expression, struct buf *out)
+{
+	const char *cast = NULL;
+
+	for (const char *at = expression; (at = strstr(at, "::")) != NULL; at += 2)
+		cast = at;
+	if (*expression != '\'' || cast == NULL || cast - expression < 2 || cast[-1] != '\'')
+		return false;
+	buf_put(out, expression + 1, (size_t) (cast - expression - 2));
+	return true;
 }
 
 bool
-literal_find(const char *expression, const char *computed, struct buf *out)
+literal_find(const struct op *op, const char *expression, struct buf *out)
 {
-	const char *quote;
-	const char *end;
+	const char *computed = op->shape->computed;
+	const char *quote = strchr(expression, '\'');
 
 	if (strncmp(expression, "NULL::", 6) == 0 || strcmp(expression, "NULL") == 0)
 		return false;
+	if (op->shape == &enum_shape)
+		return read_label(expression, out);
 	if (is_computed(expression))
 	{
 		if (computed)
 			buf_puts(out, computed);
 		return computed != NULL;
 	}
-	quote = strchr(expression, '\'');
-	if (quote == NULL)
-		buf_puts(out, expression);
-	else
-	{
-		end = strchr(quote + 1, '\'');
-		if (end == NULL)
-			return false;
-		buf_put(out, quote + 1, (size_t) (end - quote - 1));
-	}
+	if (quote)
+		return read_cut(quote, out);
+	buf_puts(out, expression);
 	return true;
 }
 
@@ -123,32 +147,40 @@ literal_bit(const struct op *op, const char *text, struct buf *avro, struct buf 
 	return put_boolean(strcmp(text, "1") == 0, avro, json);
 }
 
-/* NaN and infinities are valid values, but no valid defaults: JSON has no word for them. */
+/* The words that PostgreSQL prints, not all that strtod() reads. */
+static bool
+is_float(const char *text)
+{
+	char *end;
+
+	if (strcmp(text, "NaN") == 0 || strcmp(text, "Infinity") == 0 || strcmp(text, "-Infinity") == 0)
+		return true;
+	if (text[strspn(text, "+-.0123456789eE")] != '\0')
+		return false;
+	(void) strtod(text, &end);
+	return end > text && *end == '\0';
+}
+
+/* NaN and infinities are strings in JSON, in Debezium's schemas too. */
 bool
 literal_float4(const struct op *op, const char *text, struct buf *avro, struct buf *json)
 {
-	char *end;
-	float value = strtof(text, &end);
-
 	(void) op;
-	if (end == text || *end != '\0' || !isfinite(value))
+	if (!is_float(text))
 		return false;
-	binary_float(avro, value);
-	json_float(json, value);
+	binary_float(avro, strtof(text, NULL));
+	json_float(json, strtof(text, NULL));
 	return true;
 }
 
 bool
 literal_float8(const struct op *op, const char *text, struct buf *avro, struct buf *json)
 {
-	char  *end;
-	double value = strtod(text, &end);
-
 	(void) op;
-	if (end == text || *end != '\0' || !isfinite(value))
+	if (!is_float(text))
 		return false;
-	binary_double(avro, value);
-	json_double(json, value);
+	binary_double(avro, strtod(text, NULL));
+	json_double(json, strtod(text, NULL));
 	return true;
 }
 
@@ -171,6 +203,54 @@ literal_decimal(const struct op *op, const char *text, struct buf *avro, struct 
 		return false;
 	put_bytes_json(avro, start, json);
 	return true;
+}
+
+/* Of a column with a scale, one that does not fit to it is none, as in the other modes. */
+bool
+literal_decimal_double(const struct op *op, const char *text, struct buf *avro, struct buf *json)
+{
+	struct buf bytes = {0};
+	bool       ok = decimal_read(text, op->precision > 0 ? op->scale : (int) strlen(text), &bytes);
+
+	buf_free(&bytes);
+	return ok && literal_float8(op, text, avro, json);
+}
+
+static bool
+put_decimal_string(const char *text, int scale, struct buf *avro, struct buf *json)
+{
+	struct buf    bytes = {0};
+	struct buf    plain = {0};
+	struct cursor cur;
+	bool          ok = decimal_read(text, scale, &bytes);
+
+	if (ok)
+	{
+		cur = cursor_over(bytes.data, bytes.len);
+		cursor_sv(&cur); /* their length */
+		decimal_text(cur.p, cursor_left(&cur), scale, &plain);
+		binary_bytes(avro, plain.data, plain.len);
+		json_string(json, (const char *) plain.data, plain.len);
+	}
+	buf_free(&bytes);
+	buf_free(&plain);
+	return ok;
+}
+
+bool
+literal_decimal_string(const struct op *op, const char *text, struct buf *avro, struct buf *json)
+{
+	return put_decimal_string(text, op->scale, avro, json);
+}
+
+bool
+literal_variable_decimal_string(const struct op *op, const char *text, struct buf *avro,
+								struct buf *json)
+{
+	const char *point = strchr(text, '.');
+
+	(void) op;
+	return put_decimal_string(text, point ? (int) strlen(point + 1) : 0, avro, json);
 }
 
 bool
@@ -250,6 +330,15 @@ put_number(int64_t value, struct buf *avro, struct buf *json)
 	return true;
 }
 
+/* A text of datetime.c, which is ASCII. */
+static bool
+put_text(const char *text, size_t len, struct buf *avro, struct buf *json)
+{
+	binary_bytes(avro, text, len);
+	json_string(json, text, len);
+	return true;
+}
+
 bool
 literal_date(const struct op *op, const char *text, struct buf *avro, struct buf *json)
 {
@@ -259,6 +348,17 @@ literal_date(const struct op *op, const char *text, struct buf *avro, struct buf
 	(void) op;
 	return datetime_read_date(text, &days) && datetime_date(days, &value) &&
 		   put_number(value, avro, json);
+}
+
+bool
+literal_date_iso(const struct op *op, const char *text, struct buf *avro, struct buf *json)
+{
+	char    iso[DATETIME_TEXT_MAX];
+	int64_t days;
+
+	(void) op;
+	return datetime_read_date(text, &days) && days >= INT32_MIN && days <= INT32_MAX &&
+		   put_text(iso, datetime_iso_date((int32_t) days, iso), avro, json);
 }
 
 bool
@@ -277,6 +377,25 @@ literal_time_us(const struct op *op, const char *text, struct buf *avro, struct 
 
 	(void) op;
 	return datetime_read_time(text, &us) && put_number(us, avro, json);
+}
+
+bool
+literal_time_ns(const struct op *op, const char *text, struct buf *avro, struct buf *json)
+{
+	int64_t us;
+
+	(void) op;
+	return datetime_read_time(text, &us) && put_number(us * 1000, avro, json);
+}
+
+bool
+literal_time_iso(const struct op *op, const char *text, struct buf *avro, struct buf *json)
+{
+	char    iso[DATETIME_TEXT_MAX];
+	int64_t us;
+
+	(void) op;
+	return datetime_read_time(text, &us) && put_text(iso, datetime_iso_time(us, iso), avro, json);
 }
 
 bool
@@ -302,18 +421,35 @@ literal_timestamp_us(const struct op *op, const char *text, struct buf *avro, st
 }
 
 bool
+literal_timestamp_ns(const struct op *op, const char *text, struct buf *avro, struct buf *json)
+{
+	int64_t us;
+	int64_t value;
+
+	(void) op;
+	return datetime_read_timestamp(text, &us) && datetime_ns(us, &value) &&
+		   put_number(value, avro, json);
+}
+
+bool
+literal_timestamp_iso(const struct op *op, const char *text, struct buf *avro, struct buf *json)
+{
+	char    iso[DATETIME_TEXT_MAX];
+	int64_t us;
+
+	(void) op;
+	return datetime_read_timestamp(text, &us) &&
+		   put_text(iso, datetime_iso_timestamp(us, iso), avro, json);
+}
+
+bool
 literal_zoned(const struct op *op, const char *text, struct buf *avro, struct buf *json)
 {
 	char    zoned[DATETIME_TEXT_MAX];
 	int64_t us;
-	size_t  len;
 
-	if (!datetime_read_timestamp(text, &us))
-		return false;
-	len = datetime_zoned(us, op->digits, zoned);
-	binary_bytes(avro, zoned, len);
-	json_string(json, zoned, len);
-	return true;
+	return datetime_read_timestamp(text, &us) &&
+		   put_text(zoned, datetime_zoned(us, op->digits, zoned), avro, json);
 }
 
 bool
@@ -327,4 +463,17 @@ literal_interval(const struct op *op, const char *text, struct buf *avro, struct
 	(void) op;
 	return datetime_read_interval(text, &us, &days, &months) &&
 		   datetime_interval(us, days, months, &value) && put_number(value, avro, json);
+}
+
+bool
+literal_interval_string(const struct op *op, const char *text, struct buf *avro, struct buf *json)
+{
+	char    iso[DATETIME_TEXT_MAX];
+	int64_t us;
+	int32_t days;
+	int32_t months;
+
+	(void) op;
+	return datetime_read_interval(text, &us, &days, &months) &&
+		   put_text(iso, datetime_iso_interval(us, days, months, iso), avro, json);
 }

@@ -8,6 +8,7 @@
 #include "log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -166,13 +167,25 @@ static void log_va(enum log_level level, const struct err *e, const char *fmt, v
 static void
 log_va(enum log_level level, const struct err *e, const char *fmt, va_list ap)
 {
-	char text[1024];
+	char    brief[1024];
+	char   *text = brief; /* longer ones are rare: whole schemas, at debug level */
+	va_list again;
+	int     len = 0;
 
 	if (!log_shows(level))
 		return;
+	va_copy(again, ap);
 	if (fmt)
-		vsnprintf(text, sizeof(text), fmt, ap);
+		len = vsnprintf(brief, sizeof(brief), fmt, ap);
+	if (len >= (int) sizeof(brief))
+	{
+		text = xmalloc((size_t) len + 1);
+		vsnprintf(text, (size_t) len + 1, fmt, again);
+	}
+	va_end(again);
 	log_write(level, e ? e->msg : text, e, e && fmt ? text : NULL);
+	if (text != brief)
+		free(text);
 }
 
 #define LOG_FUNCTION(name, level)     \

@@ -18,6 +18,7 @@
 #include "pg.h"
 
 #define PREFIX "walrelay_"
+#define SUBJECTS_MAX 20 /* refused subjects that have a sample of their own */
 #define PROCESS "process_"
 
 /* What a field is, and so how it is printed; all but COUNTER are gauges. */
@@ -121,6 +122,7 @@ static const struct metric table[] = {
 static const char *const states[] = {
 	[METRICS_CONNECTING] = "connecting",     [METRICS_STREAMING] = "streaming",
 	[METRICS_WAITING_SINK] = "waiting_sink", [METRICS_WAITING_REGISTRY] = "waiting_registry",
+	[METRICS_SCHEMA_REFUSED] = "schema_refused",
 	[METRICS_BACKING_OFF] = "backing_off",   [METRICS_DRAINING] = "draining",
 };
 
@@ -241,10 +243,59 @@ text_info(const struct metrics *m, struct buf *out)
 		buf_printf(out, PREFIX "state{state=\"%s\"} %d\n", states[i], i == m->state);
 }
 
+static unsigned
+count_refusals(const struct metrics *m)
+{
+	unsigned count = 0;
+
+	for (const struct refusal *refusal = m->refusals; refusal; refusal = refusal->next)
+		count++;
+	return count;
+}
+
+/* The count says it all; names for the first few, because labels must stay few. */
+static void
+text_refusals(const struct metrics *m, struct buf *out)
+{
+	unsigned left = SUBJECTS_MAX;
+
+	text_head(out, PREFIX "schemas_refused", "gauge",
+			  "Schemas that the registry refuses; it is asked again.");
+	buf_printf(out, PREFIX "schemas_refused %u\n", count_refusals(m));
+	if (m->refusals)
+		text_head(out, PREFIX "schema_refused", "gauge",
+				  "1 for each refused schema, of up to 20; more of it in /status.");
+	for (const struct refusal *refusal = m->refusals; refusal && left > 0;
+		 refusal = refusal->next, left--)
+	{
+		buf_puts(out, PREFIX "schema_refused{");
+		text_label(out, "subject", refusal->subject);
+		buf_put_u8(out, ',');
+		text_label(out, "code", err_code_name(refusal->why.code));
+		buf_puts(out, "} 1\n");
+	}
+}
+
+static void
+text_dead_letters(const struct metrics *m, struct buf *out)
+{
+	if (m->dead_letters)
+		text_head(out, PREFIX "dead_letters_total", "counter",
+				  "Messages sent to the topic of dead letters, by table.");
+	for (const struct letter_count *count = m->dead_letters; count; count = count->next)
+	{
+		buf_puts(out, PREFIX "dead_letters_total{");
+		text_label(out, "table", count->table);
+		buf_printf(out, "} %" PRIu64 "\n", count->messages);
+	}
+}
+
 void
 metrics_text(const struct metrics *m, struct buf *out)
 {
 	text_info(m, out);
+	text_refusals(m, out);
+	text_dead_letters(m, out);
 	for (unsigned i = 0; i < NTABLE; i++)
 	{
 		const struct metric *metric = &table[i];
@@ -327,6 +378,57 @@ json_value(const struct metric *metric, const struct metrics *m)
 	return value;
 }
 
+/* Strings of others may be no UTF-8, which cJSON does not mind; readers have to. */
+static cJSON *
+json_text(const char *text)
+{
+	return text ? cJSON_CreateString(text) : cJSON_CreateNull();
+}
+
+/* All of them, with both schemas whole: here is where the log says to look. */
+static cJSON *
+json_refusals(const struct metrics *m)
+{
+	cJSON *list = need(cJSON_CreateArray());
+
+	for (const struct refusal *refusal = m->refusals; refusal; refusal = refusal->next)
+	{
+		cJSON     *item = need(cJSON_CreateObject());
+		struct buf since = {0};
+
+		buf_printf(&since, "%" PRId64 ".%06" PRId64, refusal->since_us / 1000000,
+				   refusal->since_us % 1000000);
+		add(item, "subject", json_text(refusal->subject));
+		add(item, "code", json_text(err_code_name(refusal->why.code)));
+		add(item, "message", json_text(refusal->why.msg));
+		add(item, "detail", json_text(refusal->why.detail));
+		add(item, "hint", json_text(refusal->why.hint));
+		add(item, "since_timestamp_seconds", cJSON_CreateRaw(buf_cstr(&since)));
+		add(item, "ours", json_text(refusal->schema));
+		add(item, "registered", json_text(refusal->registered));
+		add(item, "registered_version",
+			refusal->version ? cJSON_CreateNumber(refusal->version) : cJSON_CreateNull());
+		buf_free(&since);
+		if (!cJSON_AddItemToArray(list, item))
+			xmalloc(SIZE_MAX);
+	}
+	return list;
+}
+
+static cJSON *
+json_dead_letters(const struct metrics *m)
+{
+	cJSON *object = need(cJSON_CreateObject());
+	char   number[32];
+
+	for (const struct letter_count *count = m->dead_letters; count; count = count->next)
+	{
+		snprintf(number, sizeof(number), "%" PRIu64, count->messages);
+		add(object, count->table, cJSON_CreateRaw(number));
+	}
+	return object;
+}
+
 void
 metrics_json(const struct metrics *m, struct buf *out)
 {
@@ -351,6 +453,8 @@ metrics_json(const struct metrics *m, struct buf *out)
 		add(metric->label ? group : root, metric->label ? metric->value : key,
 			json_value(metric, m));
 	}
+	add(root, "schemas_refused", json_refusals(m));
+	add(root, "dead_letters", json_dead_letters(m));
 	printed = cJSON_PrintUnformatted(root);
 	if (printed == NULL)
 		xmalloc(SIZE_MAX);

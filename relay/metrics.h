@@ -4,7 +4,7 @@
  *
  * A snapshot goes in, text comes out.  One table in metrics.c names every
  * metric.  Never a row value, a secret, or a label with more values than are
- * written down there.  session.c fills the snapshot, admin.c asks for the text.
+ * written down there; of subjects and tables only so many as are said there.  session.c fills the snapshot, admin.c asks for the text.
  */
 #ifndef RELAY_METRICS_H
 #define RELAY_METRICS_H
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "dead_letter.h"
 #include "pipeline.h"
 #include "registry.h"
 #include "sink.h"
@@ -25,6 +26,7 @@ enum metrics_state
 	METRICS_STREAMING,
 	METRICS_WAITING_SINK,
 	METRICS_WAITING_REGISTRY,
+	METRICS_SCHEMA_REFUSED, /* schema.on.incompatible=stop: stands still until it is accepted */
 	METRICS_BACKING_OFF,
 	METRICS_DRAINING
 };
@@ -57,6 +59,8 @@ struct metrics
 	struct pipeline_stats  pipeline;
 	struct sink_stats      sink;
 	struct registry_stats  schemas; /* what registry_stats() gives */
+	const struct refusal      *refusals;     /* what registry_refusals() gives; NULL: none */
+	const struct letter_count *dead_letters; /* what dead_letters_counts() gives; NULL: none */
 	uint64_t               unacked_messages;
 	uint64_t               unacked_transactions;
 	uint64_t               received_lsn;

@@ -4,8 +4,6 @@
  */
 #include "names.h"
 
-#include "text.h"
-
 static bool
 is_letter(uint32_t c)
 {
@@ -19,47 +17,24 @@ is_digit(uint32_t c)
 }
 
 /*
- * The UTF-16 units of a name, at most max of them: each one is kept or
- * replaced alone.  Returns how many there are.
+ * What the rules see of a byte.  Debezium reads names byte by byte as signed
+ * characters: each byte that is not ASCII is a character of its own to it.
  */
-struct units
+static uint32_t
+unit_of(char byte)
 {
-	const char *name;
-	size_t      len;
-	size_t      at;
-	uint32_t    low; /* second half of a pair, yet to come; 0 for none */
-};
-
-static bool
-units_next(struct units *units, uint32_t *unit)
-{
-	if (units->low)
-	{
-		*unit = units->low;
-		units->low = 0;
-		return true;
-	}
-	if (units->at >= units->len)
-		return false;
-	*unit = utf8_next(units->name, units->len, &units->at);
-	if (*unit > 0xffff)
-	{
-		units->low = 0xdc00 + ((*unit - 0x10000) & 0x3ff);
-		*unit = 0xd800 + ((*unit - 0x10000) >> 10);
-	}
-	return true;
+	return (uint8_t) byte < 0x80 ? (uint8_t) byte : 0xff00u | (uint8_t) byte;
 }
 
 void
 names_topic(const char *name, struct buf *out)
 {
-	struct units units = {name, strlen(name), 0, 0};
-	uint32_t     unit;
-	size_t       start = out->len;
+	size_t start = out->len;
 
-	while (out->len - start < NAMES_TOPIC_MAX && units_next(&units, &unit))
+	for (const char *at = name; *at && out->len - start < NAMES_TOPIC_MAX; at++)
 	{
-		bool valid = is_letter(unit) || is_digit(unit) || unit == '.' || unit == '_' || unit == '-';
+		uint32_t unit = unit_of(*at);
+		bool     valid = is_letter(unit) || is_digit(unit) || unit == '.' || unit == '_' || unit == '-';
 
 		buf_put_u8(out, valid ? (uint8_t) unit : '_');
 	}
@@ -72,11 +47,11 @@ names_topic(const char *name, struct buf *out)
 static void
 adjust_avro(const char *name, bool dots, struct buf *out)
 {
-	struct units units = {name, strlen(name), 0, 0};
-	uint32_t     unit;
-
-	for (bool first = true; units_next(&units, &unit); first = false)
+	for (const char *at = name; *at; at++)
 	{
+		uint32_t unit = unit_of(*at);
+		bool     first = at == name;
+
 		if (is_letter(unit) || unit == '_' || (!first && is_digit(unit)) ||
 			(!first && dots && unit == '.'))
 			buf_put_u8(out, (uint8_t) unit);
@@ -93,11 +68,11 @@ adjust_avro(const char *name, bool dots, struct buf *out)
 static void
 adjust_unicode(const char *name, bool dots, struct buf *out)
 {
-	struct units units = {name, strlen(name), 0, 0};
-	uint32_t     unit;
-
-	for (bool first = true; units_next(&units, &unit); first = false)
+	for (const char *at = name; *at; at++)
 	{
+		uint32_t unit = unit_of(*at);
+		bool     first = at == name;
+
 		if (is_letter(unit) || (!first && is_digit(unit)) || (!first && dots && unit == '.'))
 			buf_put_u8(out, (uint8_t) unit);
 		else

@@ -2,8 +2,8 @@
  * names.h
  *		Pure: names as Kafka and Avro take them, by Debezium's rules.
  *
- * Rules work on UTF-16 units as Java does: a character beyond U+FFFF counts
- * as two.  All names are UTF-8.
+ * All names are UTF-8.  The rules work on bytes, as Debezium's stream does
+ * where Java would work on characters: an a-umlaut becomes two underscores.
  */
 #ifndef RELAY_NAMES_H
 #define RELAY_NAMES_H

@@ -8,41 +8,46 @@
  */
 #include "pipeline.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "catalog.h"
 #include "frame.h"
 #include "record.h"
-#include "route.h"
+#include "schema_topic.h"
+#include "stream.h"
 #include "verify.h"
 
 /* Transactions and marks that may wait for an acknowledgement. */
 #define ITEMS_MAX 65536
 
-/* What the changes of one table (or the logical messages) need. */
-struct stream
+/* Events of the open transaction, by table (provide.transaction.metadata). */
+struct counts
 {
-	struct plan		  *plan;
-	struct sink_topic *topic;
-	char			  *topic_name;
-	struct avro		  *avro[2]; /* by enum side; NULL: the side has no schema */
-	bool			   ready;	/* schemas are registered */
+	bool			   begun; /* BEGIN has been sent */
+	struct collection *collections;
+	uint32_t		   ncollections;
+	uint32_t		   max;
 };
 
 struct pipeline
 {
-	const struct config *cfg;
-	struct registry		*reg;
-	struct sink			*sink;
+	struct stream_context ctx;
 	struct reader		*rdr;
 	struct catalog		*cat;
 	struct stream		*messages; /* for logical messages, made when one comes */
-	struct route		*routes;
+	struct stream		*boundaries; /* for begin and end of transactions, the same */
+	struct schema_topic *changes; /* include.schema.changes; else NULL */
+	struct stream		*changed; /* where they go */
+	uint64_t			 commit_lsn; /* of the open transaction's commit record */
 	struct ack			*ack;
 	ack_ticket			 txn; /* the open item */
 	struct stamp		 stamp;
-	struct format		 fmt; /* strings from hello are ours */
+	struct counts		 counts;
+	struct str			 origin; /* of the open transaction: ours */
+	char				 run_id[37];
 	uint64_t			 received;
 
 	/* Where to go on after RC_AGAIN. */
@@ -61,13 +66,44 @@ struct pipeline
 	struct pipeline_stats stats;
 };
 
+static int64_t
+clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* A UUID of version 7: the time in milliseconds, then random bits. */
+static void
+run_id_make(char id[37])
+{
+	int64_t ms = clock_ns() / 1000000;
+	uint8_t bytes[16];
+
+	if (getentropy(bytes, sizeof(bytes)) != 0)
+		memset(bytes, 0, sizeof(bytes)); /* the time is enough to tell runs apart */
+	for (int i = 0; i < 6; i++)
+		bytes[i] = (uint8_t) (ms >> (40 - 8 * i));
+	bytes[6] = (uint8_t) ((bytes[6] & 0x0f) | 0x70);
+	bytes[8] = (uint8_t) ((bytes[8] & 0x3f) | 0x80);
+	for (int i = 0, at = 0; i < 16; i++)
+		at += snprintf(id + at, 37 - (size_t) at, "%s%02x",
+					   i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
+}
+
 struct pipeline *
 pipeline_new(const struct config *cfg, struct registry *reg)
 {
 	struct pipeline *pl = xcalloc(1, sizeof(*pl));
 
-	pl->cfg = cfg;
-	pl->reg = reg;
+	pl->ctx.cfg = cfg;
+	pl->ctx.reg = reg;
+	pl->ctx.stats = &pl->stats.encode;
+	if (cfg->registry.on_incompatible == INCOMPATIBLE_DEAD_LETTER && cfg->format.sink == SINK_KAFKA)
+		pl->ctx.dead = dead_letters_new(cfg);
+	run_id_make(pl->run_id);
 	pl->ack = ack_new(0);
 	pl->until_verify = cfg->format.avro_verify;
 	return pl;
@@ -79,102 +115,43 @@ pipeline_free(struct pipeline *pl)
 	if (pl == NULL)
 		return;
 	pipeline_stop(pl);
+	schema_topic_free(pl->changes);
+	dead_letters_free(pl->ctx.dead);
 	ack_free(pl->ack);
+	free(pl->counts.collections);
+	free((char *) pl->origin.data);
 	free(pl);
+}
+
+void
+pipeline_tell_schema_changes(struct pipeline *pl, struct history *hist)
+{
+	pl->changes = schema_topic_new(hist);
 }
 
 /* --- streams: what hangs on a table ------------------------------------- */
 
 static void
-stream_free(struct pipeline *pl, struct stream *stream)
-{
-	if (stream == NULL)
-		return;
-	if (stream->topic)
-		pl->sink->ops->topic_free(pl->sink, stream->topic);
-	plan_free(stream->plan);
-	avro_free(stream->avro[SIDE_KEY]);
-	avro_free(stream->avro[SIDE_VALUE]);
-	free(stream->topic_name);
-	free(stream);
-}
-
-static void
 pipeline_forget_table(struct table *tbl, void *arg)
 {
-	stream_free(arg, tbl->user);
+	struct pipeline *pl = arg;
+
+	stream_free(&pl->ctx, tbl->user);
 	tbl->user = NULL;
 }
 
-/* Registers one side's schema; RC_AGAIN while the registry has not answered. */
+/* Where a stream's messages go never changes while some of a record's are on their way. */
 static enum rc
-stream_register(struct pipeline *pl, struct stream *stream, enum side side, struct err *e)
+pipeline_prepare(struct pipeline *pl, enum stream_kind kind, const struct table *tbl,
+				 struct stream **stream, struct err *e)
 {
-	const char *text = plan_schema(stream->plan, side);
-	uint8_t		prefix[REGISTRY_PREFIX_MAX];
-	size_t		len = 0;
-	char	   *subject;
-	enum rc		rc;
+	enum rc rc;
 
-	if (text == NULL)
+	if (*stream && (*stream)->ready && (pl->nout > 0 || stream_is_ready(&pl->ctx, *stream)))
 		return RC_OK;
-	subject = route_subject(stream->topic_name, side);
-	rc = registry_prefix(pl->reg, subject, text, prefix, &len, e);
-	free(subject);
-	if (rc == RC_OK)
-		plan_set_prefix(stream->plan, side, prefix, len);
-	return rc;
-}
-
-/* tbl NULL: logical messages.  Everything but the registration. */
-static enum rc
-stream_new(struct pipeline *pl, const struct table *tbl, struct stream **made, struct err *e)
-{
-	struct stream *stream = xcalloc(1, sizeof(*stream));
-	struct encode_stats *counts = &pl->stats.encode;
-	const char	  *text;
-	enum rc		   rc;
-
-	rc = tbl ? route_table(pl->routes, tbl, &stream->topic_name, e)
-			 : route_messages(pl->routes, &stream->topic_name, e);
-	if (rc == RC_OK)
-		rc = tbl ? plan_new(tbl, &pl->fmt, counts, stream->topic_name, &stream->plan, e)
-				 : plan_new_message(&pl->fmt, counts, stream->topic_name, &stream->plan, e);
-	for (int side = SIDE_KEY; rc == RC_OK && side <= SIDE_VALUE; side++)
-		if ((text = plan_schema(stream->plan, (enum side) side)) != NULL)
-			rc = avro_new(text, &stream->avro[side], e);
-	if (rc == RC_OK)
-		rc = pl->sink->ops->topic(pl->sink, stream->topic_name, stream->avro[SIDE_KEY],
-								  stream->avro[SIDE_VALUE], &stream->topic, e);
-	if (rc != RC_OK)
-	{
-		stream_free(pl, stream);
-		return rc;
-	}
-	*made = stream;
-	return RC_OK;
-}
-
-/* Makes *stream ready for rows: once per relation version. */
-static enum rc
-stream_prepare(struct pipeline *pl, const struct table *tbl, struct stream **stream, struct err *e)
-{
-	enum rc rc = RC_OK;
-
-	if (*stream == NULL)
-		rc = stream_new(pl, tbl, stream, e);
-	/* Both are asked for at once: they wait together. */
-	for (int side = SIDE_KEY; rc != RC_ERR && side <= SIDE_VALUE; side++)
-	{
-		enum rc side_rc = stream_register(pl, *stream, (enum side) side, e);
-
-		if (side_rc != RC_OK)
-			rc = side_rc;
-	}
-	if (rc == RC_OK)
-		(*stream)->ready = true;
-	else if (rc == RC_AGAIN)
-		pl->wait = WAIT_REGISTRY;
+	rc = stream_prepare(&pl->ctx, kind, tbl, stream, e);
+	if (rc == RC_AGAIN)
+		pl->wait = (*stream)->refused ? WAIT_SCHEMA : WAIT_REGISTRY;
 	return rc;
 }
 
@@ -183,21 +160,34 @@ static enum rc
 pipeline_stream(struct pipeline *pl, uint32_t relation, struct stream **stream, struct err *e)
 {
 	struct table *tbl = catalog_table(pl->cat, relation);
+	enum rc		  rc;
 
 	if (tbl == NULL)
 		return err_set(e, ERR_PROTOCOL, E1406, "record names relation %u, which was not announced",
 					   relation);
 	*stream = tbl->user;
-	if (*stream && (*stream)->ready)
-		return RC_OK;
-
-	enum rc rc = stream_prepare(pl, tbl, stream, e);
-
+	rc = pipeline_prepare(pl, STREAM_TABLE, tbl, stream, e);
 	tbl->user = *stream;
 	return rc;
 }
 
 /* --- a row --------------------------------------------------------------- */
+
+/* Where a change is in the WAL. */
+static uint64_t
+record_lsn(const struct record *rec)
+{
+	switch (rec->kind)
+	{
+		case WIRE_TRUNCATE: return rec->truncate.lsn;
+		case WIRE_MESSAGE: return rec->message.lsn;
+		case WIRE_COMMIT: return rec->commit.end_lsn;
+		case WIRE_INSERT:
+		case WIRE_UPDATE:
+		case WIRE_DELETE: return rec->change.lsn;
+		default: return 0; /* others are no change */
+	}
+}
 
 /* Hands what was encoded to the sink, from where it stopped. */
 static enum rc
@@ -205,14 +195,17 @@ pipeline_send(struct pipeline *pl, struct stream *stream, ack_ticket item, struc
 {
 	while (pl->next_out < pl->nout)
 	{
-		enum rc rc = pl->sink->ops->send(pl->sink, stream->topic, &pl->out[pl->next_out], item, e);
+		uint32_t sent;
+		enum rc	 rc = stream_send(&pl->ctx, stream, &pl->out[pl->next_out], record_lsn(&pl->rec), item,
+								  &sent, e);
 
+		if (sent > 0)
+			ack_sent(pl->ack, item, sent);
+		pl->stats.sent += sent;
 		if (rc == RC_AGAIN)
 			pl->wait = WAIT_SINK;
 		if (rc != RC_OK)
 			return rc;
-		ack_sent(pl->ack, item, 1);
-		pl->stats.sent++;
 		pl->next_out++;
 	}
 	/* A table that had one huge row must not keep its memory until the next one. */
@@ -227,11 +220,86 @@ static enum rc
 pipeline_verify(struct pipeline *pl, struct stream *stream, const struct change *chg,
 				struct err *e)
 {
-	if (pl->cfg->format.avro_verify == 0 || --pl->until_verify > 0)
+	if (pl->ctx.cfg->format.avro_verify == 0 || --pl->until_verify > 0)
 		return RC_OK;
-	pl->until_verify = pl->cfg->format.avro_verify;
+	pl->until_verify = pl->ctx.cfg->format.avro_verify;
 	pl->stats.verified++;
 	return verify_outgoing(stream->plan, chg, pl->out, pl->nout, e);
+}
+
+/* Where the open transaction counts the stream's events. */
+static struct collection *
+pipeline_collection(struct pipeline *pl, struct stream *stream)
+{
+	struct counts *counts = &pl->counts;
+	uint32_t	   i;
+
+	if (stream->counted_in == pl->txn)
+		return &counts->collections[stream->place];
+	for (i = 0; i < counts->ncollections; i++)
+		if (strcmp(counts->collections[i].name, stream->collection) == 0)
+			break;
+	if (i == counts->max)
+	{
+		counts->max = counts->max ? counts->max * 2 : 16;
+		counts->collections = xrealloc(counts->collections,
+									   counts->max * sizeof(*counts->collections));
+	}
+	if (i == counts->ncollections)
+		counts->collections[counts->ncollections++] =
+			(struct collection){.name = xstrdup(stream->collection)};
+	stream->counted_in = pl->txn;
+	stream->place = i;
+	return &counts->collections[i];
+}
+
+static void
+counts_clear(struct counts *counts)
+{
+	for (uint32_t i = 0; i < counts->ncollections; i++)
+		free((char *) counts->collections[i].name);
+	counts->ncollections = 0;
+	counts->begun = false;
+}
+
+/*
+ * provide.transaction.metadata: before an event of the open transaction is
+ * encoded.  Sends BEGIN if this is the first; RC_AGAIN as from pipeline_send().
+ */
+static enum rc
+pipeline_order(struct pipeline *pl, struct stream *stream, uint64_t lsn, struct err *e)
+{
+	enum rc rc = RC_OK;
+
+	if (!pl->ctx.fmt.transactions)
+		return RC_OK;
+	if (!pl->counts.begun)
+	{
+		rc = pipeline_prepare(pl, STREAM_TRANSACTIONS, NULL, &pl->boundaries, e);
+		if (rc == RC_OK && pl->nout == 0)
+			encode_begin(pl->boundaries->plan, &pl->stamp, lsn, pl->out, &pl->nout);
+		if (rc == RC_OK)
+			rc = pipeline_send(pl, pl->boundaries, pl->txn, e);
+		if (rc != RC_OK)
+			return rc;
+		pl->counts.begun = true;
+	}
+	pl->stamp.table_order = pipeline_collection(pl, stream)->events;
+	return RC_OK;
+}
+
+/* After it: events are messages with a value. */
+static void
+pipeline_count(struct pipeline *pl, struct stream *stream)
+{
+	if (!pl->ctx.fmt.transactions)
+		return;
+	for (unsigned i = 0; i < pl->nout; i++)
+		if (pl->out[i].has_value)
+		{
+			pipeline_collection(pl, stream)->events++;
+			pl->stamp.total_order++;
+		}
 }
 
 static void
@@ -254,6 +322,9 @@ pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 	rc = pipeline_stream(pl, chg->relation, &stream, e);
 	if (rc != RC_OK)
 		return rc;
+	rc = pipeline_order(pl, stream, chg->lsn, e);
+	if (rc != RC_OK)
+		return rc;
 	if (pl->nout == 0)
 	{
 		rc = encode_change(stream->plan, chg, &pl->stamp, pl->now_ns, pl->out, &pl->nout, e);
@@ -261,6 +332,7 @@ pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 			rc = pipeline_verify(pl, stream, chg, e);
 		if (rc != RC_OK)
 			return rc;
+		pipeline_count(pl, stream);
 		count_change(&pl->stats, chg->kind);
 	}
 	return pipeline_send(pl, stream, pl->txn, e);
@@ -278,9 +350,14 @@ pipeline_truncate(struct pipeline *pl, struct truncate *trunc, struct err *e)
 		struct stream *stream;
 		enum rc		   rc = pipeline_stream(pl, (uint32_t) cursor_uv(&next), &stream, e);
 
+		if (rc == RC_OK)
+			rc = pipeline_order(pl, stream, trunc->lsn, e);
 		if (rc == RC_OK && pl->nout == 0)
+		{
 			rc = encode_truncate(stream->plan, trunc, &pl->stamp, pl->now_ns, pl->out, &pl->nout,
 								 e);
+			pipeline_count(pl, stream);
+		}
 		if (rc == RC_OK)
 			rc = pipeline_send(pl, stream, pl->txn, e);
 		if (rc != RC_OK)
@@ -301,13 +378,18 @@ pipeline_message(struct pipeline *pl, const struct message *msg, struct err *e)
 {
 	struct stamp none = {.commit_us = pl->stamp.commit_us,
 						 .last_commit_lsn = pl->stamp.last_commit_lsn};
-	enum rc		 rc = RC_OK;
+	enum rc		 rc;
 
-	if (pl->messages == NULL || !pl->messages->ready)
-		rc = stream_prepare(pl, NULL, &pl->messages, e);
+	rc = pipeline_prepare(pl, STREAM_MESSAGES, NULL, &pl->messages, e);
+	if (rc == RC_OK && msg->transactional)
+		rc = pipeline_order(pl, pl->messages, msg->lsn, e);
 	if (rc == RC_OK && pl->nout == 0)
+	{
 		rc = encode_message(pl->messages->plan, msg, msg->transactional ? &pl->stamp : &none,
 							pl->now_ns, pl->out, &pl->nout, e);
+		if (msg->transactional)
+			pipeline_count(pl, pl->messages);
+	}
 	if (rc != RC_OK)
 		return rc;
 	if (!msg->transactional && pl->txn == 0)
@@ -325,40 +407,6 @@ pipeline_message(struct pipeline *pl, const struct message *msg, struct err *e)
 	return RC_OK;
 }
 
-static char *
-str_dup(struct str s)
-{
-	return xstrndup(s.data, s.len);
-}
-
-static void
-format_free(struct format *fmt)
-{
-	free((char *) fmt->database);
-	free((char *) fmt->encoding);
-	*fmt = (struct format){0};
-}
-
-static void
-pipeline_hello(struct pipeline *pl, const struct hello *hello)
-{
-	const struct config *cfg = pl->cfg;
-
-	format_free(&pl->fmt);
-	pl->fmt = (struct format){
-		.prefix = cfg->kafka.topic_prefix,
-		.version = cfg->format.version,
-		.database = str_dup(hello->database),
-		.encoding = str_dup(hello->encoding),
-		.schema_names = cfg->format.schema_names,
-		.field_names = cfg->format.field_names,
-		.tombstones = cfg->format.tombstones,
-		.truncates = strchr(cfg->tables.skipped_operations, 't') == NULL,
-		.generated = cfg->format.generated,
-		.placeholder = cfg->format.placeholder,
-	};
-}
-
 /* Transactions without a message cost the sink nothing, so they have a bound of their own. */
 static enum rc
 pipeline_begin(struct pipeline *pl, const struct begin *begin)
@@ -368,41 +416,132 @@ pipeline_begin(struct pipeline *pl, const struct begin *begin)
 		pl->wait = WAIT_ACK;
 		return RC_AGAIN;
 	}
-	pl->stamp.xid = begin->xid;
-	pl->stamp.commit_us = begin->commit_us;
+	free((char *) pl->origin.data);
+	pl->origin = (struct str){NULL, 0};
+	if (begin->has_origin)
+		pl->origin = (struct str){xstrndup(begin->origin.data, begin->origin.len),
+								  begin->origin.len};
+	pl->stamp = (struct stamp){
+		.xid = begin->xid,
+		.commit_us = begin->commit_us,
+		.last_commit_lsn = pl->stamp.last_commit_lsn,
+		.origin = pl->origin,
+		.origin_lsn = begin->origin_lsn,
+	};
+	pl->commit_lsn = begin->commit_lsn;
 	pl->txn = ack_open(pl->ack, begin->commit_us);
 	return RC_OK;
 }
 
-static void
-pipeline_commit(struct pipeline *pl, const struct commit *commit)
+static enum rc
+pipeline_commit(struct pipeline *pl, const struct commit *commit, struct err *e)
 {
+	struct counts *counts = &pl->counts;
+
+	if (counts->begun)
+	{
+		enum rc rc;
+
+		if (pl->nout == 0)
+			encode_end(pl->boundaries->plan, &pl->stamp, commit->end_lsn, counts->collections,
+					   counts->ncollections, pl->out, &pl->nout);
+		rc = pipeline_send(pl, pl->boundaries, pl->txn, e);
+		if (rc != RC_OK)
+			return rc;
+		counts_clear(counts);
+	}
 	ack_close(pl->ack, pl->txn, commit->end_lsn);
 	pl->txn = 0;
 	pl->received = commit->end_lsn;
 	pl->stamp.last_commit_lsn = commit->end_lsn;
 	pl->stats.commit_us = pl->stamp.commit_us;
 	pl->stats.transactions++;
+	return RC_OK;
+}
+
+/* The stream of schema changes, ready, and what it has told before. */
+static enum rc
+pipeline_prepare_changes(struct pipeline *pl, struct err *e)
+{
+	enum rc rc;
+
+	if (pl->commit_lsn == 0)
+	{
+		err_set(e, ERR_PROTOCOL, E1403, "the plugin is too old for include.schema.changes");
+		return err_hint(e, "Install the walrelay program and the walrelay plugin of one release.");
+	}
+	rc = pipeline_prepare(pl, STREAM_SCHEMA_CHANGES, NULL, &pl->changed, e);
+	if (rc != RC_OK)
+		return rc;
+	rc = schema_topic_recall(pl->changes, pl->changed->topic_name, e);
+	if (rc == RC_AGAIN)
+		pl->wait = WAIT_SINK;
+	return rc;
 }
 
 static enum rc
 pipeline_relation(struct pipeline *pl, struct cursor body, struct err *e)
 {
 	struct table *tbl;
+	enum rc		  rc = catalog_learn(pl->cat, body, &tbl, e);
 
-	return catalog_learn(pl->cat, body, &tbl, e);
+	if (rc == RC_OK && pl->changes)
+		rc = pipeline_prepare_changes(pl, e);
+	if (rc == RC_OK && pl->changes)
+		schema_topic_learn(pl->changes, tbl, &pl->ctx.fmt, pl->changed->plan);
+	return rc;
+}
+
+/* What relation records have changed, ahead of the first record that needs it. */
+static enum rc
+pipeline_tell_changes(struct pipeline *pl, const struct record *rec, struct err *e)
+{
+	struct change_position position = {.commit_lsn = pl->commit_lsn,
+									   .lsn = record_lsn(rec),
+									   .txid = pl->stamp.xid,
+									   .commit_us = pl->stamp.commit_us};
+
+	while (schema_topic_is_due(pl->changes))
+	{
+		enum rc rc = pipeline_prepare_changes(pl, e);
+
+		if (rc == RC_OK && pl->nout == 0)
+			schema_topic_tell(pl->changes, &pl->ctx.fmt, pl->changed->plan, &position,
+							  ack_confirmed(pl->ack), pl->out, &pl->nout);
+		if (rc == RC_OK)
+			rc = pipeline_send(pl, pl->changed, pl->txn, e);
+		if (rc != RC_OK)
+			return rc;
+		schema_topic_next(pl->changes);
+	}
+	return RC_OK;
+}
+
+/* Records that a relation record may stand before. */
+static bool
+is_about_tables(enum wire_kind kind)
+{
+	return kind == WIRE_INSERT || kind == WIRE_UPDATE || kind == WIRE_DELETE ||
+		   kind == WIRE_TRUNCATE || kind == WIRE_COMMIT;
 }
 
 static enum rc
 pipeline_record(struct pipeline *pl, struct record *rec, struct err *e)
 {
+	if (pl->changes && schema_topic_is_due(pl->changes) && is_about_tables(rec->kind))
+	{
+		enum rc rc = pipeline_tell_changes(pl, rec, e);
+
+		if (rc != RC_OK)
+			return rc;
+	}
 	switch (rec->kind)
 	{
 		case WIRE_INSERT:
 		case WIRE_UPDATE:
 		case WIRE_DELETE: return pipeline_change(pl, &rec->change, e);
 		case WIRE_BEGIN: return pipeline_begin(pl, &rec->begin);
-		case WIRE_COMMIT: pipeline_commit(pl, &rec->commit); return RC_OK;
+		case WIRE_COMMIT: return pipeline_commit(pl, &rec->commit, e);
 		case WIRE_MARK:
 			ack_mark(pl->ack, rec->mark);
 			pl->received = rec->mark;
@@ -410,21 +549,15 @@ pipeline_record(struct pipeline *pl, struct record *rec, struct err *e)
 		case WIRE_RELATION: return pipeline_relation(pl, rec->relation, e);
 		case WIRE_TRUNCATE: return pipeline_truncate(pl, &rec->truncate, e);
 		case WIRE_MESSAGE: return pipeline_message(pl, &rec->message, e);
-		case WIRE_HELLO: pipeline_hello(pl, &rec->hello); return RC_OK;
+		case WIRE_HELLO:
+			format_free(&pl->ctx.fmt);
+			pl->ctx.fmt.run_id = pl->run_id;
+			return format_init(&pl->ctx.fmt, pl->ctx.cfg, &rec->hello, e);
 		default: return RC_OK; /* the reader shows nothing else */
 	}
 }
 
 /* --- a frame ------------------------------------------------------------- */
-
-static int64_t
-clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 enum rc
 pipeline_frame(struct pipeline *pl, const void *data, size_t len, struct err *e)
@@ -473,11 +606,13 @@ void
 pipeline_start(struct pipeline *pl, struct sink *sink, uint64_t start_lsn)
 {
 	pipeline_stop(pl);
-	pl->sink = sink;
-	pl->rdr = reader_new(pl->cfg->relay.max_long);
+	pl->ctx.sink = sink;
+	pl->rdr = reader_new(pl->ctx.cfg->relay.max_long);
 	pl->cat = catalog_new(pipeline_forget_table, pl);
-	pl->routes = route_new(pl->cfg->kafka.topic_prefix, pl->cfg->kafka.topic_delimiter);
+	pl->ctx.routes = route_new(pl->ctx.cfg->kafka.topic_prefix, pl->ctx.cfg->kafka.topic_delimiter);
 	pl->stamp = (struct stamp){.last_commit_lsn = start_lsn};
+	if (pl->changes)
+		schema_topic_start(pl->changes, start_lsn);
 	ack_mark(pl->ack, start_lsn);
 }
 
@@ -490,17 +625,23 @@ pipeline_stop(struct pipeline *pl)
 		ack_abandon(pl->ack, pl->txn);
 	pl->txn = 0;
 	catalog_free(pl->cat); /* and with it the tables' streams */
-	stream_free(pl, pl->messages);
-	route_free(pl->routes);
+	stream_free(&pl->ctx, pl->messages);
+	stream_free(&pl->ctx, pl->boundaries);
+	stream_free(&pl->ctx, pl->changed);
+	if (pl->changes)
+		schema_topic_stop(pl->changes);
+	dead_letters_close(pl->ctx.dead);
+	route_free(pl->ctx.routes);
 	reader_free(pl->rdr);
-	format_free(&pl->fmt);
+	format_free(&pl->ctx.fmt);
 	pl->cat = NULL;
-	pl->messages = NULL;
-	pl->routes = NULL;
+	pl->messages = pl->boundaries = pl->changed = NULL;
+	pl->ctx.routes = NULL;
 	pl->rdr = NULL;
-	pl->sink = NULL;
+	pl->ctx.sink = NULL;
 	pl->in_frame = pl->have_rec = false;
 	pl->nout = pl->next_out = 0;
+	counts_clear(&pl->counts);
 	pl->wait = WAIT_NOTHING;
 }
 
@@ -510,6 +651,8 @@ pipeline_forget(struct pipeline *pl)
 	uint64_t confirmed = ack_confirmed(pl->ack);
 
 	pipeline_stop(pl);
+	if (pl->ctx.dead)
+		dead_letters_forget(pl->ctx.dead);
 	ack_free(pl->ack);
 	pl->ack = ack_new(confirmed);
 	pl->received = confirmed;
@@ -555,4 +698,10 @@ const struct pipeline_stats *
 pipeline_stats(const struct pipeline *pl)
 {
 	return &pl->stats;
+}
+
+const struct letter_count *
+pipeline_dead_letters(const struct pipeline *pl)
+{
+	return dead_letters_counts(pl->ctx.dead);
 }

@@ -12,6 +12,8 @@
 
 #include "ack.h"
 #include "config.h"
+#include "dead_letter.h"
+#include "history.h"
 #include "registry.h"
 #include "sink.h"
 
@@ -31,6 +33,7 @@ enum pipeline_wait
 	WAIT_NOTHING,
 	WAIT_SINK,	  /* full: the broker is slow or away */
 	WAIT_REGISTRY, /* a schema is being registered */
+	WAIT_SCHEMA,   /* the registry refuses a schema */
 	WAIT_ACK	  /* too many transactions are not acknowledged */
 };
 
@@ -39,6 +42,12 @@ struct pipeline;
 /* confirmed: position confirmed before, 0 for none.  cfg and reg are borrowed. */
 struct pipeline *pipeline_new(const struct config *cfg, struct registry *reg);
 void			 pipeline_free(struct pipeline *pl);
+
+/*
+ * include.schema.changes: changes of tables are told, compared with what hist
+ * reads back (borrowed; NULL: nothing).  Before the first pipeline_start().
+ */
+void pipeline_tell_schema_changes(struct pipeline *pl, struct history *hist);
 
 /*
  * A new stream begins, into this sink (borrowed until pipeline_stop()).  What
@@ -72,5 +81,8 @@ uint64_t				   pipeline_received(const struct pipeline *pl); /* LSN of the last
 																		   commit or mark */
 const struct ack		  *pipeline_ack(const struct pipeline *pl);
 const struct pipeline_stats *pipeline_stats(const struct pipeline *pl);
+
+/* Dead letters by table, as dead_letters_counts() gives them. */
+const struct letter_count *pipeline_dead_letters(const struct pipeline *pl);
 
 #endif /* RELAY_PIPELINE_H */

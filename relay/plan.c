@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
-#include "binary.h"
 #include "envelope.h"
 #include "names.h"
+#include "schema_change.h"
 
 static struct str
 str_of(const char *s)
@@ -76,10 +76,25 @@ plan_check_names(const struct plan *plan, struct err *e)
 	return RC_OK;
 }
 
+static struct op_context
+plan_context(struct plan *plan, const struct format *fmt)
+{
+	return (struct op_context){
+		.tbl = plan->tbl,
+		.fmt = fmt,
+		.stats = plan->stats,
+		.text = plan->text,
+		.scratch = &plan->scratch,
+		.scratch2 = &plan->scratch2,
+		.arena = plan->arena,
+	};
+}
+
 static enum rc
 plan_compile(struct plan *plan, const struct format *fmt, struct err *e)
 {
 	const struct table *tbl = plan->tbl;
+	struct op_context   ctx = plan_context(plan, fmt);
 	struct buf          field = {0};
 
 	plan_choose_key(plan);
@@ -92,8 +107,7 @@ plan_compile(struct plan *plan, const struct format *fmt, struct err *e)
 		struct op     *op = &plan->ops[i];
 		struct column *col = &tbl->columns[i];
 		struct str     name;
-		enum rc        rc =
-			op_init(op, col, fmt, is_key(plan, i), plan->text, &plan->scratch, plan->arena, e);
+		enum rc        rc = op_init(op, &ctx, col, is_key(plan, i), e);
 
 		if (rc != RC_OK)
 		{
@@ -114,27 +128,21 @@ plan_compile(struct plan *plan, const struct format *fmt, struct err *e)
 	return plan_check_names(plan, e);
 }
 
+/* The connector's context, as Debezium puts it on each message. */
 static void
-put_text(struct plan *plan, const char *s, struct buf *out)
+plan_headers(struct plan *plan, const struct format *fmt)
 {
-	struct str text = text_utf8(plan->text, str_of(s));
+	struct header *common = plan->headers[0] + 1;
 
-	binary_bytes(out, text.data, text.len);
-}
-
-static void
-plan_source(struct plan *plan, const struct format *fmt, const char *schema, const char *table)
-{
-	struct source *source = &plan->source;
-
-	binary_string(&source->constant_head, fmt->version);
-	binary_string(&source->constant_head, "postgresql");
-	put_text(plan, fmt->prefix, &source->constant_head);
-	buf_put_u8(&source->constant_middle, 0x00); /* snapshot: its default is the first branch */
-	binary_string(&source->constant_middle, "false");
-	put_text(plan, fmt->database, &source->constant_middle);
-	put_text(plan, schema, &source->constant_names);
-	put_text(plan, table, &source->constant_names);
+	if (!fmt->extended_headers)
+		return;
+	plan->ncommon = HEADERS_COMMON;
+	common[0] = (struct header){"__debezium.context.connectorLogicalName", str_of(fmt->prefix)};
+	common[1] = (struct header){"__debezium.context.taskId", str_of("0")};
+	common[2] = (struct header){"__debezium.context.connectorName", str_of("postgresql")};
+	common[3] = (struct header){"__debezium.context.runId", str_of(fmt->run_id)};
+	for (int i = 1; i < ENCODE_MAX_OUT; i++)
+		memcpy(plan->headers[i], plan->headers[0], sizeof(plan->headers[i]));
 }
 
 static enum rc
@@ -147,6 +155,8 @@ plan_start(const struct table *tbl, const struct format *fmt, struct encode_stat
 	plan->stats = stats;
 	plan->tombstones = fmt->tombstones;
 	plan->truncates = fmt->truncates;
+	plan->transactions = fmt->transactions;
+	plan_headers(plan, fmt);
 	plan->arena = arena_new();
 	*out = plan;
 	return text_new(fmt->encoding, &stats->replaced, &plan->text, e);
@@ -167,11 +177,12 @@ plan_new(const struct table *tbl, const struct format *fmt, struct encode_stats 
 		plan_free(plan);
 		return rc;
 	}
-	plan_source(plan, fmt, tbl->schema, tbl->name);
+	source_block_init(&plan->source, fmt, plan->text, tbl->schema, tbl->name);
 	names_schema(fmt->schema_names, topic, &name);
 	if (plan->nkeys > 0)
 		plan->sides[SIDE_KEY].schema = envelope_key(buf_cstr(&name), plan->keys, plan->nkeys);
-	plan->sides[SIDE_VALUE].schema = envelope_value(buf_cstr(&name), plan->ops, plan->nops);
+	plan->sides[SIDE_VALUE].schema =
+		envelope_value(buf_cstr(&name), plan->ops, plan->nops, fmt->profile);
 	buf_free(&name);
 	*out = plan;
 	return RC_OK;
@@ -181,8 +192,9 @@ enum rc
 plan_new_message(const struct format *fmt, struct encode_stats *stats, const char *topic,
 				 struct plan **out, struct err *e)
 {
-	struct plan *plan = NULL;
-	enum rc      rc = plan_start(NULL, fmt, stats, &plan, e);
+	struct plan      *plan = NULL;
+	struct op_context ctx;
+	enum rc           rc = plan_start(NULL, fmt, stats, &plan, e);
 
 	(void) topic; /* these records have names of their own */
 	if (rc != RC_OK)
@@ -190,9 +202,50 @@ plan_new_message(const struct format *fmt, struct encode_stats *stats, const cha
 		plan_free(plan);
 		return rc;
 	}
-	plan_source(plan, fmt, "", "");
+	source_block_init(&plan->source, fmt, plan->text, "", "");
+	ctx = plan_context(plan, fmt);
+	op_init_content(&plan->content, &ctx);
+	plan->ncommon = 0; /* Debezium has none on these */
 	plan->sides[SIDE_KEY].schema = envelope_message_key();
-	plan->sides[SIDE_VALUE].schema = envelope_message_value();
+	plan->sides[SIDE_VALUE].schema = envelope_message_value(&plan->content, fmt->profile);
+	*out = plan;
+	return RC_OK;
+}
+
+enum rc
+plan_new_boundary(const struct format *fmt, struct encode_stats *stats, struct plan **out,
+				  struct err *e)
+{
+	struct plan *plan = NULL;
+	enum rc      rc = plan_start(NULL, fmt, stats, &plan, e);
+
+	if (rc != RC_OK)
+	{
+		plan_free(plan);
+		return rc;
+	}
+	plan->ncommon = 0; /* Debezium has none on these */
+	plan->sides[SIDE_KEY].schema = envelope_transaction_key();
+	plan->sides[SIDE_VALUE].schema = envelope_transaction_value();
+	*out = plan;
+	return RC_OK;
+}
+
+enum rc
+plan_new_schema_change(const struct format *fmt, struct encode_stats *stats, struct plan **out,
+					   struct err *e)
+{
+	struct plan *plan = NULL;
+	enum rc      rc = plan_start(NULL, fmt, stats, &plan, e);
+
+	if (rc != RC_OK)
+	{
+		plan_free(plan);
+		return rc;
+	}
+	plan->ncommon = 0;
+	for (int side = SIDE_KEY; side <= SIDE_VALUE; side++)
+		plan->sides[side].schema = xstrdup(schema_change_schema((enum side) side));
 	*out = plan;
 	return RC_OK;
 }
@@ -201,6 +254,7 @@ void
 plan_trim(struct plan *plan)
 {
 	buf_restart(&plan->scratch);
+	buf_restart(&plan->scratch2);
 	buf_restart(&plan->value);
 	buf_restart(&plan->before.key);
 	buf_restart(&plan->after.key);
@@ -223,17 +277,12 @@ plan_free(struct plan *plan)
 		buf_free(&plan->split[side]);
 		buf_free(&plan->header[side]);
 	}
-	buf_free(&plan->source.constant_head);
-	buf_free(&plan->source.constant_middle);
-	buf_free(&plan->source.constant_names);
-	buf_free(&plan->source.head);
-	buf_free(&plan->source.sequence);
-	buf_free(&plan->source.middle);
-	buf_free(&plan->source.now);
+	source_block_free(&plan->source);
 	buf_free(&plan->before.key);
 	buf_free(&plan->after.key);
 	buf_free(&plan->value);
 	buf_free(&plan->scratch);
+	buf_free(&plan->scratch2);
 	text_free(plan->text);
 	arena_free(plan->arena);
 	free(plan);

@@ -10,6 +10,7 @@
 
 #include "arena.h"
 #include "schema.h"
+#include "source_block.h"
 #include "types.h"
 
 #define PREFIX_MAX 10 /* 5 bytes of a registry's framing, 10 of single-object encoding */
@@ -23,24 +24,6 @@ struct side_plan
 	struct avro *avro; /* parsed by verify.c when it first needs it */
 };
 
-/*
- * The source block, which is the same for all rows of a transaction but for
- * its LSNs, is kept as the Avro of its pieces and copied.
- */
-struct source
-{
-	struct buf   constant_head;   /* version, connector, name */
-	struct buf   constant_middle; /* snapshot, db */
-	struct buf   constant_names;  /* schema, table */
-	bool         stamped;
-	struct stamp stamp;    /* what the following was made from */
-	struct buf   head;     /* up to and with db */
-	struct buf   sequence; /* text of sequence up to the change's own LSN */
-	struct buf   middle;   /* ts_us to txId */
-	int64_t      now_ns;   /* what now was made from */
-	struct buf   now;      /* the envelope's own ts_ms, ts_us, ts_ns */
-};
-
 /* A row as it lies in the value: column i is from at[i] up to at[i + 1]. */
 struct image
 {
@@ -48,13 +31,18 @@ struct image
 	struct buf key; /* with prefix */
 };
 
+/* __debezium.newkey or oldkey, those that every message has, __walrelay.before. */
+#define HEADERS_COMMON 4
+#define HEADERS_MAX (1 + HEADERS_COMMON + 1)
+
 struct plan
 {
 	const struct table  *tbl; /* NULL: logical messages */
 	struct encode_stats *stats;
 	struct arena        *arena;
 	struct text         *text;
-	struct buf           scratch;
+	struct buf           scratch; /* the ops' */
+	struct buf           scratch2;
 	struct op           *ops; /* one for each column of tbl */
 	uint32_t             nops;
 	uint32_t             nidentity; /* columns in a key-only old tuple */
@@ -63,8 +51,11 @@ struct plan
 	uint32_t             nkeys;
 	bool                 tombstones;
 	bool                 truncates;
+	bool                 transactions; /* events say which transaction they belong to */
+	struct op            content;      /* of logical messages */
 	struct side_plan     sides[2];
-	struct source        source;
+	struct source_block  source;
+	const struct stamp  *stamp; /* of the encode call at hand */
 	const struct str    *longs; /* of the change at hand, those not taken yet */
 	uint32_t             nlongs;
 	struct image         before;
@@ -72,6 +63,8 @@ struct plan
 	struct buf           value;
 	struct buf           split[2]; /* delete and create of a changed key */
 	struct buf           header[2];
+	unsigned             ncommon; /* headers that every message has: from 1 on in each of these */
+	struct header        headers[ENCODE_MAX_OUT][HEADERS_MAX];
 };
 
 /* Starts a message: empties out and puts the side's prefix in. */

@@ -41,3 +41,18 @@ policy_decide(const struct err *e, const struct policy_situation *sit)
 	return (struct policy){.action = policy_retries(e, sit) ? POLICY_RETRY : POLICY_STOP,
 						   .exit_code = policy_exit_code(e)};
 }
+
+bool
+policy_is_refusal(const struct err *e)
+{
+	return e->code == E1802 || e->code == E1803 || e->code == E1806 || e->code == E1807 ||
+		   e->code == E1808;
+}
+
+enum policy_action
+policy_schema(const struct err *e, bool dead_letter)
+{
+	if (!policy_is_refusal(e))
+		return POLICY_STOP;
+	return dead_letter ? POLICY_DEAD_LETTER : POLICY_WAIT;
+}

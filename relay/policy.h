@@ -16,6 +16,10 @@
  *	  again at the confirmed position.
  *	- Settings, rights, data and protocol do not get better by trying: stop.
  *	- A temporary slot dies with its connection, and with it what it kept: stop.
+ *	- A schema that the registry refuses is no error of the relay's: the changes
+ *	  that need it wait in PostgreSQL, and with them all behind them, until the
+ *	  registry accepts it; or, by schema.on.incompatible, they go to the topic of
+ *	  dead letters, and the others go on.
  */
 #ifndef RELAY_POLICY_H
 #define RELAY_POLICY_H
@@ -40,7 +44,9 @@ enum exit_code
 enum policy_action
 {
 	POLICY_RETRY, /* with backoff */
-	POLICY_STOP
+	POLICY_STOP,
+	POLICY_WAIT,        /* connected, until whoever refused accepts */
+	POLICY_DEAD_LETTER  /* to the topic of dead letters, as long as it is refused */
 };
 
 struct policy
@@ -59,5 +65,14 @@ struct policy_situation
 
 struct policy  policy_decide(const struct err *e, const struct policy_situation *sit);
 enum exit_code policy_exit_code(const struct err *e);
+
+/* Whether a registry's no may become a yes without us: E1802, E1803, E1806, E1807, E1808. */
+bool policy_is_refusal(const struct err *e);
+
+/*
+ * What becomes of changes for whose schema the registry has no id.
+ * dead_letter: schema.on.incompatible says so, and the sink has topics.
+ */
+enum policy_action policy_schema(const struct err *e, bool dead_letter);
 
 #endif /* RELAY_POLICY_H */

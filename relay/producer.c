@@ -2,7 +2,7 @@
  * producer.c
  *		The Kafka sink: librdkafka on the loop; see sink.h.
  *
- * The only file that includes rdkafka.h.  librdkafka's threads batch, compress
+ * With history.c the only file that includes rdkafka.h.  librdkafka's threads batch, compress
  * and send; everything they have to say comes as events on one queue, which
  * writes to an eventfd of the loop.  Nothing is acknowledged after the first
  * failure: whoever made the sink frees it and begins again at the last
@@ -634,15 +634,23 @@ producer_topic_free(struct sink *sink, struct sink_topic *topic)
 
 /* Slower than rd_kafka_produce(), which takes no headers. */
 static rd_kafka_resp_err_t
-produce_with_header(struct producer *p, struct sink_topic *topic, const struct outgoing *out,
-					const void *key, const void *value, uint64_t item)
+produce_with_headers(struct producer *p, struct sink_topic *topic, const struct outgoing *out,
+					 const void *key, const void *value, uint64_t item)
 {
-	return rd_kafka_producev(
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(out->nheaders);
+	rd_kafka_resp_err_t code;
+
+	for (unsigned i = 0; i < out->nheaders; i++)
+		rd_kafka_header_add(headers, out->headers[i].name, -1, out->headers[i].value.data,
+							(ssize_t) out->headers[i].value.len);
+	code = rd_kafka_producev(
 		p->rk, RD_KAFKA_V_RKT(topic->rkt), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
 		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key ? out->key.len : 0),
 		RD_KAFKA_V_VALUE((void *) (uintptr_t) value, value ? out->value.len : 0),
-		RD_KAFKA_V_HEADER(out->header_name, out->header_value.data, out->header_value.len),
-		RD_KAFKA_V_OPAQUE((void *) (uintptr_t) item), RD_KAFKA_V_END);
+		RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *) (uintptr_t) item), RD_KAFKA_V_END);
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		rd_kafka_headers_destroy(headers); /* else they are the message's now */
+	return code;
 }
 
 static enum rc
@@ -662,8 +670,8 @@ producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing
 		p->full = true;
 		return RC_AGAIN;
 	}
-	if (out->header_name)
-		code = produce_with_header(p, topic, out, key, value, item);
+	if (out->nheaders > 0)
+		code = produce_with_headers(p, topic, out, key, value, item);
 	else if (rd_kafka_produce(topic->rkt, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
 							  (void *) (uintptr_t) value, value_len, key, key_len,
 							  (void *) (uintptr_t) item) != 0)

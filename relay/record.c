@@ -151,6 +151,24 @@ hello_read(struct reader *rdr, struct cursor *cur, struct hello *hello, struct e
 	return RC_OK;
 }
 
+bool
+hello_setting(const struct hello *hello, const char *name, struct str *value)
+{
+	struct cursor settings = hello->settings;
+	size_t        len = strlen(name);
+
+	for (uint32_t i = 0; i < hello->nsettings; i++)
+	{
+		struct str known = cursor_str(&settings);
+
+		*value = cursor_str(&settings);
+		if (known.len == len && memcmp(known.data, name, len) == 0)
+			return true;
+	}
+	*value = (struct str){"", 0};
+	return false;
+}
+
 static enum rc
 begin_read(struct reader *rdr, struct cursor *cur, struct begin *begin, struct err *e)
 {
@@ -171,6 +189,9 @@ begin_read(struct reader *rdr, struct cursor *cur, struct begin *begin, struct e
 		begin->origin = cursor_str(cur);
 		begin->origin_lsn = cursor_u64(cur);
 	}
+	begin->commit_lsn = 0;
+	if (!cur->bad && cursor_left(cur) > 0)
+		begin->commit_lsn = begin->lsn + cursor_uv(cur);
 	if (cur->bad)
 		return malformed(WIRE_BEGIN, "fewer fields than it should", e);
 	begin->commit_us = (int64_t) (commit_us + (uint64_t) WIRE_EPOCH_US);

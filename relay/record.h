@@ -36,6 +36,7 @@ struct begin
 	bool	   has_origin;
 	struct str origin;
 	uint64_t   origin_lsn;
+	uint64_t   commit_lsn; /* of the commit record; 0: the plugin does not say */
 };
 
 struct commit
@@ -100,6 +101,9 @@ struct record
 		uint64_t		mark;
 	};
 };
+
+/* The value of one of the settings in hello; false: it is not there. */
+bool hello_setting(const struct hello *hello, const char *name, struct str *value);
 
 struct reader; /* follows one stream; forget it when the stream ends */
 

@@ -2,69 +2,69 @@
  * registry.c
  *		Schema ids from a registry, or from the schema's fingerprint; see registry.h.
  *
- * The only file that includes curl.h.  libcurl's multi interface runs on the
- * loop: its sockets are watched, its timer is one of ours.  Each pair of
- * subject and schema is one entry, asked for once and then known for good;
- * callers never get a callback from within registry_prefix().
+ * Each pair of subject and schema is one entry, asked for once and then known
+ * for good.  While it is not, it has a question: which request comes next, and
+ * what the answers so far have said.  Callers never get a callback from within
+ * a function of theirs: ready() comes by a timer.
  */
 #include "registry.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <unistd.h>
-
-#include <curl/curl.h>
+#include <time.h>
 
 #include "backoff.h"
 #include "buf.h"
+#include "compatibility.h"
+#include "http.h"
+#include "policy.h"
 #include "reply.h"
 #include "schema.h"
 #include "schema_dir.h"
 
 #include <uthash.h>
 
-#define CONNECT_TIMEOUT_MS 5000L
-#define TOTAL_TIMEOUT_MS 30000L
-#define REPLY_MAX (1024 * 1024)
-#define MAX_CONNECTIONS 4L
-
-/* One of registry.url. */
-struct base
-{
-	char *url;  /* without user, password and trailing slashes: fit for messages */
-	char *user; /* NULL: none in the URL */
-	char *password;
-};
+#define ASK_AGAIN_MAX_MS 30000
+#define REMIND_MS (10 * 60 * 1000)
 
 enum stage
 {
-	STAGE_ASKING,    /* or waiting for the next try */
-	STAGE_COMPARING, /* refused: asking for the version that is there */
-	STAGE_KNOWN,
-	STAGE_REFUSED
+	STAGE_ASKING,
+	STAGE_LATEST,       /* refused: which version is there? */
+	STAGE_LEVEL,        /* and which rule did it break? */
+	STAGE_GLOBAL_LEVEL, /* the subject has none of its own */
+	STAGE_REFUSED,      /* waits for the next try */
+	STAGE_FAILED        /* for good; told to the next one who asks */
+};
+
+/* What an entry has as long as it is not known. */
+struct question
+{
+	enum stage        stage;
+	char             *body;    /* of the POST */
+	char             *escaped; /* the subject */
+	struct http_call *call;    /* NULL: none under way */
+	struct err        why;
+	struct version    latest;
+	struct backoff    backoff;
+	struct loop_timer retry;
+	bool              refused; /* the last whole answer was no: refusal is filled and listed */
+	struct refusal    refusal;
+	struct version    shown;   /* what refusal has of it */
+	int64_t           told_ms; /* loop time of the last refused() */
 };
 
 /* Subject and schema, and what the registry said of them. */
 struct entry
 {
-	struct registry  *reg;
-	char             *name; /* subject, NUL, schema: the key */
-	size_t            name_len;
-	const char       *subject;
-	const char       *schema;
-	enum stage        stage;
-	uint8_t           prefix[REGISTRY_PREFIX_MAX];
-	struct err        why;  /* STAGE_REFUSED */
-	CURL             *easy; /* NULL: no request under way */
-	unsigned          base; /* where it goes */
-	char             *body;
-	struct buf        reply;
-	bool              reply_too_long;
-	char              text[CURL_ERROR_SIZE];
-	struct backoff    backoff;
-	struct loop_timer retry;
-	UT_hash_handle    hh;
+	struct registry *reg;
+	char            *name; /* subject, NUL, schema: the key */
+	size_t           name_len;
+	const char      *subject;
+	const char      *schema;
+	struct question *question; /* NULL: known */
+	uint8_t          prefix[REGISTRY_PREFIX_MAX];
+	UT_hash_handle   hh;
 };
 
 struct registry
@@ -72,364 +72,358 @@ struct registry
 	struct loop           *loop;
 	const struct config   *cfg;
 	struct registry_events events;
-	struct registry_stats  stats;
-	struct base           *bases;
-	unsigned               nbases;  /* 0: no registry */
-	unsigned               current; /* the base that worked last */
-	bool                   down;
-	CURLM                 *multi;
-	struct curl_slist     *headers;
-	struct loop_timer      timer; /* curl's */
+	struct http           *http;
+	uint64_t               failures; /* answers of no use */
+	uint64_t               schemas;
+	uint64_t               answers;
+	struct refusal        *refusals;
 	struct entry          *entries;
-	bool                   news; /* ready() is due */
+	struct loop_timer      news; /* ready() is due */
 };
 
-static void registry_collect(struct registry *reg);
-
-/* --- libcurl on the loop ------------------------------------------------- */
+static void entry_ask(struct entry *entry);
 
 static void
-on_socket(void *arg, int fd, short revents)
+on_news(void *arg)
 {
 	struct registry *reg = arg;
-	int              flags = 0;
-	int              running;
 
-	if (revents & (POLLIN | POLLHUP))
-		flags |= CURL_CSELECT_IN;
-	if (revents & POLLOUT)
-		flags |= CURL_CSELECT_OUT;
-	if (revents & (POLLERR | POLLNVAL))
-		flags |= CURL_CSELECT_ERR;
-	curl_multi_socket_action(reg->multi, fd, flags, &running);
-	registry_collect(reg);
+	reg->events.ready(reg->events.arg);
 }
 
 static void
-on_curl_timer(void *arg)
+registry_tell(struct registry *reg)
 {
-	struct registry *reg = arg;
-	int              running;
-
-	curl_multi_socket_action(reg->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	registry_collect(reg);
+	reg->answers++;
+	loop_timer_set(reg->loop, &reg->news, 0);
 }
 
-/* CURLMOPT_SOCKETFUNCTION */
-static int
-curl_wants_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
-{
-	struct registry *reg = arg;
+/* --- refusals ------------------------------------------------------------ */
 
-	(void) easy;
-	(void) socket_arg;
-	switch (what)
-	{
-		case CURL_POLL_IN: loop_watch(reg->loop, fd, POLLIN, on_socket, reg); break;
-		case CURL_POLL_OUT: loop_watch(reg->loop, fd, POLLOUT, on_socket, reg); break;
-		case CURL_POLL_INOUT: loop_watch(reg->loop, fd, POLLIN | POLLOUT, on_socket, reg); break;
-		default: loop_forget(reg->loop, fd);
-	}
-	return 0;
+static int64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-/* CURLMOPT_TIMERFUNCTION */
-static int
-curl_wants_timer(CURLM *multi, long timeout_ms, void *arg)
+static void
+version_free(struct version *version)
 {
-	struct registry *reg = arg;
-
-	(void) multi;
-	if (timeout_ms < 0)
-		loop_timer_clear(reg->loop, &reg->timer);
-	else
-		loop_timer_set(reg->loop, &reg->timer, timeout_ms);
-	return 0;
+	free(version->schema);
+	*version = (struct version){0};
 }
 
-/* CURLOPT_WRITEFUNCTION; a short count ends the request. */
-static size_t
-curl_has_bytes(char *data, size_t size, size_t count, void *arg)
+static void
+entry_list(struct entry *entry)
 {
-	struct entry *entry = arg;
-
-	if (entry->reply.len + size * count > REPLY_MAX)
-	{
-		entry->reply_too_long = true;
-		return 0;
-	}
-	buf_put(&entry->reply, data, size * count);
-	return size * count;
-}
-
-/* --- requests ------------------------------------------------------------ */
-
-/* The caller frees it with curl_free(). */
-static char *
-entry_url(struct entry *entry, const char *path, const char *query, struct buf *url)
-{
+	struct question *q = entry->question;
 	struct registry *reg = entry->reg;
-	char            *subject = curl_easy_escape(entry->easy, entry->subject, 0);
 
-	if (subject == NULL)
-		abort(); /* out of memory */
-	buf_printf(url, "%s/subjects/%s%s%s", reg->bases[entry->base].url, subject, path, query);
-	curl_free(subject);
-	return buf_cstr(url);
+	q->refused = true;
+	q->refusal = (struct refusal){.subject = entry->subject,
+								  .schema = entry->schema,
+								  .since_us = now_us(),
+								  .next = reg->refusals};
+	reg->refusals = &q->refusal;
 }
 
 static void
-entry_authenticate(struct entry *entry)
+entry_unlist(struct entry *entry)
 {
-	const struct config *cfg = entry->reg->cfg;
-	const struct base   *base = &entry->reg->bases[entry->base];
+	struct question *q = entry->question;
+	struct refusal **at = &entry->reg->refusals;
 
-	if (cfg->registry.token && cfg->registry.token[0])
-	{
-		curl_easy_setopt(entry->easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BEARER);
-		curl_easy_setopt(entry->easy, CURLOPT_XOAUTH2_BEARER, cfg->registry.token);
-	}
-	else if (cfg->registry.user_info && cfg->registry.user_info[0])
-	{
-		curl_easy_setopt(entry->easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC);
-		curl_easy_setopt(entry->easy, CURLOPT_USERPWD, cfg->registry.user_info);
-	}
-	else if (base->user)
-	{
-		curl_easy_setopt(entry->easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC);
-		curl_easy_setopt(entry->easy, CURLOPT_USERNAME, base->user);
-		curl_easy_setopt(entry->easy, CURLOPT_PASSWORD, base->password);
-	}
-}
-
-/* Sends the request of the entry's stage. */
-static void
-entry_ask(struct entry *entry)
-{
-	struct registry     *reg = entry->reg;
-	const struct config *cfg = reg->cfg;
-	struct buf           url = {0};
-	CURL                *easy = entry->easy = curl_easy_init();
-
-	if (easy == NULL)
-		abort(); /* out of memory */
-	entry->base = reg->current;
-	entry->text[0] = '\0';
-	entry->reply_too_long = false;
-	buf_reset(&entry->reply);
-	if (entry->stage == STAGE_COMPARING)
-		entry_url(entry, "/versions/latest", "", &url);
-	else
-	{
-		entry_url(entry, cfg->registry.auto_register ? "/versions" : "",
-				  cfg->registry.normalize ? "?normalize=true" : "", &url);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) strlen(entry->body));
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, entry->body);
-	}
-	curl_easy_setopt(easy, CURLOPT_URL, buf_cstr(&url));
-	buf_free(&url);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, reg->headers);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "walrelay");
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, curl_has_bytes);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, entry);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, entry->text);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, entry);
-	if (cfg->registry.ca && cfg->registry.ca[0])
-		curl_easy_setopt(easy, CURLOPT_CAINFO, cfg->registry.ca);
-	entry_authenticate(entry);
-	reg->stats.requests++;
-	curl_multi_add_handle(reg->multi, easy);
+	if (!q->refused)
+		return;
+	q->refused = false;
+	version_free(&q->shown);
+	while (*at != &q->refusal)
+		at = &(*at)->next;
+	*at = q->refusal.next;
 }
 
 static void
-on_retry(void *arg)
+on_ask_again(void *arg)
 {
 	entry_ask(arg);
 }
 
-static void
-entry_hang_up(struct entry *entry)
-{
-	if (entry->easy == NULL)
-		return;
-	curl_multi_remove_handle(entry->reg->multi, entry->easy);
-	curl_easy_cleanup(entry->easy);
-	entry->easy = NULL;
-}
-
-/* --- answers ------------------------------------------------------------- */
-
+/* The answer is no, for now. */
 static void
 entry_refuse(struct entry *entry)
 {
-	entry->stage = STAGE_REFUSED;
-	entry->reg->news = true;
-}
-
-/* What libcurl says when the other side's certificate does not convince. */
-static bool
-is_certificate_trouble(CURLcode result)
-{
-	return result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE ||
-		   result == CURLE_SSL_ISSUER_ERROR;
-}
-
-/* status: of the answer; result CURLE_OK where there is one. */
-static void
-why_unreachable(const struct entry *entry, CURLcode result, long status, struct err *why)
-{
-	const char *url = entry->reg->bases[entry->base].url;
-
-	err_set(why, ERR_TRANSIENT, E1801, "schema registry %s is unreachable%s", url,
-			is_certificate_trouble(result) ? ": its certificate is not accepted" : "");
-	if (result == CURLE_OK)
-		err_detail(why, "It answered with HTTP status %ld.", status);
-	else
-		err_detail(why, "%s.", entry->text[0] ? entry->text : curl_easy_strerror(result));
-	if (is_certificate_trouble(result))
-		err_hint(why, "Set registry.ssl.ca.location to the certificates (PEM) of the authority "
-					  "that signed the registry's, and in registry.url use a host name that "
-					  "the certificate has.  It is asked again until it is accepted.");
-	else
-		err_hint(why, "Start it, or correct registry.url (and registry.ssl.ca.location for "
-					  "https).  It is asked again until it answers.");
-}
-
-/* A request that may succeed later: says so once, and tries the next URL. */
-static void
-entry_retry(struct entry *entry, CURLcode result, long status, curl_off_t retry_after_s)
-{
+	struct question *q = entry->question;
 	struct registry *reg = entry->reg;
+	bool             is_new = !q->refused || q->refusal.why.code != q->why.code;
 	uint32_t         random = 0;
-	uint64_t         delay;
-	struct err       why;
 
-	reg->stats.failures++;
+	if (!q->refused)
+		entry_list(entry);
+	q->stage = STAGE_REFUSED;
+	version_free(&q->shown);
+	q->shown = q->latest;
+	q->latest = (struct version){0};
+	q->refusal.registered = q->shown.schema;
+	q->refusal.version = q->shown.number;
+	q->refusal.why = q->why;
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = (uint32_t) loop_now_ms();
-	delay = backoff_next(&entry->backoff, random);
-	if (retry_after_s > 0 && (uint64_t) retry_after_s * 1000 > delay)
-		delay = retry_after_s * 1000 < entry->backoff.max_ms ? (uint64_t) retry_after_s * 1000
-															 : entry->backoff.max_ms;
-	if (reg->current == entry->base)
-		reg->current = (reg->current + 1) % reg->nbases;
-	loop_timer_set(reg->loop, &entry->retry, (int64_t) delay);
-	if (reg->down)
-		return;
-	reg->down = true;
-	why_unreachable(entry, result, status, &why);
-	reg->events.state(reg->events.arg, false, &why);
+	loop_timer_set(reg->loop, &q->retry, backoff_next(&q->backoff, random));
+	if (is_new)
+		registry_tell(reg);
+	if (is_new || loop_now_ms() - q->told_ms >= REMIND_MS)
+	{
+		q->told_ms = loop_now_ms();
+		reg->events.refused(reg->events.arg, &q->refusal, !is_new);
+	}
 }
 
-/* 200: the id. */
+/* The answer is no, for good, or none that we understand. */
 static void
-entry_accept(struct entry *entry)
+entry_fail(struct entry *entry)
+{
+	entry_unlist(entry);
+	entry->question->stage = STAGE_FAILED;
+	registry_tell(entry->reg);
+}
+
+/* --- questions ----------------------------------------------------------- */
+
+static void
+question_free(struct entry *entry)
+{
+	struct question *q = entry->question;
+
+	if (q == NULL)
+		return;
+	if (q->call)
+		http_cancel(q->call);
+	entry_unlist(entry);
+	loop_timer_clear(entry->reg->loop, &q->retry);
+	version_free(&q->latest);
+	free(q->body);
+	free(q->escaped);
+	free(q);
+	entry->question = NULL;
+}
+
+static struct asked
+entry_asked(const struct entry *entry, const char *url)
+{
+	const struct config *cfg = entry->reg->cfg;
+
+	return (struct asked){
+		.url = url,
+		.subject = entry->subject,
+		.escaped = entry->question->escaped,
+		.schema = entry->schema,
+		.auto_register = cfg->registry.auto_register,
+		.use_latest = cfg->registry.use_latest && !cfg->registry.auto_register,
+		.dead_letter = cfg->registry.on_incompatible == INCOMPATIBLE_DEAD_LETTER,
+	};
+}
+
+/* It is known: the question is answered. */
+static void
+entry_accept(struct entry *entry, uint32_t id)
 {
 	struct registry *reg = entry->reg;
-	uint32_t         id;
+	bool             was_refused = entry->question->refused;
 
-	if (reply_id(&entry->reply, reg->bases[entry->base].url, entry->subject, &id, &entry->why) !=
-		RC_OK)
-	{
-		reg->stats.failures++;
-		entry_refuse(entry);
-		return;
-	}
 	entry->prefix[0] = 0;
 	for (int i = 0; i < 4; i++)
 		entry->prefix[1 + i] = (uint8_t) (id >> (24 - 8 * i));
-	entry->stage = STAGE_KNOWN;
-	reg->stats.schemas++;
-	reg->news = true;
+	question_free(entry);
+	reg->schemas++;
+	registry_tell(reg);
+	if (was_refused)
+		reg->events.accepted(reg->events.arg, entry->subject);
 }
 
-/* A request is over: the next stage. */
+/* use.latest.version: its id is good for us only if it says the same. */
 static void
-entry_answered(struct entry *entry, CURLcode result)
+entry_take_latest(struct entry *entry, const struct http_reply *reply)
 {
-	struct registry *reg = entry->reg;
-	curl_off_t       retry_after = 0;
-	long             status = 0;
+	struct question *q = entry->question;
+	struct asked     asked = entry_asked(entry, reply->url);
+	struct buf       difference = {0};
 
-	curl_easy_getinfo(entry->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(entry->easy, CURLINFO_RETRY_AFTER, &retry_after);
-	entry_hang_up(entry);
-	if (entry->stage == STAGE_COMPARING)
+	if (reply_version(reply->body, &asked, &q->latest, &q->why) != RC_OK)
 	{
-		if (result == CURLE_OK && status == 200)
-			reply_compare(&entry->reply, entry->schema, &entry->why);
+		entry->reg->failures++;
+		entry_fail(entry);
+	}
+	else if (compatibility_same(q->latest.schema, entry->schema, &difference))
+		entry_accept(entry, q->latest.id);
+	else
+	{
+		entry->reg->failures++;
+		reply_other_latest(&asked, &q->latest, buf_cstr(&difference), &q->why);
 		entry_refuse(entry);
+	}
+	buf_free(&difference);
+}
+
+static void
+entry_take_id(struct entry *entry, const struct http_reply *reply)
+{
+	struct asked asked = entry_asked(entry, reply->url);
+	uint32_t     id;
+
+	if (reply_id(reply->body, &asked, &id, &entry->question->why) == RC_OK)
+		entry_accept(entry, id);
+	else
+	{
+		entry->reg->failures++;
+		entry_fail(entry);
+	}
+}
+
+/* What the registry said to the question itself. */
+static void
+entry_answered(struct entry *entry, const struct http_reply *reply)
+{
+	struct question *q = entry->question;
+	struct asked     asked = entry_asked(entry, reply->url);
+
+	if (reply->why == NULL && (reply->status == 200 || reply->status == 201))
+	{
+		if (asked.use_latest)
+			entry_take_latest(entry, reply);
+		else
+			entry_take_id(entry, reply);
 		return;
 	}
-	if (entry->reply_too_long)
+	entry->reg->failures++;
+	if (reply->why)
+		q->why = *reply->why;
+	else
+		reply_refusal(reply->body, reply->status, &asked, &q->why);
+	if (!policy_is_refusal(&q->why))
+		entry_fail(entry);
+	else if (q->why.code == E1802 || (q->why.code == E1806 && !asked.use_latest))
 	{
-		reg->stats.failures++;
-		err_set(&entry->why, ERR_PROTOCOL, E1805,
-				"schema registry %s answered what is not understood", reg->bases[entry->base].url);
-		err_detail(&entry->why, "The reply for subject \"%s\" is longer than %d bytes.",
-				   entry->subject, REPLY_MAX);
-		err_hint(&entry->why, "Check that registry.url is the base of a registry's interface, with "
-							  "its path if it has one, and not of something else.");
-		entry_refuse(entry);
-		return;
-	}
-	if (result != CURLE_OK || reply_is_retriable(status))
-	{
-		entry_retry(entry, result, status, retry_after);
-		return;
-	}
-	backoff_reset(&entry->backoff);
-	if (reg->down)
-	{
-		reg->down = false;
-		reg->events.state(reg->events.arg, true, NULL);
-	}
-	if (status == 200 || status == 201)
-	{
-		entry_accept(entry);
-		return;
-	}
-	reg->stats.failures++;
-	reply_refusal(&entry->reply, status, reg->bases[entry->base].url, entry->subject,
-				  reg->cfg->registry.auto_register, &entry->why);
-	if (status == 409)
-	{
-		entry->stage = STAGE_COMPARING;
+		q->stage = STAGE_LATEST;
 		entry_ask(entry);
 	}
 	else
+	{
+		reply_explain(&asked, &q->latest, "", &q->why);
 		entry_refuse(entry);
+	}
+}
+
+/* What a refusal is explained with; goes without what the registry does not tell. */
+static void
+entry_told(struct entry *entry, const struct http_reply *reply)
+{
+	struct question *q = entry->question;
+	struct asked     asked = entry_asked(entry, reply->url);
+	bool             good = reply->why == NULL && reply->status == 200;
+	char             level[LEVEL_MAX] = "";
+	struct err       ignored;
+
+	if (q->stage == STAGE_LATEST)
+	{
+		if (good && reply_version(reply->body, &asked, &q->latest, &ignored) != RC_OK)
+			version_free(&q->latest);
+		if (q->why.code == E1802)
+		{
+			q->stage = STAGE_LEVEL;
+			entry_ask(entry);
+			return;
+		}
+	}
+	else if (good)
+		reply_level(reply->body, level);
+	/* NONE refuses nothing: some say so of a subject that has no level of its own. */
+	if (strcmp(level, "NONE") == 0)
+		level[0] = '\0';
+	if (q->stage == STAGE_LEVEL && level[0] == '\0')
+	{
+		q->stage = STAGE_GLOBAL_LEVEL;
+		entry_ask(entry);
+		return;
+	}
+	reply_explain(&asked, &q->latest, level, &q->why);
+	entry_refuse(entry);
 }
 
 static void
-registry_collect(struct registry *reg)
+on_reply(void *arg, const struct http_reply *reply)
 {
-	CURLMsg *message;
-	int      left;
+	struct entry *entry = arg;
 
-	while ((message = curl_multi_info_read(reg->multi, &left)) != NULL)
-	{
-		CURLcode      result = message->data.result;
-		struct entry *entry = NULL;
+	entry->question->call = NULL;
+	if (entry->question->stage == STAGE_ASKING)
+		entry_answered(entry, reply);
+	else
+		entry_told(entry, reply);
+}
 
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **) &entry);
-		entry_answered(entry, result);
-	}
-	if (reg->news)
+/* Sends the request of the question's stage. */
+static void
+entry_ask(struct entry *entry)
+{
+	const struct config *cfg = entry->reg->cfg;
+	struct question     *q = entry->question;
+	const char          *normalize = cfg->registry.normalize ? "?normalize=true" : "";
+	enum http_patience   patience = HTTP_ONCE;
+	const char          *body = NULL;
+	struct buf           path = {0};
+
+	if (q->stage == STAGE_REFUSED)
+		q->stage = STAGE_ASKING;
+	if (q->stage == STAGE_ASKING)
+		patience = HTTP_RETRY;
+	if (q->stage == STAGE_LEVEL)
+		buf_printf(&path, "/config/%s?defaultToGlobal=true", q->escaped);
+	else if (q->stage == STAGE_GLOBAL_LEVEL)
+		buf_puts(&path, "/config");
+	else if (q->stage == STAGE_LATEST || (!cfg->registry.auto_register && cfg->registry.use_latest))
+		buf_printf(&path, "/subjects/%s/versions/latest", q->escaped);
+	else
 	{
-		reg->news = false;
-		reg->events.ready(reg->events.arg);
+		buf_printf(&path, "/subjects/%s%s%s", q->escaped,
+				   cfg->registry.auto_register ? "/versions" : "", normalize);
+		body = q->body;
 	}
+	q->call = http_ask(entry->reg->http, buf_cstr(&path), body, patience, on_reply, entry);
+	buf_free(&path);
+}
+
+static void
+entry_question(struct entry *entry)
+{
+	const struct config *cfg = entry->reg->cfg;
+	struct question     *q = xcalloc(1, sizeof(*q));
+	uint32_t             max_ms = cfg->relay.backoff_max_ms;
+
+	q->body = reply_request(entry->schema);
+	q->escaped = http_escape(entry->subject);
+	q->backoff = (struct backoff){.min_ms = cfg->relay.backoff_min_ms,
+								  .max_ms = max_ms < ASK_AGAIN_MAX_MS ? max_ms : ASK_AGAIN_MAX_MS};
+	q->retry = (struct loop_timer){.cb = on_ask_again, .arg = entry};
+	entry->question = q;
+	entry_ask(entry);
 }
 
 /* --- entries ------------------------------------------------------------- */
+
+/* The key of a subject's schema, into name; the entry if there is one. */
+static struct entry *
+entry_find(const struct registry *reg, const char *subject, const char *schema, struct buf *name)
+{
+	struct entry *entry;
+
+	buf_put(name, subject, strlen(subject) + 1);
+	buf_put(name, schema, strlen(schema) + 1);
+	HASH_FIND(hh, reg->entries, name->data, name->len, entry);
+	return entry;
+}
 
 static struct entry *
 entry_new(struct registry *reg, const struct buf *name, const char *schema)
@@ -442,9 +436,6 @@ entry_new(struct registry *reg, const struct buf *name, const char *schema)
 	entry->name_len = name->len;
 	entry->subject = entry->name;
 	entry->schema = entry->name + name->len - strlen(schema) - 1;
-	entry->backoff = (struct backoff){.min_ms = reg->cfg->relay.backoff_min_ms,
-									  .max_ms = reg->cfg->relay.backoff_max_ms};
-	entry->retry = (struct loop_timer){.cb = on_retry, .arg = entry};
 	HASH_ADD_KEYPTR(hh, reg->entries, entry->name, entry->name_len, entry);
 	return entry;
 }
@@ -452,12 +443,9 @@ entry_new(struct registry *reg, const struct buf *name, const char *schema)
 static void
 entry_free(struct entry *entry)
 {
-	entry_hang_up(entry);
-	loop_timer_clear(entry->reg->loop, &entry->retry);
+	question_free(entry);
 	HASH_DEL(entry->reg->entries, entry);
 	free(entry->name);
-	free(entry->body);
-	buf_free(&entry->reply);
 	free(entry);
 }
 
@@ -467,7 +455,8 @@ registry_folder(const struct registry *reg)
 {
 	const char *dir = reg->cfg->registry.dir;
 
-	if (reg->nbases > 0 || reg->cfg->format.sink != SINK_KAFKA || dir == NULL || dir[0] == '\0')
+	if (http_has_urls(reg->http) || reg->cfg->format.sink != SINK_KAFKA || dir == NULL ||
+		dir[0] == '\0')
 		return NULL;
 	return dir;
 }
@@ -476,17 +465,12 @@ registry_folder(const struct registry *reg)
 static enum rc
 entry_fingerprint(struct entry *entry, struct err *e)
 {
-	uint64_t    fingerprint = avro_fingerprint(entry->schema);
+	uint64_t    fingerprint = avro_single_object(entry->schema, entry->prefix);
 	const char *dir = registry_folder(entry->reg);
 
 	if (dir && schema_dir_add(dir, fingerprint, entry->schema, e) != RC_OK)
 		return RC_ERR;
-	entry->prefix[0] = 0xC3;
-	entry->prefix[1] = 0x01;
-	for (int i = 0; i < 8; i++)
-		entry->prefix[2 + i] = (uint8_t) (fingerprint >> 8 * i);
-	entry->stage = STAGE_KNOWN;
-	entry->reg->stats.schemas++;
+	entry->reg->schemas++;
 	return RC_OK;
 }
 
@@ -496,20 +480,14 @@ enum rc
 registry_prefix(struct registry *reg, const char *subject, const char *schema,
 				uint8_t prefix[REGISTRY_PREFIX_MAX], size_t *len, struct err *e)
 {
-	struct entry *entry;
 	struct buf    name = {0};
+	struct entry *entry = entry_find(reg, subject, schema, &name);
 
-	buf_put(&name, subject, strlen(subject) + 1);
-	buf_put(&name, schema, strlen(schema) + 1);
-	HASH_FIND(hh, reg->entries, name.data, name.len, entry);
 	if (entry == NULL)
 	{
 		entry = entry_new(reg, &name, schema);
-		if (reg->nbases > 0)
-		{
-			entry->body = reply_request(schema);
-			entry_ask(entry);
-		}
+		if (http_has_urls(reg->http))
+			entry_question(entry);
 		else if (entry_fingerprint(entry, e) != RC_OK)
 		{
 			entry_free(entry);
@@ -519,147 +497,90 @@ registry_prefix(struct registry *reg, const char *subject, const char *schema,
 	buf_free(&name);
 	if (entry == NULL)
 		return RC_ERR;
-	if (entry->stage == STAGE_REFUSED)
+	if (entry->question == NULL)
 	{
-		*e = entry->why;
-		entry_free(entry);
+		*len = registry_prefix_len(reg);
+		memcpy(prefix, entry->prefix, *len);
+		return RC_OK;
+	}
+	if (entry->question->refused)
+	{
+		*e = entry->question->refusal.why;
 		return RC_ERR;
 	}
-	if (entry->stage != STAGE_KNOWN)
+	if (entry->question->stage != STAGE_FAILED)
 		return RC_AGAIN;
-	*len = registry_prefix_len(reg);
-	memcpy(prefix, entry->prefix, *len);
-	return RC_OK;
+	*e = entry->question->why;
+	entry_free(entry);
+	return RC_ERR;
+}
+
+void
+registry_drop(struct registry *reg, const char *subject, const char *schema)
+{
+	struct buf    name = {0};
+	struct entry *entry = entry_find(reg, subject, schema, &name);
+
+	buf_free(&name);
+	if (entry && entry->question)
+		entry_free(entry);
+}
+
+unsigned
+registry_ask_again(struct registry *reg)
+{
+	unsigned      count = 0;
+	struct entry *entry;
+	struct entry *next;
+
+	HASH_ITER(hh, reg->entries, entry, next)
+	{
+		struct question *q = entry->question;
+
+		if (q == NULL || !q->refused)
+			continue;
+		count++;
+		backoff_reset(&q->backoff);
+		if (q->stage == STAGE_REFUSED)
+			loop_timer_set(reg->loop, &q->retry, 0);
+	}
+	return count;
+}
+
+uint64_t
+registry_answers(const struct registry *reg)
+{
+	return reg->answers;
+}
+
+const struct refusal *
+registry_refusals(const struct registry *reg)
+{
+	return reg->refusals;
 }
 
 size_t
 registry_prefix_len(const struct registry *reg)
 {
-	return reg->nbases > 0 ? 5 : 10;
+	return http_has_urls(reg->http) ? 5 : SINGLE_OBJECT_PREFIX;
 }
 
 void
 registry_stats(const struct registry *reg, struct registry_stats *stats)
 {
-	*stats = reg->stats;
-}
+	const struct http_stats *http = http_stats(reg->http);
 
-/* One part of a URL as a string of ours; NULL if it has none. */
-static char *
-url_part(CURLU *url, CURLUPart part, unsigned flags)
-{
-	char *text = NULL;
-	char *copy = NULL;
-
-	if (curl_url_get(url, part, &text, flags) == CURLUE_OK)
-		copy = xstrdup(text);
-	curl_free(text);
-	return copy;
-}
-
-/* Takes one URL of registry.url apart; text is never shown, it may hold a password. */
-static enum rc
-base_parse(const char *text, struct base *base, struct err *e)
-{
-	CURLU *url = curl_url();
-	char  *scheme = NULL;
-	char  *host = NULL;
-	char  *query = NULL;
-	bool   valid;
-
-	if (url == NULL)
-		abort(); /* out of memory */
-	valid = curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK;
-	if (valid)
-	{
-		scheme = url_part(url, CURLUPART_SCHEME, 0);
-		host = url_part(url, CURLUPART_HOST, 0);
-		query = url_part(url, CURLUPART_QUERY, 0);
-		valid = host && !query && scheme && strncmp(scheme, "http", 4) == 0;
-	}
-	if (valid)
-	{
-		base->user = url_part(url, CURLUPART_USER, CURLU_URLDECODE);
-		base->password = url_part(url, CURLUPART_PASSWORD, CURLU_URLDECODE);
-		if (base->user && base->password == NULL)
-			base->password = xstrdup("");
-		curl_url_set(url, CURLUPART_USER, NULL, 0);
-		curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
-		curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
-		base->url = url_part(url, CURLUPART_URL, 0);
-		for (size_t len = strlen(base->url); len > 0 && base->url[len - 1] == '/'; len--)
-			base->url[len - 1] = '\0';
-	}
-	free(scheme);
-	free(host);
-	free(query);
-	curl_url_cleanup(url);
-	if (valid)
-		return RC_OK;
-	err_set(e, ERR_CONFIG, E1002, "invalid value of registry.url");
-	err_detail(e, "It takes URLs like http://127.0.0.1:8081, separated by commas, each with a path "
-				  "if the registry has one, none with a query.");
-	return err_hint(e, "Write registry.url so; characters like @, :, / and %% in a user name or "
-					   "password as %%40, %%3A, %%2F and %%25, or set "
-					   "registry.basic.auth.user.info instead.");
-}
-
-static enum rc
-registry_parse_urls(struct registry *reg, struct err *e)
-{
-	char   *list = xstrdup(reg->cfg->registry.url ? reg->cfg->registry.url : "");
-	char   *state = NULL;
-	enum rc rc = RC_OK;
-
-	for (char *text = strtok_r(list, ", \t", &state); text && rc == RC_OK;
-		 text = strtok_r(NULL, ", \t", &state))
-	{
-		reg->bases = xrealloc(reg->bases, (reg->nbases + 1) * sizeof(*reg->bases));
-		reg->bases[reg->nbases] = (struct base){0};
-		rc = base_parse(text, &reg->bases[reg->nbases++], e);
-	}
-	free(list);
-	return rc;
+	*stats = (struct registry_stats){.requests = http->requests,
+									 .failures = http->failures + reg->failures,
+									 .schemas = reg->schemas};
 }
 
 static void
-registry_open_curl(struct registry *reg)
+on_state(void *arg, bool up, const struct err *why)
 {
-	static const char *const headers[] = {
-		"Content-Type: application/vnd.schemaregistry.v1+json",
-		"Accept: application/vnd.schemaregistry.v1+json, application/json",
-		"Confluent-Accept-Unknown-Properties: true",
-		"Expect:", /* no 100-continue for large schemas */
-	};
+	struct registry *reg = arg;
 
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-	reg->multi = curl_multi_init();
-	if (reg->multi == NULL)
-		abort(); /* out of memory */
-	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
-		reg->headers = curl_slist_append(reg->headers, headers[i]);
-	curl_multi_setopt(reg->multi, CURLMOPT_SOCKETFUNCTION, curl_wants_socket);
-	curl_multi_setopt(reg->multi, CURLMOPT_SOCKETDATA, reg);
-	curl_multi_setopt(reg->multi, CURLMOPT_TIMERFUNCTION, curl_wants_timer);
-	curl_multi_setopt(reg->multi, CURLMOPT_TIMERDATA, reg);
-	curl_multi_setopt(reg->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, MAX_CONNECTIONS);
-}
-
-/* What can be known to be wrong before the first schema. */
-static enum rc
-registry_check(const struct registry *reg, struct err *e)
-{
-	const char *ca = reg->cfg->registry.ca;
-	const char *dir = registry_folder(reg);
-
-	if (reg->nbases > 0 && ca && ca[0] && access(ca, R_OK) != 0)
-	{
-		err_set(e, ERR_CONFIG, E1002, "cannot read registry.ssl.ca.location, %s", ca);
-		err_detail(e, "%s.", strerror(errno));
-		return err_hint(e, "Name a file with certificates in PEM format that this user can read, "
-						   "or remove the setting: then those of the system are used.");
-	}
-	return dir ? schema_dir_open(dir, e) : RC_OK;
+	reg->events.state(reg->events.arg, up, why);
 }
 
 enum rc
@@ -667,20 +588,22 @@ registry_new(struct loop *loop, const struct config *cfg, const struct registry_
 			 struct registry **made, struct err *e)
 {
 	struct registry *reg = xcalloc(1, sizeof(*reg));
+	const char      *dir;
+	enum rc          rc;
 
 	reg->loop = loop;
 	reg->cfg = cfg;
 	reg->events = *events;
-	reg->timer = (struct loop_timer){.cb = on_curl_timer, .arg = reg};
-	if (registry_parse_urls(reg, e) != RC_OK || registry_check(reg, e) != RC_OK)
-	{
+	reg->news = (struct loop_timer){.cb = on_news, .arg = reg};
+	rc = http_new(loop, cfg, on_state, reg, &reg->http, e);
+	dir = rc == RC_OK ? registry_folder(reg) : NULL;
+	if (dir)
+		rc = schema_dir_open(dir, e);
+	if (rc == RC_OK)
+		*made = reg;
+	else
 		registry_free(reg);
-		return RC_ERR;
-	}
-	if (reg->nbases > 0)
-		registry_open_curl(reg);
-	*made = reg;
-	return RC_OK;
+	return rc;
 }
 
 void
@@ -693,16 +616,7 @@ registry_free(struct registry *reg)
 		return;
 	HASH_ITER(hh, reg->entries, entry, next)
 	entry_free(entry);
-	if (reg->multi)
-		curl_multi_cleanup(reg->multi);
-	curl_slist_free_all(reg->headers);
-	loop_timer_clear(reg->loop, &reg->timer);
-	for (unsigned i = 0; i < reg->nbases; i++)
-	{
-		free(reg->bases[i].url);
-		free(reg->bases[i].user);
-		free(reg->bases[i].password);
-	}
-	free(reg->bases);
+	loop_timer_clear(reg->loop, &reg->news);
+	http_free(reg->http);
 	free(reg);
 }

@@ -9,8 +9,16 @@
 
 #include <cjson/cJSON.h>
 
-#define EXCERPT 300 /* bytes of a schema shown in an error */
-#define AHEAD 60    /* of those, ahead of the first difference */
+#include "compatibility.h"
+
+#define WHOLE 600    /* a schema up to this many bytes is shown whole */
+#define EXCERPT 500  /* bytes shown of a longer one */
+#define AHEAD 60     /* of those, ahead of the first difference */
+#define SAID_MAX 350 /* bytes shown of what the registry says */
+
+#define SUBJECT_NOT_FOUND 40401
+#define NOT_PERMITTED 42205 /* the registry or the subject is read-only */
+#define CURL "curl -X PUT -H 'Content-Type: application/vnd.schemaregistry.v1+json' -d "
 
 char *
 reply_request(const char *schema)
@@ -28,151 +36,320 @@ reply_request(const char *schema)
 	return body;
 }
 
-bool
-reply_is_retriable(long status)
-{
-	return status == 408 || status == 429 || status >= 500;
-}
-
 static cJSON *
 reply_parse(const struct buf *reply)
 {
 	return cJSON_ParseWithLength(reply->data ? (const char *) reply->data : "", reply->len);
 }
 
-enum rc
-reply_id(const struct buf *reply, const char *url, const char *subject, uint32_t *id, struct err *e)
+/* A number that an id can be; -1 if it is none. */
+static int64_t
+whole_number(const cJSON *json, const char *name)
 {
-	cJSON *json = reply_parse(reply);
-	cJSON *number = cJSON_GetObjectItemCaseSensitive(json, "id");
-	double value = cJSON_IsNumber(number) ? number->valuedouble : -1;
+	const cJSON *number = cJSON_GetObjectItemCaseSensitive(json, name);
+	double       value = cJSON_IsNumber(number) ? number->valuedouble : -1;
 
-	cJSON_Delete(json);
-	if (value >= 0 && value <= INT32_MAX && value == (double) (int32_t) value)
-	{
-		*id = (uint32_t) value;
-		return RC_OK;
-	}
-	err_set(e, ERR_PROTOCOL, E1805, "schema registry %s answered what is not understood", url);
-	err_detail(e, "The reply for subject \"%s\" has no valid \"id\".", subject);
+	return value >= 0 && value <= INT32_MAX && value == (double) (int32_t) value ? (int32_t) value
+																				 : -1;
+}
+
+static enum rc
+not_understood(const struct asked *asked, const char *what, struct err *e)
+{
+	err_set(e, ERR_PROTOCOL, E1805, "schema registry %s answered what is not understood",
+			asked->url);
+	err_detail(e, "The reply for subject \"%s\" has no valid \"%s\".", asked->subject, what);
 	return err_hint(e, "Check that registry.url is the base of an interface like Confluent's, with "
 					   "its path if it has one (/apis/ccompat/v7 for Apicurio).");
 }
 
-static enum rc
-reply_not_found(const char *url, const char *subject, bool auto_register, struct err *e)
+enum rc
+reply_id(const struct buf *reply, const struct asked *asked, uint32_t *id, struct err *e)
 {
-	err_set(e, ERR_CONFIG, E1805, "schema registry %s does not know the schema of subject \"%s\"",
-			url, subject);
-	return err_hint(e, auto_register
-						   ? "Check the path in registry.url (/apis/ccompat/v7 for Apicurio)."
-						   : "Register the schema, or set registry.auto.register.schemas=true.");
+	cJSON  *json = reply_parse(reply);
+	int64_t number = whole_number(json, "id");
+
+	cJSON_Delete(json);
+	if (number < 0)
+		return not_understood(asked, "id", e);
+	*id = (uint32_t) number;
+	return RC_OK;
 }
 
-static enum rc
-reply_incompatible(const char *url, const char *subject, struct err *e)
+enum rc
+reply_version(const struct buf *reply, const struct asked *asked, struct version *version,
+			  struct err *e)
 {
-	err_set(e, ERR_CONFIG, E1802,
-			"schema registry %s refused the schema of subject \"%s\": incompatible", url, subject);
-	return err_hint(e,
-					"Undo the change of the table, give new NOT NULL columns a DEFAULT, or relax "
-					"the rule: curl -X PUT -H 'Content-Type: application/json' -d "
-					"'{\"compatibility\":\"NONE\"}' %s/config/%s",
-					url, subject);
-}
+	cJSON      *json = reply_parse(reply);
+	const char *schema = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "schema"));
+	int64_t     id = whole_number(json, "id");
+	int64_t     number = whole_number(json, "version");
 
-static enum rc
-reply_invalid(const char *url, const char *subject, struct err *e)
-{
-	err_set(e, ERR_CONFIG, E1803,
-			"schema registry %s refused the schema of subject \"%s\": invalid", url, subject);
-	return err_hint(e, "Names that Avro does not allow are replaced with "
-					   "schema.name.adjustment.mode=avro and field.name.adjustment.mode=avro.");
-}
-
-static enum rc
-reply_no_access(const char *url, const char *subject, struct err *e)
-{
-	err_set(e, ERR_PERMISSION, E1804, "schema registry %s refused the login", url);
-	return err_hint(e,
-					"Set registry.basic.auth.user.info or registry.bearer.auth.token; the user "
-					"needs the rights to read and write subject \"%s\".",
-					subject);
-}
-
-static enum rc
-reply_other(long status, const char *url, struct err *e)
-{
-	err_set(e, ERR_CONFIG, E1805, "schema registry %s answered with HTTP status %ld", url, status);
-	return err_hint(e, status >= 300 && status < 400
-						   ? "Redirects are not followed: set registry.url to where it points."
-						   : "Check registry.url, with its path if it has one.");
+	if (schema && id >= 0)
+	{
+		free(version->schema);
+		version->schema = xstrdup(schema);
+		version->id = (uint32_t) id;
+		version->number = number > 0 ? (int) number : 0;
+	}
+	cJSON_Delete(json);
+	return schema && id >= 0 ? RC_OK : not_understood(asked, schema ? "id" : "schema", e);
 }
 
 void
-reply_refusal(const struct buf *reply, long status, const char *url, const char *subject,
-			  bool auto_register, struct err *e)
+reply_level(const struct buf *reply, char level[LEVEL_MAX])
 {
-	cJSON *json = reply_parse(reply);
-	cJSON *said = cJSON_GetObjectItemCaseSensitive(json, "message");
+	cJSON      *json = reply_parse(reply);
+	const char *said =
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "compatibilityLevel"));
+
+	if (said == NULL)
+		said = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "compatibility"));
+	snprintf(level, LEVEL_MAX, "%s", said ? said : "");
+	cJSON_Delete(json);
+}
+
+/* --- refusals ------------------------------------------------------------ */
+
+/* How to put our schema there by hand: it may be too long for a line. */
+static void
+put_register(const struct asked *asked, struct buf *out)
+{
+	buf_printf(out,
+			   "curl -s http://ADMIN.LISTEN/status | jq '{schema: .schemas_refused[] | "
+			   "select(.subject == \"%s\").ours}' | curl -X POST -H 'Content-Type: "
+			   "application/vnd.schemaregistry.v1+json' -d @- %s/subjects/%s/versions",
+			   asked->subject, asked->url, asked->escaped);
+}
+
+static void
+hint_register(const struct asked *asked, const char *otherwise, struct err *e)
+{
+	struct buf hint = {0};
+
+	put_register(asked, &hint);
+	err_hint(e, "Register it: %s; it is asked again until it is there.  %s", buf_cstr(&hint),
+			 otherwise);
+	buf_free(&hint);
+}
+
+static void
+reply_not_found(const struct asked *asked, int64_t error_code, struct err *e)
+{
+	if (asked->auto_register)
+	{
+		err_set(e, ERR_CONFIG, E1805,
+				"schema registry %s does not know how to register subject \"%s\"", asked->url,
+				asked->subject);
+		err_hint(e, "Check the path in registry.url (/apis/ccompat/v7 for Apicurio).");
+		return;
+	}
+	err_set(e, ERR_CONFIG, E1806, "schema registry %s does not know the schema of subject \"%s\"",
+			asked->url, asked->subject);
+	err_detail(e, "With auto.register.schemas=false it is only looked up, and the subject %s.",
+			   error_code == SUBJECT_NOT_FOUND || asked->use_latest ? "is not there"
+																	: "has others only");
+	hint_register(asked, "Or set auto.register.schemas=true.", e);
+}
+
+static void
+reply_incompatible(const struct asked *asked, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1802,
+			"schema registry %s refused the schema of subject \"%s\": incompatible", asked->url,
+			asked->subject);
+}
+
+static void
+reply_invalid(const struct asked *asked, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1803,
+			"schema registry %s refused the schema of subject \"%s\": invalid", asked->url,
+			asked->subject);
+	err_hint(e,
+			 "Names that Avro does not allow are replaced with schema.name.adjustment.mode=avro "
+			 "and field.name.adjustment.mode=avro.  Or %sleave the table out with "
+			 "table.exclude.list.  Both want a restart; until then it is asked again, in case "
+			 "that the registry's mind changes.",
+			 asked->dead_letter ? "" : "set schema.on.incompatible=dead-letter, or ");
+}
+
+static void
+reply_not_permitted(const struct asked *asked, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1808, "schema registry %s takes no schema for subject \"%s\" now",
+			asked->url, asked->subject);
+	err_hint(e,
+			 "Make it writable: " CURL "'{\"mode\":\"READWRITE\"}' %s/mode/%s; it is asked "
+			 "again until it is.",
+			 asked->url, asked->escaped);
+}
+
+/* 401: who we are is the trouble; 403: what we may do. */
+static void
+reply_no_access(const struct asked *asked, long status, struct err *e)
+{
+	err_set(e, ERR_PERMISSION, E1804,
+			status == 401 ? "schema registry %s refused the login"
+						  : "schema registry %s does not let this user work on subject \"%s\"",
+			asked->url, asked->subject);
+	if (status == 401)
+		err_hint(e, "Set registry.basic.auth.user.info, registry.bearer.auth.token or "
+					"registry.ssl.certificate.location to what it accepts.");
+	else
+		err_hint(e, "Grant the user the rights to read and %s subject \"%s\".",
+				 asked->auto_register ? "write" : "look up", asked->subject);
+}
+
+static void
+reply_other(long status, const char *url, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1805, "schema registry %s answered with HTTP status %ld", url, status);
+	err_hint(e, status >= 300 && status < 400
+					? "Redirects are not followed: set registry.url to where it points."
+					: "Check registry.url, with its path if it has one.");
+}
+
+void
+reply_refusal(const struct buf *reply, long status, const struct asked *asked, struct err *e)
+{
+	cJSON     *json = reply_parse(reply);
+	cJSON     *said = cJSON_GetObjectItemCaseSensitive(json, "message");
+	int64_t    error_code = whole_number(json, "error_code");
+	struct buf detail = {0};
 
 	switch (status)
 	{
 		case 401:
-		case 403: (void) reply_no_access(url, subject, e); break;
-		case 404: (void) reply_not_found(url, subject, auto_register, e); break;
-		case 409: (void) reply_incompatible(url, subject, e); break;
-		case 422: (void) reply_invalid(url, subject, e); break;
-		default: (void) reply_other(status, url, e);
+		case 403: reply_no_access(asked, status, e); break;
+		case 404: reply_not_found(asked, error_code, e); break;
+		case 409: reply_incompatible(asked, e); break;
+		case 422:
+			if (error_code == NOT_PERMITTED)
+				reply_not_permitted(asked, e);
+			else
+				reply_invalid(asked, e);
+			break;
+		default: reply_other(status, asked->url, e);
 	}
 	if (cJSON_IsString(said) && said->valuestring[0])
 	{
 		for (char *c = said->valuestring; *c; c++)
 			if ((unsigned char) *c < ' ')
 				*c = ' ';
-		err_detail(e, "The registry says: %.350s", said->valuestring);
+		buf_printf(&detail, "%s%sThe registry says: ", e->detail, e->detail[0] ? "  " : "");
+		compatibility_excerpt(said->valuestring, 0, SAID_MAX, &detail);
+		err_detail(e, "%s", buf_cstr(&detail));
+		buf_free(&detail);
 	}
 	cJSON_Delete(json);
 }
 
-/* Appends the piece of a schema that begins a little ahead of byte at. */
-static void
-put_excerpt(struct buf *out, const char *schema, size_t at)
-{
-	size_t from = at > AHEAD ? at - AHEAD : 0;
-	size_t len;
+/* --- explanations -------------------------------------------------------- */
 
-	/* Not in the middle of a character. */
-	while (from > 0 && ((unsigned char) schema[from] & 0xC0) == 0x80)
-		from--;
-	len = strnlen(schema + from, EXCERPT);
-	while (len > 0 && ((unsigned char) schema[from + len] & 0xC0) == 0x80)
-		len--;
-	buf_printf(out, "%s%.*s%s", from ? "..." : "", (int) len, schema + from,
-			   schema[from + len] ? "..." : "");
+static void
+put_schema(const char *whose, const char *schema, size_t difference, struct buf *out)
+{
+	size_t at = difference > AHEAD ? difference - AHEAD : 0;
+
+	buf_printf(out, "  %s: ", whose);
+	if (strlen(schema) <= WHOLE)
+		buf_puts(out, schema);
+	else
+		compatibility_excerpt(schema, at, EXCERPT, out);
+}
+
+/* Both, from a little ahead of the first byte in which they differ. */
+static void
+put_schemas(const struct asked *asked, const struct version *latest, struct buf *out)
+{
+	size_t same = 0;
+
+	if (latest->schema)
+		while (asked->schema[same] && asked->schema[same] == latest->schema[same])
+			same++;
+	put_schema("Ours", asked->schema, same, out);
+	if (latest->schema)
+		put_schema("Registered", latest->schema, same, out);
+	if (strlen(asked->schema) > WHOLE || (latest->schema && strlen(latest->schema) > WHOLE))
+		buf_printf(out,
+				   "  %s whole in /status (schemas_refused), and in the log with "
+				   "admin.log.level=debug.",
+				   latest->schema ? "Both are" : "It is");
+}
+
+/* The weakest level that lets it pass. */
+static const char *
+level_that_allows(const struct version *latest, const char *level, unsigned breaches)
+{
+	if (latest->schema == NULL || breaches == 0 || strstr(level, "TRANSITIVE"))
+		return "NONE";
+	if (breaches == BREACH_BACKWARD)
+		return "FORWARD";
+	return breaches == BREACH_FORWARD ? "BACKWARD" : "NONE";
+}
+
+static void
+hint_incompatible(const struct asked *asked, const char *allowing, struct err *e)
+{
+	err_hint(e,
+			 "Let the subject change so: " CURL "'{\"compatibility\":\"%s\"}' %s/config/%s; it is "
+			 "asked again by itself.%s  Or %sleave the table out with table.exclude.list, and "
+			 "restart.  For the next time: a new NOT NULL column passes BACKWARD if it has a "
+			 "DEFAULT.",
+			 allowing, asked->url, asked->escaped,
+			 strcmp(allowing, "NONE") == 0
+				 ? "  (Apicurio takes NONE for the global level: there, change /config itself.)"
+				 : "",
+			 asked->dead_letter ? "" : "set schema.on.incompatible=dead-letter, or ");
 }
 
 void
-reply_compare(const struct buf *reply, const char *schema, struct err *e)
+reply_explain(const struct asked *asked, const struct version *latest, const char *level,
+			  struct err *e)
 {
-	cJSON     *json = reply_parse(reply);
-	cJSON     *there = cJSON_GetObjectItemCaseSensitive(json, "schema");
-	cJSON     *version = cJSON_GetObjectItemCaseSensitive(json, "version");
 	struct buf detail = {0};
-	size_t     same = 0;
+	size_t     told;
+	unsigned   breaches = 0;
 
-	if (cJSON_IsString(there))
+	buf_puts(&detail, e->detail);
+	if (level[0])
+		buf_printf(&detail, "%sThe compatibility level in force is %s.", detail.len ? "  " : "",
+				   level);
+	if (latest->schema)
 	{
-		while (schema[same] && schema[same] == there->valuestring[same])
-			same++;
-		buf_printf(&detail, "%.390s%s", e->detail, e->detail[0] ? "  " : "");
-		buf_printf(&detail, "From the first difference, version %d: ",
-				   cJSON_IsNumber(version) ? version->valueint : 0);
-		put_excerpt(&detail, there->valuestring, same);
-		buf_puts(&detail, "  Ours: ");
-		put_excerpt(&detail, schema, same);
-		err_detail(e, "%s", buf_cstr(&detail));
+		buf_printf(&detail, "%sAgainst version %d, the latest:", detail.len ? "  " : "",
+				   latest->number);
+		told = detail.len;
+		breaches = compatibility_explain(latest->schema, asked->schema, level, &detail);
+		if (detail.len == told)
+			buf_puts(&detail, "  No field was added, removed or changed.");
+		if (strstr(level, "TRANSITIVE"))
+			buf_puts(&detail, "  That level counts older versions, too.");
 	}
+	put_schemas(asked, latest, &detail);
+	err_detail(e, "%s", buf_cstr(&detail) + strspn(buf_cstr(&detail), " "));
 	buf_free(&detail);
-	cJSON_Delete(json);
+	if (e->code == E1802)
+		hint_incompatible(asked, level_that_allows(latest, level, breaches), e);
+}
+
+void
+reply_other_latest(const struct asked *asked, const struct version *latest, const char *difference,
+				   struct err *e)
+{
+	struct buf detail = {0};
+
+	err_set(e, ERR_CONFIG, E1807,
+			"version %d, the latest of subject \"%s\" in schema registry %s, is not the schema of "
+			"the rows",
+			latest->number, asked->subject, asked->url);
+	buf_puts(&detail, difference);
+	put_schemas(asked, latest, &detail);
+	err_detail(e, "%s", buf_cstr(&detail));
+	buf_free(&detail);
+	hint_register(asked,
+				  "Or set use.latest.version=false, which looks for the same schema among all "
+				  "versions, or auto.register.schemas=true.",
+				  e);
 }

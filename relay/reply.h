@@ -14,27 +14,58 @@
 #include "buf.h"
 #include "err.h"
 
+/* What was asked for; strings are borrowed. */
+struct asked
+{
+	const char *url; /* of the registry, without user and password */
+	const char *subject;
+	const char *escaped; /* the subject as part of a path */
+	const char *schema;  /* ours */
+	bool        auto_register;
+	bool        use_latest;
+	bool        dead_letter; /* schema.on.incompatible */
+};
+
+/* A version of a subject.  The owner of the struct frees schema. */
+struct version
+{
+	char    *schema; /* NULL: none is known */
+	int      number; /* 0: not known */
+	uint32_t id;
+};
+
+#define LEVEL_MAX 32 /* bytes of a compatibility level's name, with its end */
+
 /* Body of a request to register or look up a schema; the caller frees it. */
 char *reply_request(const char *schema);
 
-/* True for a status that may go away by itself. */
-bool reply_is_retriable(long status);
-
-/*
- * The id in a successful reply.  RC_ERR E1805, class PROTOCOL.  url: of the
- * registry, without user and password, here and below.
- */
-enum rc reply_id(const struct buf *reply, const char *url, const char *subject, uint32_t *id,
+/* The id in a successful reply.  RC_ERR E1805, class PROTOCOL. */
+enum rc reply_id(const struct buf *reply, const struct asked *asked, uint32_t *id,
 				 struct err *e) MUST_CHECK;
 
-/* Any other status, as an error: E1802, E1803, E1804 or E1805. */
-void reply_refusal(const struct buf *reply, long status, const char *url, const char *subject,
-				   bool auto_register, struct err *e);
+/* The reply to a GET of a version.  RC_ERR E1805; *version is as it was then. */
+enum rc reply_version(const struct buf *reply, const struct asked *asked, struct version *version,
+					  struct err *e) MUST_CHECK;
+
+/* The level in the reply to a GET of a configuration; "" if it has none. */
+void reply_level(const struct buf *reply, char level[LEVEL_MAX]);
 
 /*
- * Adds to the detail of *e how the schema in reply, which is that of a GET of
- * the subject's latest version, differs from ours.
+ * Any other status, as an error: E1802 to E1806 or E1808; what the registry
+ * says of it is the detail.
  */
-void reply_compare(const struct buf *reply, const char *schema, struct err *e);
+void reply_refusal(const struct buf *reply, long status, const struct asked *asked, struct err *e);
+
+/*
+ * Completes a refusal, of which *e has what reply_refusal() filled in: how our
+ * schema differs from the latest one, what the level in force says to that,
+ * both schemas, and the ways out.  level: "" if it is not known.
+ */
+void reply_explain(const struct asked *asked, const struct version *latest, const char *level,
+				   struct err *e);
+
+/* use.latest.version: the latest version is not ours.  Fills *e, E1807. */
+void reply_other_latest(const struct asked *asked, const struct version *latest,
+						const char *difference, struct err *e);
 
 #endif /* RELAY_REPLY_H */

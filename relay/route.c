@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "buf.h"
 #include "names.h"
 
@@ -137,15 +139,15 @@ route_table(struct route *route, const struct table *tbl, char **topic, struct e
 	return rc;
 }
 
-enum rc
-route_messages(struct route *route, char **topic, struct err *e)
+/* A topic that is no table's.  Consumes name. */
+static enum rc
+route_own(struct route *route, char *name, const char *owner, char **topic, struct err *e)
 {
-	char   *name = xasprintf("%s.message", route->prefix);
 	enum rc rc;
 
 	*topic = sanitised(name);
 	free(name);
-	rc = route_claim(route, *topic, "logical messages", 0, e);
+	rc = route_claim(route, *topic, owner, 0, e);
 	if (rc != RC_OK)
 	{
 		free(*topic);
@@ -154,8 +156,51 @@ route_messages(struct route *route, char **topic, struct err *e)
 	return rc;
 }
 
-char *
-route_subject(const char *topic, enum side side)
+enum rc
+route_messages(struct route *route, char **topic, struct err *e)
 {
-	return xasprintf("%s-%s", topic, side == SIDE_KEY ? "key" : "value");
+	return route_own(route, xasprintf("%s.message", route->prefix), "logical messages", topic, e);
+}
+
+enum rc
+route_named(struct route *route, const char *part, char **topic, struct err *e)
+{
+	char   *owner = xasprintf("walrelay's own topic \"%s\"", part);
+	enum rc rc = route_own(route, xasprintf("%s%s%s", route->prefix, route->delimiter, part), owner,
+						   topic, e);
+
+	free(owner);
+	return rc;
+}
+
+/* namespace.name of the record that a schema is; the caller frees it. */
+static char *
+full_name(const char *schema)
+{
+	cJSON      *root = cJSON_Parse(schema);
+	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "name"));
+	const char *space = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "namespace"));
+	bool        is_full = name && strchr(name, '.');
+	char       *full = xasprintf("%s%s%s", space && !is_full ? space : "",
+								 space && space[0] && !is_full ? "." : "", name ? name : "");
+
+	cJSON_Delete(root);
+	return full;
+}
+
+char *
+route_subject(enum subject_strategy strategy, const char *topic, enum side side,
+			  const char *schema)
+{
+	char *record;
+	char *subject;
+
+	if (strategy == SUBJECT_TOPIC)
+		return xasprintf("%s-%s", topic, side == SIDE_KEY ? "key" : "value");
+	record = full_name(schema);
+	if (strategy == SUBJECT_RECORD)
+		return record;
+	subject = xasprintf("%s-%s", topic, record);
+	free(record);
+	return subject;
 }

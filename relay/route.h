@@ -3,13 +3,14 @@
  *		Pure: which topic a table's changes go to, which subject its schemas.
  *
  * Names are those of Debezium's SchemaTopicNamingStrategy and of the registry's
- * TopicNameStrategy.  Unlike those, two tables whose names become one topic are
- * an error: their rows would be mixed.
+ * subject name strategies.  Unlike those, two tables whose names become one
+ * topic are an error: their rows would be mixed.
  */
 #ifndef RELAY_ROUTE_H
 #define RELAY_ROUTE_H
 
 #include "catalog.h"
+#include "config.h"
 #include "encode.h"
 #include "err.h"
 
@@ -31,7 +32,14 @@ enum rc route_table(struct route *route, const struct table *tbl, char **topic,
 /* <prefix>.message, where logical messages go; the delimiter plays no part. */
 enum rc route_messages(struct route *route, char **topic, struct err *e) MUST_CHECK;
 
-/* <topic>-key or <topic>-value; the caller frees it. */
-char *route_subject(const char *topic, enum side side);
+/* <prefix><delimiter><part>, a topic of ours that is no table's; the caller frees *topic. */
+enum rc route_named(struct route *route, const char *part, char **topic, struct err *e) MUST_CHECK;
+
+/*
+ * The subject of a side's schema: <topic>-key or <topic>-value; the full name of
+ * the schema's record; or <topic>-<full name>.  The caller frees it.
+ */
+char *route_subject(enum subject_strategy strategy, const char *topic, enum side side,
+					const char *schema);
 
 #endif /* RELAY_ROUTE_H */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "json.h"
+#include "structs.h"
 
 /* Allocation macros of libavro that nothing here uses, in the way of our names. */
 #undef avro_new
@@ -141,8 +142,8 @@ canonical(const cJSON *node, const char *namespace, struct buf *out)
 	return cJSON_IsString(node);
 }
 
-static bool
-canonical_text(const char *text, struct buf *out)
+bool
+avro_canonical(const char *text, struct buf *out)
 {
 	cJSON *root = cJSON_Parse(text);
 	bool   ok = root && canonical(root, NULL, out);
@@ -158,7 +159,8 @@ avro_fingerprint(const char *text)
 	struct buf     form = {0};
 	uint64_t       sum = empty;
 
-	canonical_text(text, &form);
+	if (!avro_canonical(text, &form))
+		buf_reset(&form);
 	for (size_t i = 0; i < form.len; i++)
 	{
 		uint64_t entry = (sum ^ form.data[i]) & 0xff;
@@ -171,6 +173,18 @@ avro_fingerprint(const char *text)
 	return sum;
 }
 
+uint64_t
+avro_single_object(const char *text, uint8_t prefix[SINGLE_OBJECT_PREFIX])
+{
+	uint64_t fingerprint = avro_fingerprint(text);
+
+	prefix[0] = 0xC3;
+	prefix[1] = 0x01;
+	for (int i = 0; i < 8; i++)
+		prefix[2 + i] = (uint8_t) (fingerprint >> 8 * i);
+	return fingerprint;
+}
+
 enum rc
 avro_new(const char *text, struct avro **out, struct err *e)
 {
@@ -178,7 +192,7 @@ avro_new(const char *text, struct avro **out, struct err *e)
 	struct buf    form = {0};
 	avro_schema_t schema = NULL;
 
-	if (!canonical_text(text, &form))
+	if (!avro_canonical(text, &form))
 	{
 		buf_free(&form);
 		return schema_error(e, "Its text is no Avro schema.");
@@ -319,45 +333,41 @@ leaf_of(const avro_value_t *value, struct leaf *leaf)
 
 static void print(const avro_value_t *value, struct buf *out);
 
-static void
-print_record(const avro_value_t *value, struct buf *out)
+/* Of Connect's maps whose keys are no strings; its JSON converter prints them as pairs. */
+static bool
+is_map_entry(const avro_value_t *value)
 {
-	size_t size = 0;
+	avro_schema_t schema = avro_value_get_schema(value);
+	const char *namespace = avro_schema_namespace(schema);
 
-	avro_value_get_size(value, &size);
-	buf_put_u8(out, '{');
-	for (size_t i = 0; i < size; i++)
-	{
-		avro_value_t field;
-		const char  *name = NULL;
-
-		avro_value_get_by_index(value, i, &field, &name);
-		if (i > 0)
-			buf_put_u8(out, ',');
-		json_string(out, name, strlen(name));
-		buf_put_u8(out, ':');
-		print(&field, out);
-	}
-	buf_put_u8(out, '}');
+	return strcmp(avro_schema_name(schema), MAP_ENTRY_NAME) == 0 && namespace &&
+		   strcmp(namespace, MAP_ENTRY_NAMESPACE) == 0;
 }
 
+/* Records, maps and arrays: the items are named but for those of arrays. */
 static void
-print_array(const avro_value_t *value, struct buf *out)
+print_items(const avro_value_t *value, bool named, struct buf *out)
 {
 	size_t size = 0;
 
 	avro_value_get_size(value, &size);
-	buf_put_u8(out, '[');
+	buf_put_u8(out, named ? '{' : '[');
 	for (size_t i = 0; i < size; i++)
 	{
 		avro_value_t item;
+		const char  *name = NULL;
 
-		avro_value_get_by_index(value, i, &item, NULL);
+		avro_value_get_by_index(value, i, &item, &name);
 		if (i > 0)
 			buf_put_u8(out, ',');
+		if (named)
+		{
+			json_string(out, name, strlen(name));
+			buf_put_u8(out, ':');
+		}
 		print(&item, out);
 	}
-	buf_put_u8(out, ']');
+	buf_put_u8(out, named ? '}' : ']');
 }
 
 static void
@@ -367,19 +377,16 @@ print(const avro_value_t *value, struct buf *out)
 	avro_type_t  type = avro_value_get_type(&branch);
 	struct leaf  leaf;
 
-	if (type == AVRO_RECORD)
+	if (type == AVRO_RECORD || type == AVRO_MAP || type == AVRO_ARRAY)
 	{
-		print_record(&branch, out);
-		return;
-	}
-	if (type == AVRO_ARRAY)
-	{
-		print_array(&branch, out);
+		print_items(&branch, type == AVRO_MAP || (type == AVRO_RECORD && !is_map_entry(&branch)),
+					out);
 		return;
 	}
 	leaf_of(&branch, &leaf);
 	switch (leaf.kind)
 	{
+		case LEAF_LIST:
 		case LEAF_NULL: buf_puts(out, "null"); break;
 		case LEAF_BOOLEAN: buf_puts(out, leaf.number ? "true" : "false"); break;
 		case LEAF_LONG: buf_printf(out, "%lld", (long long) leaf.number); break;
@@ -427,16 +434,22 @@ walk_value(struct walk *walk, const avro_value_t *value, unsigned depth, struct 
 
 	if (leaf_of(&branch, &leaf))
 		return walk->fn(walk->arg, walk->path, depth, &leaf, e);
-	if ((type != AVRO_RECORD && type != AVRO_ARRAY) || depth == LEAF_DEPTH_MAX)
+	if ((type != AVRO_RECORD && type != AVRO_ARRAY && type != AVRO_MAP) || depth == LEAF_DEPTH_MAX)
 		return verify_error(e, "It holds a type that no row has.");
 	avro_value_get_size(&branch, &size);
+	leaf = (struct leaf){.kind = LEAF_LIST, .number = (int64_t) size};
+	if (type != AVRO_RECORD)
+		rc = walk->fn(walk->arg, walk->path, depth, &leaf, e);
 	for (size_t i = 0; i < size && rc == RC_OK; i++)
 	{
 		avro_value_t item;
 
-		snprintf(walk->places[depth], sizeof(walk->places[depth]), "%zu", i);
-		walk->path[depth] = walk->places[depth];
-		avro_value_get_by_index(&branch, i, &item, type == AVRO_RECORD ? &walk->path[depth] : NULL);
+		avro_value_get_by_index(&branch, i, &item, &walk->path[depth]);
+		if (type == AVRO_ARRAY)
+		{
+			snprintf(walk->places[depth], sizeof(walk->places[depth]), "%zu", i);
+			walk->path[depth] = walk->places[depth];
+		}
 		rc = walk_value(walk, &item, depth + 1, e);
 	}
 	return rc;

@@ -50,6 +50,7 @@ struct session
 	struct sink			*sink;
 	struct source		*src;
 	struct pipeline		*pl;
+	struct history		*hist;	/* NULL: no schema changes are told, or not to Kafka */
 	struct admin		*admin; /* NULL: none */
 	enum session_state	 state;
 	struct backoff		 backoff;
@@ -144,8 +145,12 @@ on_terminate(void *arg)
 static void
 on_hangup(void *arg)
 {
-	(void) arg;
+	struct session *ses = arg;
+	unsigned		refused = registry_ask_again(ses->reg);
+
 	log_info("SIGHUP: settings are read at start only; restart to change them");
+	if (refused > 0)
+		log_info("asking the schema registry again for %u refused schemas", refused);
 }
 
 /* --- trouble --------------------------------------------------------------- */
@@ -309,6 +314,19 @@ on_sink_writable(void *arg)
 		source_resume(ses->src);
 }
 
+/* Why it could not be read the pipeline learns, which asks again. */
+static void
+on_history_read(void *arg)
+{
+	struct session *ses = arg;
+
+	if (history_topic(ses->hist))
+		log_info("read %" PRIu64 " records of topic \"%s\" back", history_records(ses->hist),
+				 history_topic(ses->hist));
+	if (pipeline_waits_for(ses->pl) == WAIT_SINK)
+		source_resume(ses->src);
+}
+
 /* A broker that never was there is a wrong address; later it is a state. */
 static void
 on_sink_state(void *arg, bool up, const struct err *why)
@@ -341,7 +359,7 @@ on_registry_ready(void *arg)
 {
 	struct session *ses = arg;
 
-	if (pipeline_waits_for(ses->pl) == WAIT_REGISTRY)
+	if (pipeline_waits_for(ses->pl) == WAIT_REGISTRY || pipeline_waits_for(ses->pl) == WAIT_SCHEMA)
 		source_resume(ses->src);
 }
 
@@ -355,6 +373,40 @@ on_registry_state(void *arg, bool up, const struct err *why)
 		log_info("the schema registry is reachable again");
 	else
 		log_err(LOG_WARN, why, "changes wait in PostgreSQL until the registry answers");
+}
+
+/* The whole text once, then a reminder; schemas are no row values, and whole at debug level. */
+static void
+on_schema_refused(void *arg, const struct refusal *refusal, bool again)
+{
+	struct session	 *ses = arg;
+	const struct err *why = &refusal->why;
+
+	if (again)
+	{
+		log_warn("%s: still so: %s; all of it is in /status", err_code_name(why->code), why->msg);
+		return;
+	}
+	if (ses->cfg->registry.on_incompatible == INCOMPATIBLE_DEAD_LETTER &&
+		ses->cfg->format.sink == SINK_KAFKA)
+		log_err(LOG_WARN, why, "changes that need this schema go to topic %s%s%s; the others go on",
+				ses->cfg->kafka.topic_prefix, ses->cfg->kafka.topic_delimiter,
+				ses->cfg->kafka.topic_dead_letter);
+	else
+		log_err(LOG_ERROR, why,
+				"all changes from the first that needs this schema on wait in PostgreSQL until "
+				"the registry accepts it");
+	log_debug("our schema of subject \"%s\": %s", refusal->subject, refusal->schema);
+	if (refusal->registered)
+		log_debug("registered schema of subject \"%s\": %s", refusal->subject,
+				  refusal->registered);
+}
+
+static void
+on_schema_accepted(void *arg, const char *subject)
+{
+	(void) arg;
+	log_info("the schema registry has accepted the schema of subject \"%s\"", subject);
 }
 
 static enum rc
@@ -426,6 +478,7 @@ session_metrics_state(const struct session *ses)
 		case WAIT_ACK:
 		case WAIT_SINK: return METRICS_WAITING_SINK;
 		case WAIT_REGISTRY: return METRICS_WAITING_REGISTRY;
+		case WAIT_SCHEMA: return METRICS_SCHEMA_REFUSED;
 		case WAIT_NOTHING: break;
 	}
 	return METRICS_STREAMING;
@@ -445,6 +498,8 @@ session_snapshot(void *arg, struct metrics *m)
 	registry_stats(ses->reg, &m->schemas);
 	if (m->schemas.requests > 0 && m->schemas.schemas + m->schemas.failures > 0)
 		m->registry = ses->registry_down ? PEER_AWAY : PEER_THERE;
+	m->refusals = registry_refusals(ses->reg);
+	m->dead_letters = pipeline_dead_letters(ses->pl);
 	source_stats(ses->src, &m->source);
 	m->pipeline = *pipeline_stats(ses->pl);
 	m->sink = ses->sinks_before;
@@ -503,7 +558,13 @@ on_round(void *arg)
 static enum rc
 session_open(struct session *ses, struct err *e)
 {
-	const struct registry_events reg_events = {on_registry_ready, on_registry_state, ses};
+	const struct registry_events reg_events = {
+		.ready = on_registry_ready,
+		.state = on_registry_state,
+		.refused = on_schema_refused,
+		.accepted = on_schema_accepted,
+		.arg = ses,
+	};
 	const struct source_events	 src_events = {
 		.started = on_source_started,
 		.frame = on_source_frame,
@@ -516,6 +577,10 @@ session_open(struct session *ses, struct err *e)
 		source_new(ses->loop, ses->cfg, &src_events, &ses->src, e) != RC_OK)
 		return RC_ERR;
 	ses->pl = pipeline_new(ses->cfg, ses->reg);
+	if (ses->cfg->format.schema_changes && ses->cfg->format.sink == SINK_KAFKA)
+		ses->hist = history_new(ses->loop, ses->cfg, on_history_read, ses);
+	if (ses->cfg->format.schema_changes)
+		pipeline_tell_schema_changes(ses->pl, ses->hist);
 	if (admin_new(ses->loop, ses->cfg->admin.listen, session_snapshot, ses, &ses->admin, e) !=
 		RC_OK)
 		return RC_ERR;
@@ -534,6 +599,7 @@ session_close(struct session *ses)
 	if (ses->src)
 		source_free(ses->src);
 	pipeline_free(ses->pl);
+	history_free(ses->hist);
 	if (ses->sink)
 		ses->sink->ops->free(ses->sink);
 	registry_free(ses->reg);

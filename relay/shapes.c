@@ -1,6 +1,6 @@
 /*
  * shapes.c
- *		How values of each shape are encoded; see shapes.h and types.h.
+ *		Numbers, text, and types that are a word of their own; see shapes.h.
  *
  * Values come from outside: whatever the bytes are, the cursor goes bad or
  * valid Avro comes out.
@@ -8,9 +8,6 @@
 #include "shapes.h"
 
 #include "binary.h"
-#include "datetime.h"
-#include "decimal.h"
-#include "json.h"
 #include "literal.h"
 
 /*
@@ -111,93 +108,6 @@ put_float8(const struct op *op, struct cursor *in, struct buf *out)
 }
 
 static enum said
-put_date(const struct op *op, struct cursor *in, struct buf *out)
-{
-	int32_t value;
-
-	(void) op;
-	if (!datetime_date(cursor_sv(in), &value))
-		return UNSAID_RANGE;
-	binary_long(out, value);
-	return SAID;
-}
-
-static enum said
-put_time_ms(const struct op *op, struct cursor *in, struct buf *out)
-{
-	(void) op;
-	binary_long(out, (int64_t) cursor_u64(in) / 1000);
-	return SAID;
-}
-
-static enum said
-put_time_us(const struct op *op, struct cursor *in, struct buf *out)
-{
-	(void) op;
-	binary_long(out, (int64_t) cursor_u64(in));
-	return SAID;
-}
-
-static enum said
-put_timestamp_ms(const struct op *op, struct cursor *in, struct buf *out)
-{
-	int64_t value;
-
-	(void) op;
-	if (!datetime_ms((int64_t) cursor_u64(in), &value))
-		return UNSAID_RANGE;
-	binary_long(out, value);
-	return SAID;
-}
-
-static enum said
-put_timestamp_us(const struct op *op, struct cursor *in, struct buf *out)
-{
-	int64_t value;
-
-	(void) op;
-	if (!datetime_us((int64_t) cursor_u64(in), &value))
-		return UNSAID_RANGE;
-	binary_long(out, value);
-	return SAID;
-}
-
-static enum said
-put_zoned(const struct op *op, struct cursor *in, struct buf *out)
-{
-	char text[DATETIME_TEXT_MAX];
-
-	binary_bytes(out, text, datetime_zoned((int64_t) cursor_u64(in), op->digits, text));
-	return SAID;
-}
-
-static enum said
-put_zoned_time(const struct op *op, struct cursor *in, struct buf *out)
-{
-	char    text[DATETIME_TEXT_MAX];
-	int64_t us = (int64_t) cursor_u64(in);
-
-	(void) op;
-	binary_bytes(out, text, datetime_zoned_time(us, (int32_t) cursor_u32(in), text));
-	return SAID;
-}
-
-static enum said
-put_interval(const struct op *op, struct cursor *in, struct buf *out)
-{
-	int64_t us = (int64_t) cursor_u64(in);
-	int32_t days = (int32_t) cursor_u32(in);
-	int32_t months = (int32_t) cursor_u32(in);
-	int64_t value;
-
-	(void) op;
-	if (!datetime_interval(us, days, months, &value))
-		return UNSAID_RANGE;
-	binary_long(out, value);
-	return SAID;
-}
-
-static enum said
 put_uuid(const struct op *op, struct cursor *in, struct buf *out)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -237,53 +147,13 @@ put_enum(const struct op *op, struct cursor *in, struct buf *out)
 	return SAID;
 }
 
-static enum said
-put_decimal(const struct op *op, struct cursor *in, struct buf *out)
-{
-	struct numeric num = value_numeric(in);
-
-	if (in->bad || decimal_put(&num, op->scale, out))
-		return SAID;
-	return num.sign == WIRE_NUMERIC_POSITIVE || num.sign == WIRE_NUMERIC_NEGATIVE ? UNSAID_RANGE
-																				  : UNSAID_SPECIAL;
-}
-
-static enum said
-put_variable_decimal(const struct op *op, struct cursor *in, struct buf *out)
-{
-	struct numeric num = value_numeric(in);
-	int            scale = decimal_scale(&num);
-
-	(void) op;
-	binary_long(out, scale);
-	return in->bad || decimal_put(&num, scale, out) ? SAID : UNSAID_SPECIAL;
-}
-
-/* The wire counts in the smallest unit; two of its digits stand behind the point. */
-static enum said
-put_money(const struct op *op, struct cursor *in, struct buf *out)
-{
-	(void) op;
-	decimal_put_word((int64_t) cursor_u64(in), out);
-	return SAID;
-}
-
-static enum said
+enum said
 put_str(const struct op *op, struct cursor *in, struct buf *out)
 {
 	return op->shape->put_str(op, cursor_str(in), out);
 }
 
-static enum said
-put_str_bytes(const struct op *op, struct str s, struct buf *out)
-{
-	(void) op;
-	binary_bytes(out, s.data, s.len);
-	return SAID;
-}
-
-/* In a key nothing is repaired: different bytes would become the same text. */
-static enum said
+enum said
 text_said(const struct op *op, struct str s, struct str *text)
 {
 	uint64_t before = op->key ? text_replaced(op->text) : 0;
@@ -307,7 +177,9 @@ static enum said
 put_str_bit(const struct op *op, struct str s, struct buf *out)
 {
 	(void) op;
-	buf_put_u8(out, s.len == 1 && s.data[0] == '1');
+	if (s.len != 1 || (s.data[0] != '0' && s.data[0] != '1'))
+		return UNSAID_RANGE; /* varbit(1) may be empty */
+	buf_put_u8(out, s.data[0] == '1');
 	return SAID;
 }
 
@@ -317,86 +189,6 @@ put_str_bits(const struct op *op, struct str s, struct buf *out)
 	(void) op;
 	return bits_put(s.data, s.len, out) ? SAID : UNSAID_RANGE;
 }
-
-/* One quoted string of hstore's text form, as JSON; quotes and backslashes come escaped. */
-static bool
-hstore_string(struct str *s, struct buf *json)
-{
-	struct buf plain = {0};
-	size_t     i = 1;
-	bool       closed;
-
-	if (s->len == 0 || s->data[0] != '"')
-		return false;
-	for (; i < s->len && s->data[i] != '"'; i++)
-	{
-		if (s->data[i] == '\\' && i + 1 < s->len)
-			i++;
-		buf_put_u8(&plain, (uint8_t) s->data[i]);
-	}
-	closed = i < s->len;
-	if (closed)
-		json_string(json, (const char *) plain.data, plain.len);
-	buf_free(&plain);
-	s->data += closed ? i + 1 : i;
-	s->len -= closed ? i + 1 : i;
-	return closed;
-}
-
-static bool
-skip_word(struct str *s, const char *word)
-{
-	size_t len = strlen(word);
-
-	if (s->len < len || memcmp(s->data, word, len) != 0)
-		return false;
-	s->data += len;
-	s->len -= len;
-	return true;
-}
-
-/* "a"=>"1", "b"=>NULL becomes {"a":"1","b":null}. */
-static bool
-hstore_json(struct str s, struct buf *json)
-{
-	buf_put_u8(json, '{');
-	while (s.len > 0)
-	{
-		if (!hstore_string(&s, json) || !skip_word(&s, "=>"))
-			return false;
-		buf_put_u8(json, ':');
-		if (skip_word(&s, "NULL"))
-			buf_puts(json, "null");
-		else if (!hstore_string(&s, json))
-			return false;
-		if (s.len == 0)
-			break;
-		if (!skip_word(&s, ", "))
-			return false;
-		buf_put_u8(json, ',');
-	}
-	buf_put_u8(json, '}');
-	return true;
-}
-
-static enum said
-put_str_hstore(const struct op *op, struct str s, struct buf *out)
-{
-	struct str text;
-
-	if (text_said(op, s, &text) != SAID)
-		return UNSAID_TEXT;
-	buf_restart(op->scratch);
-	if (!hstore_json(text, op->scratch))
-		return UNSAID_RANGE;
-	binary_bytes(out, op->scratch->data, op->scratch->len);
-	return SAID;
-}
-
-#define FILLER(bytes)            \
-	{                            \
-		bytes, sizeof(bytes) - 1 \
-	}
 
 const struct shape boolean_shape = {
 	.avro = "boolean",
@@ -424,6 +216,7 @@ const struct shape int32_shape = {
 	.filler = FILLER("\0"),
 	.literal = literal_int32,
 	.computed = "0",
+	.toasted = TOASTED_OCTETS,
 };
 
 const struct shape int64_shape = {
@@ -433,6 +226,7 @@ const struct shape int64_shape = {
 	.filler = FILLER("\0"),
 	.literal = literal_int64,
 	.computed = "0",
+	.toasted = TOASTED_OCTETS,
 };
 
 const struct shape oid_shape = {
@@ -460,34 +254,6 @@ const struct shape float8_shape = {
 	.computed = "0.0",
 };
 
-const struct shape decimal_shape = {
-	.avro = "bytes",
-	.name = "org.apache.kafka.connect.data.Decimal",
-	.parameters = PARAMETERS_DECIMAL,
-	.form = WIRE_FORM_NUMERIC,
-	.put = put_decimal,
-	.filler = FILLER("\2\0"),
-	.literal = literal_decimal,
-	.computed = "0.0",
-};
-
-const struct shape variable_decimal_shape = {
-	.avro = "record",
-	.name = "io.debezium.data.VariableScaleDecimal",
-	.form = WIRE_FORM_NUMERIC,
-	.put = put_variable_decimal,
-	.filler = FILLER("\0\2\0"),
-};
-
-const struct shape money_shape = {
-	.avro = "bytes",
-	.name = "org.apache.kafka.connect.data.Decimal",
-	.parameters = PARAMETERS_MONEY,
-	.form = WIRE_FORM_INT64,
-	.put = put_money,
-	.filler = FILLER("\2\0"),
-};
-
 const struct shape text_shape = {
 	.avro = "string",
 	.form = WIRE_FORM_TEXT,
@@ -505,24 +271,6 @@ const struct shape other_text_shape = {
 	.form = WIRE_FORM_TEXT,
 	.put = put_str,
 	.put_str = put_str_text,
-	.filler = FILLER("\0"),
-	.toasted = TOASTED_STRING,
-};
-
-const struct shape array_text_shape = {
-	.avro = "string",
-	.form = WIRE_FORM_TEXT,
-	.put = put_str,
-	.put_str = put_str_text,
-	.filler = FILLER("\4{}"),
-	.toasted = TOASTED_STRING,
-};
-
-const struct shape bytes_shape = {
-	.avro = "bytes",
-	.form = WIRE_FORM_BYTES,
-	.put = put_str,
-	.put_str = put_str_bytes,
 	.filler = FILLER("\0"),
 	.toasted = TOASTED_STRING,
 };
@@ -549,86 +297,6 @@ const struct shape bits_shape = {
 	.computed = "0",
 };
 
-const struct shape date_shape = {
-	.avro = "int",
-	.name = "io.debezium.time.Date",
-	.form = WIRE_FORM_INT,
-	.put = put_date,
-	.filler = FILLER("\0"),
-	.literal = literal_date,
-	.computed = "1970-01-01",
-};
-
-const struct shape time_ms_shape = {
-	.avro = "int",
-	.name = "io.debezium.time.Time",
-	.form = WIRE_FORM_INT64,
-	.put = put_time_ms,
-	.filler = FILLER("\0"),
-	.literal = literal_time_ms,
-	.computed = "00:00",
-};
-
-const struct shape time_us_shape = {
-	.avro = "long",
-	.name = "io.debezium.time.MicroTime",
-	.form = WIRE_FORM_INT64,
-	.put = put_time_us,
-	.filler = FILLER("\0"),
-	.literal = literal_time_us,
-	.computed = "00:00",
-};
-
-const struct shape zoned_time_shape = {
-	.avro = "string",
-	.name = "io.debezium.time.ZonedTime",
-	.form = WIRE_FORM_TIMETZ,
-	.put = put_zoned_time,
-	.filler = FILLER("\x12"
-					 "00:00:00Z"),
-};
-
-const struct shape timestamp_ms_shape = {
-	.avro = "long",
-	.name = "io.debezium.time.Timestamp",
-	.form = WIRE_FORM_INT64,
-	.put = put_timestamp_ms,
-	.filler = FILLER("\0"),
-	.literal = literal_timestamp_ms,
-	.computed = "1970-01-01",
-};
-
-const struct shape timestamp_us_shape = {
-	.avro = "long",
-	.name = "io.debezium.time.MicroTimestamp",
-	.form = WIRE_FORM_INT64,
-	.put = put_timestamp_us,
-	.filler = FILLER("\0"),
-	.literal = literal_timestamp_us,
-	.computed = "1970-01-01",
-};
-
-const struct shape zoned_shape = {
-	.avro = "string",
-	.name = "io.debezium.time.ZonedTimestamp",
-	.form = WIRE_FORM_INT64,
-	.put = put_zoned,
-	.filler = FILLER("\x28"
-					 "1970-01-01T00:00:00Z"),
-	.literal = literal_zoned,
-	.computed = "1970-01-01",
-};
-
-const struct shape interval_shape = {
-	.avro = "long",
-	.name = "io.debezium.time.MicroDuration",
-	.form = WIRE_FORM_INTERVAL,
-	.put = put_interval,
-	.filler = FILLER("\0"),
-	.literal = literal_interval,
-	.computed = "00:00:00",
-};
-
 const struct shape uuid_shape = {
 	.avro = "string",
 	.name = "io.debezium.data.Uuid",
@@ -637,6 +305,7 @@ const struct shape uuid_shape = {
 	.filler = FILLER("\0"),
 	.literal = literal_uuid,
 	.computed = "00000000-0000-0000-0000-000000000000",
+	.toasted = TOASTED_UUID,
 };
 
 const struct shape json_shape = {
@@ -649,16 +318,6 @@ const struct shape json_shape = {
 	.literal = literal_string,
 	.computed = "{}",
 	.toasted = TOASTED_STRING,
-};
-
-const struct shape hstore_shape = {
-	.avro = "string",
-	.name = "io.debezium.data.Json",
-	.form = WIRE_FORM_TEXT,
-	.put = put_str,
-	.put_str = put_str_hstore,
-	.filler = FILLER("\4{}"),
-	.toasted = TOASTED_PAIR,
 };
 
 const struct shape xml_shape = {

@@ -343,13 +343,16 @@ json_line(struct json_sink *js, const struct sink_topic *topic, const struct out
 	buf_puts(&js->out, ",\"value\":");
 	if (json_side(js, out->has_value, out->value, topic->value, e) != RC_OK)
 		return RC_ERR;
-	if (out->header_name)
+	for (unsigned i = 0; i < out->nheaders; i++)
 	{
-		buf_puts(&js->out, ",\"headers\":{");
-		json_string(&js->out, out->header_name, strlen(out->header_name));
+		const struct header *header = &out->headers[i];
+
+		buf_puts(&js->out, i == 0 ? ",\"headers\":{" : ",");
+		json_string(&js->out, header->name, strlen(header->name));
 		buf_put_u8(&js->out, ':');
-		json_string(&js->out, out->header_value.data, out->header_value.len);
-		buf_put_u8(&js->out, '}');
+		json_string(&js->out, header->value.data, header->value.len);
+		if (i + 1 == out->nheaders)
+			buf_put_u8(&js->out, '}');
 	}
 	buf_puts(&js->out, "}\n");
 	return RC_OK;

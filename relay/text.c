@@ -12,9 +12,18 @@
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
+/* A character of an encoding of single bytes, in UTF-8. */
+struct character
+{
+	char    utf8[4];
+	uint8_t len; /* 0: there is none */
+};
+
 struct text
 {
-	iconv_t    iconv; /* NO_ICONV: UTF-8, or bytes that may be */
+	iconv_t           iconv;  /* NO_ICONV: UTF-8, or bytes that may be */
+	struct character *single; /* of each byte; NULL: characters have several */
+	bool              euc_tw;
 	struct buf scratch;
 	uint64_t  *replaced;
 };
@@ -25,7 +34,7 @@ static const struct
 	const char *server;
 	const char *iconv;
 } encodings[] = {
-	{"EUC_JP", "EUC-JP"},
+	{"EUC_JP", "EUC-JP-MS"}, /* the one that agrees with PostgreSQL's table */
 	{"EUC_CN", "EUC-CN"},
 	{"EUC_KR", "EUC-KR"},
 	{"EUC_TW", "EUC-TW"},
@@ -59,6 +68,31 @@ static const struct
 	{"KOI8U", "KOI8-U"},
 };
 
+/*
+ * Each byte by itself: iconv() would put a letter and the mark behind it
+ * together, where the server keeps two characters.
+ */
+static struct character *
+characters_new(iconv_t cd)
+{
+	struct character *characters = xcalloc(256, sizeof(*characters));
+
+	for (int i = 0; i < 256; i++)
+	{
+		char   byte = (char) i;
+		char  *in = &byte;
+		char  *out = characters[i].utf8;
+		size_t left = 1;
+		size_t room = sizeof(characters[i].utf8);
+
+		iconv(cd, NULL, NULL, NULL, NULL);
+		if (iconv(cd, &in, &left, &out, &room) != (size_t) -1 &&
+			iconv(cd, NULL, NULL, &out, &room) != (size_t) -1)
+			characters[i].len = (uint8_t) (sizeof(characters[i].utf8) - room);
+	}
+	return characters;
+}
+
 enum rc
 text_new(const char *encoding, uint64_t *replaced, struct text **text, struct err *e)
 {
@@ -79,6 +113,9 @@ text_new(const char *encoding, uint64_t *replaced, struct text **text, struct er
 	}
 	*text = xcalloc(1, sizeof(**text));
 	(*text)->iconv = cd;
+	if (cd != NO_ICONV && strncmp(encoding, "EUC", 3) != 0)
+		(*text)->single = characters_new(cd);
+	(*text)->euc_tw = strcmp(encoding, "EUC_TW") == 0;
 	(*text)->replaced = replaced;
 	return RC_OK;
 }
@@ -90,6 +127,7 @@ text_free(struct text *text)
 		return;
 	if (text->iconv != NO_ICONV)
 		iconv_close(text->iconv);
+	free(text->single);
 	buf_free(&text->scratch);
 	free(text);
 }
@@ -196,6 +234,42 @@ repair(struct text *text, struct str s)
 	}
 }
 
+/* How long the server takes a character to be that iconv() does not know (pg_wchar.c). */
+static size_t
+character_length(const struct text *text, const char *s, size_t len)
+{
+	uint8_t first = (uint8_t) s[0];
+	size_t  most = first == 0x8f ? 3 : text->euc_tw && first == 0x8e ? 4 : 2;
+	size_t  n = 1;
+
+	while (first >= 0x80 && n < most && n < len && (uint8_t) s[n] >= 0x80)
+		n++;
+	return n;
+}
+
+/*
+ * One call of iconv(), into a scratch that has room.  in NULL: for what it
+ * held back, because a character may combine with the one behind it.
+ */
+static bool
+convert_some(struct text *text, char **in, size_t *left)
+{
+	size_t done;
+
+	do
+	{
+		char  *out;
+		size_t room;
+
+		buf_reserve(&text->scratch, *left * 2 + 16);
+		out = (char *) text->scratch.data + text->scratch.len;
+		room = text->scratch.cap - text->scratch.len;
+		done = iconv(text->iconv, in, in ? left : NULL, &out, &room);
+		text->scratch.len = (size_t) (out - (char *) text->scratch.data);
+	} while (done == (size_t) -1 && errno == E2BIG);
+	return done != (size_t) -1;
+}
+
 static void
 convert(struct text *text, struct str s)
 {
@@ -204,23 +278,36 @@ convert(struct text *text, struct str s)
 	bool   replaced = false;
 
 	iconv(text->iconv, NULL, NULL, NULL, NULL);
-	while (left > 0)
+	while (left > 0 && !convert_some(text, &in, &left))
 	{
-		char  *out;
-		size_t room;
-		size_t done;
+		size_t bad = character_length(text, in, left);
 
-		buf_reserve(&text->scratch, left * 2 + 16);
-		out = (char *) text->scratch.data + text->scratch.len;
-		room = text->scratch.cap - text->scratch.len;
-		done = iconv(text->iconv, &in, &left, &out, &room);
-		text->scratch.len = (size_t) (out - (char *) text->scratch.data);
-		if (done != (size_t) -1 || errno == E2BIG)
-			continue;
+		convert_some(text, NULL, &left);
 		buf_puts(&text->scratch, replacement);
 		replaced = true;
-		in++;
-		left--;
+		in += bad;
+		left -= bad;
+	}
+	convert_some(text, NULL, &left);
+	*text->replaced += replaced;
+}
+
+static void
+convert_single(struct text *text, struct str s)
+{
+	bool replaced = false;
+
+	for (size_t i = 0; i < s.len; i++)
+	{
+		const struct character *c = &text->single[(uint8_t) s.data[i]];
+
+		if (c->len == 1)
+			buf_put_u8(&text->scratch, (uint8_t) c->utf8[0]);
+		else if (c->len > 1)
+			buf_put(&text->scratch, c->utf8, c->len);
+		else
+			buf_puts(&text->scratch, replacement);
+		replaced |= c->len == 0;
 	}
 	*text->replaced += replaced;
 }
@@ -239,6 +326,8 @@ text_utf8(struct text *text, struct str s)
 	buf_restart(&text->scratch);
 	if (text->iconv == NO_ICONV)
 		repair(text, s);
+	else if (text->single)
+		convert_single(text, s);
 	else
 		convert(text, s);
 	return (struct str){(const char *) text->scratch.data, text->scratch.len};

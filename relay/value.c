@@ -36,6 +36,7 @@ value_skip(enum wire_form form, struct cursor *cur)
 		case WIRE_FORM_INTERVAL:
 		case WIRE_FORM_UUID: cursor_bytes(cur, 16); return;
 		case WIRE_FORM_NUMERIC: value_numeric(cur); return;
+		case WIRE_FORM_ARRAY:
 		case WIRE_FORM_BYTES:
 		case WIRE_FORM_TEXT: cursor_str(cur); return;
 	}
@@ -365,14 +366,14 @@ part_text(int64_t value, const char *unit, bool *first, bool *before, struct buf
 }
 
 void
-interval_text(int64_t us, int32_t days, int32_t months, struct buf *buf)
+interval_text(int64_t us, int32_t days, int32_t months, bool finite, struct buf *buf)
 {
 	bool first = true;
 	bool before = false;
 
 	/* All three at their end: how PostgreSQL 17 and later store infinity. */
-	if ((us == INT64_MAX && days == INT32_MAX && months == INT32_MAX) ||
-		(us == INT64_MIN && days == INT32_MIN && months == INT32_MIN))
+	if (!finite && ((us == INT64_MAX && days == INT32_MAX && months == INT32_MAX) ||
+					(us == INT64_MIN && days == INT32_MIN && months == INT32_MIN)))
 	{
 		buf_puts(buf, us > 0 ? "infinity" : "-infinity");
 		return;
@@ -428,12 +429,26 @@ int_text(int64_t value, uint32_t oid, struct cursor *cur, struct buf *buf)
 		date_text((int32_t) value, buf);
 }
 
-/* Money stays in the currency's smallest unit: only lc_monetary knows how many make one. */
+/* Without the currency's sign; without digits it stays in the smallest unit. */
 static void
-int64_text(int64_t value, uint32_t oid, struct buf *buf)
+money_text(int64_t value, unsigned digits, struct buf *buf)
 {
-	switch (oid)
+	uint64_t units = value < 0 ? 0 - (uint64_t) value : (uint64_t) value;
+	uint64_t one = 1;
+
+	for (unsigned i = 0; i < digits; i++)
+		one *= 10;
+	buf_printf(buf, "%s%" PRIu64, value < 0 ? "-" : "", units / one);
+	if (digits > 0)
+		buf_printf(buf, ".%0*" PRIu64, (int) digits, units % one);
+}
+
+static void
+int64_text(int64_t value, const struct column *col, struct buf *buf)
+{
+	switch (col->base.oid)
 	{
+		case TYPE_MONEY: money_text(value, col->money_digits, buf); return;
 		case TYPE_TIME: time_text(value, buf); return;
 		case TYPE_TIMESTAMP: timestamp_text(value, "", buf); return;
 		case TYPE_TIMESTAMPTZ: timestamp_text(value, "+00", buf); return;
@@ -450,7 +465,7 @@ fixed_text(struct cursor *cur, const struct column *col, struct buf *buf)
 	if (col->form == WIRE_FORM_TIMETZ)
 		timetz_text(us, first, buf);
 	else
-		interval_text(us, first, (int32_t) cursor_u32(cur), buf);
+		interval_text(us, first, (int32_t) cursor_u32(cur), col->finite_intervals, buf);
 }
 
 static void
@@ -494,7 +509,7 @@ value_text(struct cursor *cur, const struct column *col, struct buf *buf)
 		case WIRE_FORM_OID: buf_printf(buf, "%" PRIu64, cursor_uv(cur)); return;
 		case WIRE_FORM_FLOAT4:
 		case WIRE_FORM_FLOAT8: real_text(cur, col, buf); return;
-		case WIRE_FORM_INT64: int64_text((int64_t) cursor_u64(cur), col->base.oid, buf); return;
+		case WIRE_FORM_INT64: int64_text((int64_t) cursor_u64(cur), col, buf); return;
 		case WIRE_FORM_TIMETZ:
 		case WIRE_FORM_INTERVAL: fixed_text(cur, col, buf); return;
 		case WIRE_FORM_UUID:
@@ -510,6 +525,11 @@ value_text(struct cursor *cur, const struct column *col, struct buf *buf)
 			if (raw < col->nlabels)
 				buf_puts(buf, col->labels[raw]);
 			else
+				cursor_fail(cur);
+			return;
+		case WIRE_FORM_ARRAY:
+			str = cursor_str(cur);
+			if (!array_text(cursor_over(str.data, str.len), col, buf))
 				cursor_fail(cur);
 			return;
 		case WIRE_FORM_BYTES:

@@ -18,6 +18,13 @@ SELECT data FROM pg_logical_slot_peek_changes('unsendable', NULL, NULL, :shown, 
 -- in binary: a map of states, the value's is 5; then 1 and 'x'
 SELECT count(*) FROM pg_logical_slot_peek_binary_changes('unsendable', NULL, NULL)
 	WHERE position('\x735000020178'::bytea in data) > 0;
+-- one among an array's elements: the array is, and others are not
+CREATE TABLE unsendable_a (id int, a broken[], b broken[], c int[]);
+INSERT INTO unsendable_a VALUES (1, '{NULL,1}', '{NULL,NULL}', '{2,3}');
+SELECT position('\x7350000205010202010306010202000406'::bytea in data) > 0 FROM pg_logical_slot_peek_binary_changes('unsendable', NULL, NULL)
+	WHERE position('unsendable_a'::bytea in data) > 0;
+SELECT data FROM pg_logical_slot_peek_changes('unsendable', NULL, NULL, :shown, 'include-relations', 'false') WHERE data LIKE '%unsendable_a%';
+DROP TABLE unsendable_a;
 -- a thousand of them, in one transaction
 INSERT INTO unsendable_t SELECT i, '1', 'x' FROM generate_series(10, 1009) i;
 SELECT count(*) FROM pg_logical_slot_get_changes('unsendable', NULL, NULL, :shown) WHERE data LIKE '%b=unsendable c=''x''';

@@ -12,7 +12,9 @@ my $node = new_source(conf => "max_wal_size = 8GB\nfsync = off\nwal_sender_timeo
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE big (id int PRIMARY KEY, t text, b bytea);
 ALTER TABLE big ALTER t SET STORAGE EXTERNAL, ALTER b SET STORAGE EXTERNAL;
-CREATE TABLE squeezed (id int PRIMARY KEY, t text, j jsonb);
+CREATE TABLE squeezed (id int PRIMARY KEY, t text, j jsonb, js jsonb[]);
+CREATE TABLE arrays (id int PRIMARY KEY, i int[], t text[], l int8[]);
+ALTER TABLE arrays ALTER i SET STORAGE EXTERNAL, ALTER t SET STORAGE EXTERNAL, ALTER l SET STORAGE EXTERNAL;
 SELECT pg_create_logical_replication_slot('big', 'walrelay');
 INSERT INTO big VALUES (1, repeat('0123456789', 90000000), NULL);
 ALTER TABLE big REPLICA IDENTITY FULL;
@@ -22,14 +24,20 @@ UPDATE big SET b = convert_to(repeat('bcdefghija', 60000000), 'UTF8') WHERE id =
 INSERT INTO squeezed VALUES (1, repeat('abcdefgh', 25000000), NULL);
 -- text form larger than 1 GB: cannot be sent, and stops nothing.  Every byte takes six.
 INSERT INTO squeezed VALUES (2, 'after', to_jsonb(repeat(chr(1), 180000000)));
+-- an array with such an element, after one that is fine
+INSERT INTO squeezed VALUES (4, 'between', NULL, ARRAY['1', to_jsonb(repeat(chr(1), 180000000))]);
+-- arrays: fixed width, variable width, and one that takes more than 1 GB on the wire, though less in the server
+INSERT INTO arrays VALUES (1, array_fill(1000000000, ARRAY[75000000]), NULL, NULL);
+INSERT INTO arrays VALUES (2, NULL, array_fill(repeat('x', 1000), ARRAY[300, 1000]), NULL);
+INSERT INTO arrays VALUES (3, NULL, NULL, array_fill(-9223372036854775808, ARRAY[110000000]));
 INSERT INTO squeezed VALUES (3, 'end', '{}');
 SQL
 my $client = Frames->start($node, 'big', {});
 # The capture takes a while to read: not before it is there.
-wait_until { (-s $client->{file} // 0) > 2_900_000_000 } 'the long values', 600;
+wait_until { (-s $client->{file} // 0) > 4_670_000_000 } 'the long values', 600;
 $client->wait_for(sub { @_ && $_[-1]{new} && $_[-1]{table} eq 'public.squeezed' && $_[-1]{new}{id} == 3 },
 	'the last row', 'IU', 600);
-my ($one, $two, $update, $squeezed, $huge) = $client->records('IU');
+my ($one, $two, $update, $squeezed, $huge, $element, $ints, $texts, $longs) = $client->records('IU');
 is($one->{new}{t}{long}, 900_000_000, '900 MB of text');
 is("$one->{new}{t}{first} $one->{new}{t}{last}", '01234567 23456789', 'with its ends');
 is($two->{new}{b}{long}, 600_000_000, '600 MB of bytea');
@@ -38,7 +46,13 @@ is($update->{old}{b}{crc32}, $two->{new}{b}{crc32}, 'are those that were inserte
 is($update->{new}{b}{long}, 600_000_000, 'and the new 600 MB');
 isnt($update->{new}{b}{crc32}, $two->{new}{b}{crc32}, 'are others');
 is($squeezed->{new}{t}{long}, 200_000_000, '200 MB that were compressed');
-is_deeply($huge->{new}, { id => 2, t => 'after', j => { state => 'unsendable' } }, 'over 1 GB of text is marked');
+is_deeply($huge->{new}, { id => 2, t => 'after', j => { state => 'unsendable' }, js => undef }, 'over 1 GB of text is marked');
+is_deeply($element->{new}, { id => 4, t => 'between', j => undef, js => { state => 'unsendable' } }, 'and an array with such an element');
+# heads: dimensions; for each length and lower bound; no map.  Elements: 5 bytes; 2 of length and 1000; 10 bytes
+is($ints->{new}{i}{long}, 1 + 4 + 1 + 1 + 75_000_000 * 5, '300 MB of int4[]');
+is("$ints->{new}{i}{first} $ints->{new}{i}{last}", '01c0d1e123020080 d6b90780a8d6b907', 'with its ends');
+is($texts->{new}{t}{long}, 1 + 2 + 1 + 2 + 1 + 1 + 300_000 * 1002, '300 MB of text[]');
+is($longs->{new}{l}{long}, 1 + 4 + 1 + 1 + 110_000_000 * 10, '880 MB of int8[] are 1.1 GB here');
 my ($longest) = sort { $b <=> $a } map { $_->{frame_length} } $client->records('CRIU');
 cmp_ok($longest, '<=', 16384 + 300, 'no frame was longer for it');
 ok($client->stop, 'the client ended well');

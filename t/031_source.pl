@@ -122,7 +122,7 @@ cmp_ok(($relay->rss_kb)[1], '<', 400_000, 'paused: memory is bounded');
 $began = time;
 $source->stop('fast');
 cmp_ok(time - $began, '<', 15, 'paused: a fast shutdown is not held up');
-like($relay->stderr, qr/E1214: PostgreSQL is shutting down/, 'paused: said so');
+ok($relay->wait_for_log(qr/E1214: PostgreSQL is shutting down/), 'paused: said so');
 $relay->kill9;
 $other->stop;
 close $reader;

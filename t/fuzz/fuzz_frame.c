@@ -3,7 +3,7 @@
  *		Any bytes at all, to every reader that takes bytes from outside.  The
  *		first byte says to which.
  *
- *		sources: relay/frame.c relay/record.c relay/catalog.c relay/value.c
+ *		sources: relay/frame.c relay/record.c relay/catalog.c relay/value.c relay/array.c
  *		sources: relay/quote.c relay/dump.c relay/capture.c relay/buf.c relay/arena.c
  *		sources: relay/err.c -lm
  */
@@ -84,11 +84,24 @@ fuzz_table(const uint8_t *data, size_t size)
 	catalog_free(cat);
 }
 
+/* An array that has a text opens, and its elements one by one fill it. */
+static void
+check_array(struct cursor body, const struct column *col)
+{
+	struct array arr = array_open(body);
+
+	for (uint32_t i = 0; i < arr.count; i++)
+		if (!array_is_null(&arr, i))
+			value_skip(col->element_form, &arr.elements);
+	if (arr.elements.bad || arr.elements.p != arr.elements.end)
+		abort();
+}
+
 /* Whatever has a text can be passed over, and both end at the same byte. */
 static void
 fuzz_value(const uint8_t *data, size_t size)
 {
-	static const char     forms[] = "bio8fdzvgneyt";
+	static const char     forms[] = "bio8fdzvgneyta"; /* the last one is no element's */
 	static const uint32_t oids[] = {
 		20, TYPE_DATE, TYPE_TIME, TYPE_TIMESTAMP, TYPE_TIMESTAMPTZ, TYPE_MONEY};
 	static const char *labels[] = {"one", "two"};
@@ -101,11 +114,29 @@ fuzz_value(const uint8_t *data, size_t size)
 		return;
 	col.form = (enum wire_form) forms[data[0] % (sizeof(forms) - 1)];
 	col.base.oid = oids[data[0] / 16 % (sizeof(oids) / sizeof(*oids))];
-	text = skip = cursor_over(data + 1, size - 1);
+	data++;
+	size--;
+	if (col.form == WIRE_FORM_ARRAY)
+	{
+		if (size < 1)
+			return;
+		col.element_form = (enum wire_form) forms[data[0] % (sizeof(forms) - 2)];
+		col.element.oid = col.base.oid;
+		col.delimiter = ',';
+		data++;
+		size--;
+	}
+	text = skip = cursor_over(data, size);
 	value_text(&text, &col, &out);
 	value_skip(col.form, &skip);
 	if (!text.bad && (skip.bad || skip.p != text.p))
 		abort();
+	if (!text.bad && col.form == WIRE_FORM_ARRAY)
+	{
+		struct str body = (skip = cursor_over(data, size), cursor_str(&skip));
+
+		check_array(cursor_over(body.data, body.len), &col);
+	}
 	buf_free(&out);
 }
 

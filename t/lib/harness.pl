@@ -217,6 +217,7 @@ dynamic_library_path = '$src:\$libdir'
 autovacuum = off
 fsync = off
 CONF
+	print $conf slurp($ENV{TEMP_CONFIG}) if $ENV{TEMP_CONFIG};    # as PostgreSQL::Test::Cluster does
 	print $conf "output_plugin_libraries = 'walrelay, pgoutput, test_decoding'\n"
 	  if `'$pg_bin/postgres' --describe-config` =~ /^output_plugin_libraries\t/m;
 	return $name;

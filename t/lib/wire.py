@@ -12,11 +12,12 @@ reads frames as pg_recvlogical writes them (one newline after each) or simply
 one after the other, and prints one JSON object per record.  --mask leaves out
 what differs between runs (positions, xids, times, oids); --kinds prints only
 those kinds, IUD for example; --frames adds number and length of the frame;
---partial allows a last frame that is not complete yet.  Long values show as
-their length, ends and CRC-32.  Exit code 1 and a message for anything malformed.
+--partial allows a last frame that is not complete yet.  Long values, of arrays
+only huge ones, show as their length, ends and CRC-32.  Exit code 1 and a message for anything malformed.
 """
 import argparse
 import json
+import math
 import os
 import struct
 import sys
@@ -25,10 +26,11 @@ import zlib
 
 NOT_NULL, IDENTITY, PRIMARY, GENERATED = 0x0001, 0x0002, 0x0004, 0x0008
 DOMAIN, ARRAY, ENUM, DEFAULT = 0x0010, 0x0020, 0x0040, 0x0080
-COMPOSITE, RANGE, AUTO = 0x0100, 0x0200, 0x0400
-KNOWN_FLAGS = 0x07FF
+COMPOSITE, RANGE, AUTO, DOMAIN_NOT_NULL = 0x0100, 0x0200, 0x0400, 0x0800
+KNOWN_FLAGS = 0x0FFF
 FLAG_NAMES = {NOT_NULL: "not-null", IDENTITY: "identity", PRIMARY: "primary",
-              GENERATED: "generated", COMPOSITE: "composite", RANGE: "range", AUTO: "auto"}
+              GENERATED: "generated", COMPOSITE: "composite", RANGE: "range", AUTO: "auto",
+              DOMAIN_NOT_NULL: "domain-not-null"}
 VALUE, NULL, UNCHANGED, TEXT, LONG, UNSENDABLE = range(6)
 FRAME_MAX = 512 * 1024 * 1024
 VOLATILE = {"xid", "time", "lsn", "delta", "end_lsn", "commit_back", "relid", "type_oid",
@@ -129,6 +131,37 @@ def numeric(c):
     return ("-" if sign == "-" else "") + text
 
 
+def array(c, column):
+    """As nested lists; with a lower bound that is not 1: {"lower": [...], "array": nested lists}."""
+    ndim = c.uv()
+    if ndim > 6:
+        raise Malformed("array of %d dimensions" % ndim)
+    lengths, lower = [], []
+    for _ in range(ndim):
+        lengths.append(c.uv())
+        lower.append(c.sv())
+    if 0 in lengths:
+        raise Malformed("array dimension without elements")
+    count = math.prod(lengths) if ndim else 0
+    has_map = c.u8()
+    if has_map > 1:
+        raise Malformed("array map flag %d" % has_map)
+    nulls = c.take((count + 7) // 8) if has_map else bytes((count + 7) // 8)
+    if count % 8 and nulls[-1] >> count % 8:
+        raise Malformed("array map has bits beyond the elements")
+    items = [None if nulls[i // 8] >> i % 8 & 1 else value(c, column["elements"])
+             for i in range(count)]
+    c.end("array")
+    for length in reversed(lengths[1:]):
+        items = [items[i:i + length] for i in range(0, len(items), length)]
+    return items if all(bound == 1 for bound in lower) else {"lower": lower, "array": items}
+
+
+def real(number):
+    """JSON knows no infinities."""
+    return number if math.isfinite(number) else str(number)
+
+
 def value(c, column):
     form = column["form"]
     if form == "b":
@@ -141,9 +174,9 @@ def value(c, column):
     if form == "o":
         return c.uv()
     if form == "f":
-        return struct.unpack("<f", c.take(4))[0]
+        return real(struct.unpack("<f", c.take(4))[0])
     if form == "d":
-        return struct.unpack("<d", c.take(8))[0]
+        return real(struct.unpack("<d", c.take(8))[0])
     if form == "8":
         return signed(c.u64(), 64)
     if form == "z":
@@ -159,6 +192,8 @@ def value(c, column):
         if place >= len(column["labels"]):
             raise Malformed("enum place %d of %d" % (place, len(column["labels"])))
         return column["labels"][place]
+    if form == "a":
+        return array(Cursor(c.raw()), column)
     if form == "y":
         return "\\x" + c.raw().hex()
     if form == "t":
@@ -167,21 +202,29 @@ def value(c, column):
 
 
 class Value:
-    """A text or bytea value that may be long: shown whole only if it is short."""
+    """A text, bytea or array that may be long: shown whole only if it is short,
+    an array also if it is not huge."""
 
     SHORT = 200
+    HUGE = 4 * 1024 * 1024
 
     def __init__(self, total):
         self.total, self.have, self.crc = total, 0, 0
-        self.head, self.tail = b"", b""
+        self.head, self.tail, self.pieces = b"", b"", []
 
     def add(self, data):
         self.have += len(data)
         self.crc = zlib.crc32(data, self.crc)
         self.head = (self.head + data[:self.SHORT])[:self.SHORT]
         self.tail = (self.tail + data[-8:])[-8:]
+        if self.total <= self.HUGE:
+            self.pieces.append(data)
 
-    def show(self, as_bytes):
+    def show(self, column):
+        as_bytes = column["form"] != "t"
+        if column["form"] == "a" and self.total <= self.HUGE:
+            return array(Cursor(b"".join(self.pieces)), column)
+
         def text(data):
             return data.hex() if as_bytes else data.decode("utf-8", "surrogateescape")
         if self.total <= self.SHORT:
@@ -193,7 +236,7 @@ class Value:
 def short(data):
     value = Value(len(data))
     value.add(data)
-    return value.show(False)
+    return value.show({"form": "t"})
 
 
 class Stream:
@@ -230,12 +273,16 @@ class Stream:
                 col.update(base_oid=c.uv(), base_typmod=c.sv(), base=c.str() + "." + c.str())
             if flags & ARRAY:
                 col.update(element_oid=c.uv(), element=c.str() + "." + c.str(),
-                           element_base_oid=c.uv())
+                           element_base_oid=c.uv(), elements={"form": chr(c.u8())},
+                           delimiter=chr(c.u8()))
+                if col["elements"]["form"] not in "biofd8zvgneyt":
+                    raise Malformed("element form %r" % col["elements"]["form"])
             if flags & ENUM:
                 col["labels"] = [c.str() for _ in range(c.uv())]
+                col.get("elements", {})["labels"] = col["labels"]
             if flags & DEFAULT:
                 col["default"] = c.str()
-            if col["form"] not in "biofd8zvgneyt":
+            if col["form"] not in "biofd8zvgneyta" or (col["form"] == "a") != bool(flags & ARRAY):
                 raise Malformed("form %r" % col["form"])
             rel["columns"].append(col)
         rel["key_kind"] = chr(c.u8())
@@ -295,9 +342,9 @@ class Stream:
             elif state == TEXT:
                 row[col["name"]] = {"text": c.str()}
             elif state == LONG:
-                if col["form"] not in "ty" or not self.longs:
+                if col["form"] not in "tya" or not self.longs:
                     raise Malformed("long value of %s is not there" % col["name"])
-                row[col["name"]] = self.longs.pop(0).show(col["form"] == "y")
+                row[col["name"]] = self.longs.pop(0).show(col)
             elif state == UNSENDABLE:
                 row[col["name"]] = {"state": "unsendable"}
             else:
@@ -351,6 +398,7 @@ class Stream:
                 raise Malformed("begin flags %#x" % flags)
             if flags & 1:
                 out.update(origin=c.str(), origin_lsn=c.u64())
+            out.update(commit_lsn=out["lsn"] + c.uv())
             self.begun, self.lsn = True, out["lsn"]
         elif kind == "C":
             if not self.begun:
@@ -387,7 +435,7 @@ class Stream:
             out.update(transactional=bool(flags & 1), lsn=c.u64(), prefix=c.str())
             if bool(flags & 1) != self.begun or flags & ~3:
                 raise Malformed("message flags %#x, transaction open: %s" % (flags, self.begun))
-            out["content"] = self.longs.pop(0).show(False) if flags & 2 else short(c.raw())
+            out["content"] = self.longs.pop(0).show({"form": "t"}) if flags & 2 else short(c.raw())
             if not flags & 1:
                 self.told_to(out["lsn"])
         elif kind == "L":

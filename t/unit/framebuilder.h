@@ -110,6 +110,25 @@ fb_numeric(struct buf *out, char sign, unsigned scale, int weight, unsigned ndig
 		fb_u16(out, digits[i]);
 }
 
+/* What stands before the elements of an array.  nulls: the map's bytes; NULL for no map. */
+static inline void
+fb_array_head(struct buf *body, uint32_t ndim, const uint32_t *lengths, const int32_t *lower,
+			  const uint8_t *nulls)
+{
+	uint32_t count = ndim > 0;
+
+	fb_uv(body, ndim);
+	for (uint32_t i = 0; i < ndim; i++)
+	{
+		fb_uv(body, lengths[i]);
+		fb_sv(body, lower[i]);
+		count *= lengths[i];
+	}
+	buf_put_u8(body, nulls != NULL);
+	if (nulls)
+		buf_put(body, nulls, (count + 7) / 8);
+}
+
 /* Adds a record and empties body for the next one. */
 static inline void
 fb_record(struct buf *records, int kind, struct buf *body)
@@ -217,6 +236,8 @@ fb_column(struct buf *body, const struct column *col)
 		fb_str(body, col->element.schema);
 		fb_str(body, col->element.name);
 		fb_uv(body, col->element_base);
+		buf_put_u8(body, (uint8_t) col->element_form);
+		buf_put_u8(body, (uint8_t) col->delimiter);
 	}
 	if (col->flags & WIRE_COLUMN_ENUM)
 	{

@@ -38,6 +38,10 @@ planned_format(void)
 						   .schema_names = ADJUST_AVRO,
 						   .field_names = ADJUST_AVRO,
 						   .tombstones = true,
+						   .profile = PROFILE_3_2,
+						   .money_digits = 2,
+						   .wire_digits = 2,
+						   .endless = true,
 						   .placeholder = "__debezium_unavailable_value"};
 }
 

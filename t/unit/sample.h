@@ -68,12 +68,14 @@ static struct column sample_columns[] = {
 	 .base = SAMPLE_TYPE(1082, "date")},
 	{.name = "moods",
 	 .attnum = 20,
-	 .form = WIRE_FORM_TEXT,
+	 .form = WIRE_FORM_ARRAY,
 	 .type = {16400, -1, "public", "_mood"},
 	 .flags = WIRE_COLUMN_ARRAY | WIRE_COLUMN_ENUM,
 	 .labels = sample_moods,
 	 .nlabels = 3,
-	 .element = {16401, -1, "public", "mood"}},
+	 .element = {16401, -1, "public", "mood"},
+	 .element_form = WIRE_FORM_ENUM,
+	 .delimiter = ','},
 	{.name = "span",
 	 .attnum = 21,
 	 .form = WIRE_FORM_TEXT,
@@ -151,10 +153,23 @@ static struct table sample_two = {.index = 8,
 static const uint8_t sample_uuid[16] = {0xa0, 0xee, 0xbc, 0x99, 0x9c, 0x0b, 0x4e, 0xf8,
 										0xbb, 0x6d, 0x6b, 0xb9, 0xbd, 0x38, 0x0a, 0x11};
 
+/* The body of an array of moods, with all that an array can have. */
+static inline void
+sample_array(struct buf *body)
+{
+	fb_array_head(body, 2, (const uint32_t[]){2, 2}, (const int32_t[]){0, 1},
+				  (const uint8_t[]){0x02});
+	fb_uv(body, 0);
+	fb_uv(body, 2);
+	fb_uv(body, 1);
+}
+
 /* One value of each form of sample_every, from col on. */
 static inline void
 sample_values(struct buf *out, int64_t id)
 {
+	struct buf array = {0};
+
 	fb_sv(out, id);
 	buf_put_u8(out, 1);
 	fb_sv(out, 9716);
@@ -174,8 +189,10 @@ sample_values(struct buf *out, int64_t id)
 	fb_bytes(out, "\0\xff'\n", 4);
 	fb_str(out, "it's \xc3\xbc\nnew line");
 	fb_sv(out, -730121);
-	fb_str(out, "{sad,happy}");
+	sample_array(&array);
+	fb_bytes(out, array.data, array.len);
 	fb_str(out, "[1,10)");
+	buf_free(&array);
 }
 
 static inline void
@@ -239,6 +256,7 @@ static inline void
 sample_states(struct buf *records)
 {
 	uint8_t    states[SAMPLE_COLUMNS] = {0};
+	struct buf array = {0};
 	struct buf old = {0};
 	struct buf row = {0};
 
@@ -261,6 +279,16 @@ sample_states(struct buf *records)
 	fb_tuple(&old, states, 1);
 	fb_sv(&old, 1);
 	fb_change(records, WIRE_UPDATE, 0, 40, WIRE_OLD_KEY, &old, &row);
+
+	buf_reset(&row);
+	memset(states, WIRE_STATE_NULL, sizeof(states));
+	states[0] = WIRE_STATE_VALUE;
+	states[18] = WIRE_STATE_LONG;
+	sample_array(&array);
+	fb_long(records, true, array.len, array.data, array.len);
+	fb_tuple(&row, states, SAMPLE_COLUMNS);
+	fb_sv(&row, 2);
+	fb_change(records, WIRE_UPDATE, 0, 0, WIRE_OLD_NONE, NULL, &row);
 	fb_change(records, WIRE_DELETE, 0, 0, WIRE_OLD_KEY, &old, NULL);
 	fb_change(records, WIRE_DELETE, 0, 0, WIRE_OLD_NONE, NULL, NULL);
 
@@ -285,6 +313,7 @@ sample_states(struct buf *records)
 	fb_str(&old, "key");
 	fb_change(records, WIRE_DELETE, 8, 1, WIRE_OLD_KEY, &old, NULL);
 	fb_commit(records, 0x16B375100, 0x16B375100);
+	buf_free(&array);
 	buf_free(&old);
 	buf_free(&row);
 }

@@ -243,6 +243,7 @@ static void
 readyz_follows_the_state(void **state)
 {
 	struct fixture *fix = *state;
+	struct refusal  refusal = {.subject = "s", .schema = "{}"};
 
 	expect_readyz(fix, 200, "ok: streaming\n");
 	fix->m.state = METRICS_BACKING_OFF;
@@ -254,6 +255,13 @@ readyz_follows_the_state(void **state)
 	fix->m.kafka = PEER_THERE;
 	fix->m.registry = PEER_AWAY;
 	expect_readyz(fix, 503, "not ready: waiting_sink, the schema registry is not reachable\n");
+	fix->m.registry = PEER_THERE;
+	err_set(&refusal.why, ERR_CONFIG, E1802, "the registry says no");
+	fix->m.refusals = &refusal;
+	/* With dead letters changes flow. */
+	expect_readyz(fix, 200, "ok: waiting_sink\n");
+	fix->m.state = METRICS_SCHEMA_REFUSED;
+	expect_readyz(fix, 503, "not ready: schema_refused, E1802: the registry says no; more in /status\n");
 }
 
 /* --- what is not answered ------------------------------------------------ */

@@ -139,7 +139,7 @@ static void
 error_is_cut_not_overrun(void **state)
 {
 	struct err e;
-	char       text[4000];
+	char       text[8000];
 
 	(void) state;
 	memset(text, 'z', sizeof(text) - 1);

@@ -59,6 +59,8 @@ same_table(const struct table *got, const struct table *tbl)
 			same_type(&a->element, &b->element);
 		else
 			assert_int_equal(a->element.oid, 0);
+		assert_int_equal(a->element_form, b->element_form);
+		assert_int_equal(a->delimiter, b->delimiter);
 		assert_int_equal(a->element_base, b->element_base);
 		assert_int_equal(a->nlabels, b->nlabels);
 		for (uint32_t k = 0; k < b->nlabels; k++)
@@ -174,7 +176,7 @@ what_cannot_be_is_refused(void **state)
 	refused("unknown form");
 	tiny_columns[0].form = (enum wire_form) 0;
 	refused("unknown form");
-	tiny_columns[0].flags |= 0x0800;
+	tiny_columns[0].flags |= 0x1000;
 	refused("unknown flags");
 	tiny_columns[0].attnum = 0;
 	refused("attribute number");
@@ -192,6 +194,46 @@ what_cannot_be_is_refused(void **state)
 	refused("contradicts");
 	tiny.nkey = 0;
 	refused("contradicts");
+}
+
+/* The tiny table's second column becomes an array. */
+static void
+make_array(enum wire_form element_form)
+{
+	tiny_columns[1].form = WIRE_FORM_ARRAY;
+	tiny_columns[1].flags = WIRE_COLUMN_ARRAY;
+	tiny_columns[1].element = (struct type_name){16402, -1, "s", "digit"};
+	tiny_columns[1].element_base = 23;
+	tiny_columns[1].element_form = element_form;
+	tiny_columns[1].delimiter = ';';
+}
+
+static void
+arrays(void **state)
+{
+	static const char forms[] = "bio8fdzvgneyt";
+	struct table     *got;
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(forms) - 1; i++)
+	{
+		make_array((enum wire_form) forms[i]);
+		got = read_back(&tiny);
+		same_table(got, &tiny);
+		table_free(got);
+	}
+	make_array((enum wire_form) '?');
+	refused("elements are of unknown form");
+	make_array((enum wire_form) 0);
+	refused("elements are of unknown form");
+	make_array(WIRE_FORM_ARRAY);
+	refused("elements are of unknown form");
+	make_array(WIRE_FORM_INT);
+	tiny_columns[1].form = WIRE_FORM_TEXT;
+	refused("disagree");
+	make_array(WIRE_FORM_INT);
+	tiny_columns[1].flags = 0;
+	refused("disagree");
 }
 
 static void
@@ -428,6 +470,7 @@ main(void)
 		TEST(every_field_comes_back),
 		TEST(cut_at_every_byte),
 		TEST(what_cannot_be_is_refused),
+		TEST(arrays),
 		TEST(an_index_may_name_a_column_twice),
 		TEST(counts_beyond_the_record),
 		TEST(label_count_is_no_allocation),

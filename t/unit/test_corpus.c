@@ -130,6 +130,62 @@ seed_message(struct buf *seed)
 	buf_free(&records);
 }
 
+static void
+texts_array(struct buf *body)
+{
+	fb_array_head(body, 1, (const uint32_t[]){5}, (const int32_t[]){1}, NULL);
+	fb_str(body, "");
+	fb_str(body, "null");
+	fb_str(body, "a \"b\" \\");
+	fb_str(body, "plain");
+	fb_str(body, "{,}");
+}
+
+/* A product of the dimensions beyond 32 and 64 bits. */
+static void
+wrong_bounds_array(struct buf *body)
+{
+	fb_uv(body, 6);
+	for (int i = 0; i < 6; i++)
+	{
+		fb_uv(body, 0x0fffffff);
+		fb_sv(body, INT32_MAX);
+	}
+	buf_put_u8(body, 0);
+}
+
+/* More elements than bytes. */
+static void
+wrong_count_array(struct buf *body)
+{
+	fb_array_head(body, 1, (const uint32_t[]){0x0fffffff}, (const int32_t[]){1}, NULL);
+	buf_put(body, "\1\0\1", 3);
+}
+
+/* A map that is cut off. */
+static void
+wrong_map_array(struct buf *body)
+{
+	fb_uv(body, 1);
+	fb_uv(body, 100000);
+	fb_sv(body, 1);
+	buf_put_u8(body, 1);
+	buf_put(body, "\xff\xff", 2);
+}
+
+/* An array value of an element form, by its place among fuzz_value's forms. */
+static void
+seed_array(struct buf *seed, uint8_t form, void (*fill)(struct buf *body))
+{
+	struct buf body = {0};
+
+	fill(&body);
+	buf_put_u8(seed, 13);
+	buf_put_u8(seed, form);
+	fb_bytes(seed, body.data, body.len);
+	buf_free(&body);
+}
+
 static int
 seeds_write(void)
 {
@@ -140,12 +196,17 @@ seeds_write(void)
 	SEED("table-odd", TARGET_TABLE, fb_relation_body(&seed, &sample_odd));
 	SEED("table-two", TARGET_TABLE, fb_relation_body(&seed, &sample_two));
 	SEED("value-bool", TARGET_VALUE, buf_put(&seed, "\0\1", 2));
-	SEED("value-date", TARGET_VALUE, (buf_put_u8(&seed, 27), fb_sv(&seed, 9716)));
-	SEED("value-timestamp", TARGET_VALUE, (buf_put_u8(&seed, 55), fb_u64(&seed, 123456789)));
+	SEED("value-date", TARGET_VALUE, (buf_put_u8(&seed, 29), fb_sv(&seed, 9716)));
+	SEED("value-timestamp", TARGET_VALUE, (buf_put_u8(&seed, 59), fb_u64(&seed, 123456789)));
 	SEED("value-float8", TARGET_VALUE, (buf_put_u8(&seed, 5), fb_float8(&seed, 1e23)));
 	SEED("value-interval", TARGET_VALUE, (buf_put_u8(&seed, 7), fb_interval(&seed, 1, -2, 14)));
 	SEED("value-numeric", TARGET_VALUE,
 		 (buf_put_u8(&seed, 9), fb_numeric(&seed, '-', 6, 1, 2, (const uint16_t[]){12, 3400})));
+	SEED("value-array", TARGET_VALUE, seed_array(&seed, 10, sample_array));
+	SEED("value-array-text", TARGET_VALUE, seed_array(&seed, 12, texts_array));
+	SEED("value-array-bounds", TARGET_VALUE, seed_array(&seed, 1, wrong_bounds_array));
+	SEED("value-array-count", TARGET_VALUE, seed_array(&seed, 0, wrong_count_array));
+	SEED("value-array-map", TARGET_VALUE, seed_array(&seed, 1, wrong_map_array));
 	seed_session(CORPUS "fuzz_session/forms", sample_forms);
 	seed_session(CORPUS "fuzz_session/states", sample_states);
 	seed_session(CORPUS "fuzz_session/others", sample_others);

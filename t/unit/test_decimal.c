@@ -6,50 +6,21 @@
 #include "unit.h"
 
 #include "decimal.h"
-#include "framebuilder.h"
+#include "numerals.h"
 
 static struct buf wire;
 static struct buf out;
 static struct buf text;
 
-/* A numeric from its text, by schoolbook: digits in fours from the point outwards. */
+/* It lives until the next one. */
 static struct numeric
 numeric_of(const char *s)
 {
-	bool           negative = *s == '-';
-	const char    *point = strchr(s, '.');
-	size_t         whole;
-	struct buf     digits = {0};
 	struct cursor  cur;
-	uint16_t      *groups;
-	unsigned       n = 0;
-	unsigned       first = 0;
-	int            weight;
 	struct numeric num;
 
-	s += negative;
-	whole = point ? (size_t) (point - s) : strlen(s);
-	for (size_t i = whole; i % 4 != 0; i++)
-		buf_put_u8(&digits, '0');
-	for (; *s; s++)
-		if (*s != '.')
-			buf_put_u8(&digits, (uint8_t) *s);
-	weight = (int) ((whole + 3) / 4) - 1;
-	while (digits.len % 4 != 0)
-		buf_put_u8(&digits, '0');
-	groups = calloc(digits.len / 4 + 1, sizeof(*groups));
-	for (size_t i = 0; i < digits.len; i += 4)
-		groups[n++] = (uint16_t) ((digits.data[i] - '0') * 1000 + (digits.data[i + 1] - '0') * 100 +
-								  (digits.data[i + 2] - '0') * 10 + (digits.data[i + 3] - '0'));
-	while (n > 0 && groups[n - 1] == 0)
-		n--;
-	while (first < n && groups[first] == 0)
-		first++;
 	buf_reset(&wire);
-	fb_numeric(&wire, negative ? '-' : '+', point ? (unsigned) strlen(point + 1) : 0,
-			   n == first ? 0 : weight - (int) first, n - first, groups + first);
-	free(groups);
-	buf_free(&digits);
+	numeral_put(&wire, s);
 	cur = cursor_over(wire.data, wire.len);
 	num = value_numeric(&cur);
 	assert_false(cur.bad);
@@ -177,16 +148,16 @@ test_literal(void **state)
 	check_literal("-1.5", 2, "-1.50");
 	check_literal("0.0", 2, "0.00");
 	check_literal("7", 3, "7.000");
-	check_literal("1.005", 2, "1.01"); /* half goes away from zero */
-	check_literal("-1.005", 2, "-1.01");
-	check_literal("1.0049", 2, "1.00");
-	check_literal("9.999", 2, "10.00");
-	check_literal("99.5", 0, "100");
+	check_literal("1.5000", 2, "1.50");
+	check_literal("99.0", 0, "99");
 	check_literal(".5", 1, "0.5");
 	check_literal("123456789012345678901234567890.12", 2, "123456789012345678901234567890.12");
 	buf_reset(&out);
 	assert_false(decimal_read("", 2, &out));
 	assert_false(decimal_read("-", 2, &out));
+	assert_false(decimal_read("1.005", 2, &out));
+	assert_false(decimal_read("99.5", 0, &out));
+	assert_false(decimal_read(".", 2, &out));
 	assert_false(decimal_read("1e3", 2, &out));
 	assert_false(decimal_read("1.2.3", 2, &out));
 	assert_false(decimal_read("NaN", 2, &out));
@@ -212,6 +183,47 @@ test_word(void **state)
 		snprintf(expected, sizeof(expected), "%lld", (long long) words[i]);
 		assert_string_equal(buf_cstr(&text), expected);
 	}
+}
+
+static void
+check_shifted(int64_t value, int shift, const char *expected)
+{
+	struct str bytes;
+
+	buf_reset(&out);
+	buf_reset(&text);
+	decimal_put_shifted(value, shift, &out);
+	bytes = bytes_of(&out);
+	decimal_text((const uint8_t *) bytes.data, bytes.len, 0, &text);
+	assert_string_equal(buf_cstr(&text), expected);
+}
+
+static void
+test_shifted(void **state)
+{
+	(void) state;
+	check_shifted(0, 10, "0");
+	check_shifted(1234, 0, "1234");
+	check_shifted(1234, 2, "123400");
+	check_shifted(-1, 3, "-1000");
+	check_shifted(INT64_MAX, 10, "92233720368547758070000000000");
+	check_shifted(INT64_MIN, 10, "-92233720368547758080000000000");
+	/* Half goes away from zero. */
+	check_shifted(1249, -2, "12");
+	check_shifted(1250, -2, "13");
+	check_shifted(-1249, -2, "-12");
+	check_shifted(-1250, -2, "-13");
+	check_shifted(49, -2, "0");
+	check_shifted(-49, -2, "0");
+	check_shifted(50, -2, "1");
+	check_shifted(9, -1, "1");
+	check_shifted(4, -1, "0");
+	check_shifted(INT64_MAX, -1, "922337203685477581");
+	check_shifted(INT64_MIN, -1, "-922337203685477581");
+	check_shifted(INT64_MIN, 0, "-9223372036854775808");
+	check_shifted(INT64_MAX, -19, "1");
+	check_shifted(INT64_MAX, -20, "0");
+	check_shifted(INT64_MAX, -1000, "0");
 }
 
 static unsigned seed = 20261121;
@@ -279,10 +291,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_edges),   cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_scale),   cmocka_unit_test(test_literal),
-		cmocka_unit_test(test_word),    cmocka_unit_test(test_round_trips),
-		cmocka_unit_test(test_largest),
+		cmocka_unit_test(test_edges),       cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_scale),       cmocka_unit_test(test_literal),
+		cmocka_unit_test(test_word),        cmocka_unit_test(test_shifted),
+		cmocka_unit_test(test_round_trips), cmocka_unit_test(test_largest),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -237,6 +237,45 @@ rows_that_do_not_fit(void **state)
 	buf_free(&row);
 }
 
+/* An array, in the row and ahead of it, that is none. */
+static void
+arrays_that_do_not_fit(void **state)
+{
+	static const char bad[] = "\1\2\2\0\0"; /* two moods announced, one there */
+	uint8_t           states[SAMPLE_COLUMNS];
+	uint32_t          place = 0;
+
+	(void) state;
+	while (sample_columns[place].form != WIRE_FORM_ARRAY)
+		place++;
+	for (int is_long = 0; is_long < 2; is_long++)
+	{
+		struct buf records = {0};
+		struct buf row = {0};
+		struct buf out = {0};
+		char      *text;
+
+		memset(states, WIRE_STATE_NULL, sizeof(states));
+		states[place] = is_long ? WIRE_STATE_LONG : WIRE_STATE_VALUE;
+		fb_tuple(&row, states, SAMPLE_COLUMNS);
+		if (!is_long)
+			fb_bytes(&row, bad, sizeof(bad) - 1);
+		fb_hello(&records);
+		fb_begin(&records, 1, 0, 0, NULL, 0);
+		fb_relation(&records, &sample_every);
+		if (is_long)
+			fb_long(&records, true, sizeof(bad) - 1, bad, sizeof(bad) - 1);
+		fb_change(&records, WIRE_INSERT, sample_every.index, 0, 0, NULL, &row);
+		fb_frame(&out, &records);
+		assert_rc_err(decode(out.data, out.len, 0, &text), ERR_PROTOCOL, E1404);
+		assert_non_null(strstr(e.detail, "\"moods\" of table \"public.every\""));
+		free(text);
+		buf_free(&records);
+		buf_free(&row);
+		buf_free(&out);
+	}
+}
+
 static void
 truncate_of_an_unknown_relation(void **state)
 {
@@ -422,6 +461,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(utf8_is_what_postgres_takes),
 		cmocka_unit_test(message_of_bytes),
 		cmocka_unit_test(rows_that_do_not_fit),
+		cmocka_unit_test(arrays_that_do_not_fit),
 		cmocka_unit_test(truncate_of_an_unknown_relation),
 		cmocka_unit_test(streams_one_after_another),
 		cmocka_unit_test(relations_end_with_their_stream),

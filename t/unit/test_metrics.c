@@ -81,8 +81,10 @@ every_field_has_its_sample(void **state)
 						"walrelay_state{state=\"streaming\"} 0\n"
 						"walrelay_state{state=\"waiting_sink\"} 1\n"
 						"walrelay_state{state=\"waiting_registry\"} 0\n"
+						"walrelay_state{state=\"schema_refused\"} 0\n"
 						"walrelay_state{state=\"backing_off\"} 0\n"
 						"walrelay_state{state=\"draining\"} 0\n"
+						"walrelay_schemas_refused 0\n"
 						"walrelay_source_connected 1\n"
 						"walrelay_source_connects_total 3\n"
 						"walrelay_kafka_reachable 1\n"
@@ -279,14 +281,111 @@ json_has_null_for_what_is_not_known(void **state)
 	buf_free(&text);
 }
 
+/* --- what is refused ------------------------------------------------------ */
+
+static void
+refused_schemas_have_names_up_to_a_bound(void **state)
+{
+	struct metrics m = full();
+	struct refusal refusals[25] = {0};
+	char           names[25][16];
+	unsigned       samples_of_subjects = 0;
+	char          *text;
+
+	(void) state;
+	for (int i = 0; i < 25; i++)
+	{
+		snprintf(names[i], sizeof(names[i]), "t\"%d", i);
+		refusals[i].subject = names[i];
+		refusals[i].schema = "{}";
+		refusals[i].next = i < 24 ? &refusals[i + 1] : NULL;
+		err_set(&refusals[i].why, ERR_CONFIG, E1802, "no");
+	}
+	m.refusals = refusals;
+	text = samples(&m);
+	assert_non_null(strstr(text, "\nwalrelay_schemas_refused 25\n"));
+	assert_non_null(
+		strstr(text, "\nwalrelay_schema_refused{subject=\"t\\\"0\",code=\"E1802\"} 1\n"));
+	for (const char *at = text; (at = strstr(at, "walrelay_schema_refused{")) != NULL; at++)
+		samples_of_subjects++;
+	assert_int_equal(samples_of_subjects, 20);
+	free(text);
+}
+
+static void
+dead_letters_are_counted_by_table(void **state)
+{
+	struct metrics      m = full();
+	struct letter_count second = {.table = (char *) "public.b", .messages = UINT64_MAX};
+	struct letter_count first = {.table = (char *) "public.a", .messages = 3, .next = &second};
+	struct buf          json = {0};
+	char               *text;
+
+	(void) state;
+	m.dead_letters = &first;
+	text = samples(&m);
+	assert_non_null(strstr(text, "\nwalrelay_dead_letters_total{table=\"public.a\"} 3\n"
+								 "walrelay_dead_letters_total{table=\"public.b\"} "
+								 "18446744073709551615\n"));
+	free(text);
+	metrics_json(&m, &json);
+	assert_non_null(strstr(buf_cstr(&json), "\"dead_letters\":{\"public.a\":3,\"public.b\":"
+											"18446744073709551615}"));
+	buf_free(&json);
+}
+
+static void
+status_has_refused_schemas_whole(void **state)
+{
+	struct metrics m = full();
+	struct refusal other = {.subject = "s-key", .schema = "{}", .since_us = 1};
+	struct refusal refusal = {.subject = "s-value",
+							  .schema = "{\"ours\":1}",
+							  .registered = "{\"theirs\":1}",
+							  .version = 7,
+							  .since_us = INT64_C(1700000000000042),
+							  .next = &other};
+	struct buf     text = {0};
+	cJSON         *root, *item;
+
+	(void) state;
+	err_set(&refusal.why, ERR_CONFIG, E1802, "message");
+	err_detail(&refusal.why, "detail");
+	err_hint(&refusal.why, "hint");
+	err_set(&other.why, ERR_CONFIG, E1803, "message");
+	m.refusals = &refusal;
+	metrics_json(&m, &text);
+	assert_non_null(strstr(buf_cstr(&text), "\"since_timestamp_seconds\":1700000000.000042,"));
+	root = cJSON_Parse(buf_cstr(&text));
+	item = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "schemas_refused"), 0);
+#define TEXT(name) cJSON_GetStringValue(cJSON_GetObjectItem(item, name))
+	assert_string_equal(TEXT("subject"), "s-value");
+	assert_string_equal(TEXT("code"), "E1802");
+	assert_string_equal(TEXT("message"), "message");
+	assert_string_equal(TEXT("detail"), "detail");
+	assert_string_equal(TEXT("hint"), "hint");
+	assert_string_equal(TEXT("ours"), "{\"ours\":1}");
+	assert_string_equal(TEXT("registered"), "{\"theirs\":1}");
+	assert_int_equal(cJSON_GetObjectItem(item, "registered_version")->valueint, 7);
+	item = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "schemas_refused"), 1);
+	assert_string_equal(TEXT("code"), "E1803");
+	assert_true(cJSON_IsNull(cJSON_GetObjectItem(item, "registered")));
+	assert_true(cJSON_IsNull(cJSON_GetObjectItem(item, "registered_version")));
+#undef TEXT
+	cJSON_Delete(root);
+	buf_free(&text);
+}
+
 /* --- readiness ----------------------------------------------------------- */
 
 static void
 ready_is_streaming_with_everybody_there(void **state)
 {
-	static const bool flows[] = {[METRICS_CONNECTING] = false,  [METRICS_STREAMING] = true,
-								 [METRICS_WAITING_SINK] = true, [METRICS_WAITING_REGISTRY] = true,
-								 [METRICS_BACKING_OFF] = false, [METRICS_DRAINING] = false};
+	static const bool flows[] = {
+		[METRICS_CONNECTING] = false,     [METRICS_STREAMING] = true,
+		[METRICS_WAITING_SINK] = true,    [METRICS_WAITING_REGISTRY] = true,
+		[METRICS_SCHEMA_REFUSED] = false, [METRICS_BACKING_OFF] = false,
+		[METRICS_DRAINING] = false};
 
 	(void) state;
 	for (int s = METRICS_CONNECTING; s <= METRICS_DRAINING; s++)
@@ -315,6 +414,9 @@ main(void)
 		TEST(text_keeps_the_rules_of_the_format),
 		TEST(json_says_the_same),
 		TEST(json_has_null_for_what_is_not_known),
+		TEST(refused_schemas_have_names_up_to_a_bound),
+		TEST(dead_letters_are_counted_by_table),
+		TEST(status_has_refused_schemas_whole),
 		TEST(ready_is_streaming_with_everybody_there),
 	};
 

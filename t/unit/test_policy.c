@@ -87,7 +87,7 @@ what_does_not_get_better_stops(void **state)
 		enum err_code code;
 		int           exit_code;
 	} stops[] = {{ERR_CONFIG, E1203, 78},     {ERR_CONFIG, E1204, 78}, {ERR_CONFIG, E1207, 78},
-				 {ERR_CONFIG, E1211, 78},     {ERR_CONFIG, E1802, 78}, {ERR_PERMISSION, E1202, 77},
+				 {ERR_CONFIG, E1211, 78},     {ERR_CONFIG, E1805, 78}, {ERR_PERMISSION, E1202, 77},
 				 {ERR_PERMISSION, E1212, 77}, {ERR_USAGE, E1006, 2},   {ERR_DATA, E1602, 1},
 				 {ERR_PROTOCOL, E1401, 1},    {ERR_FATAL, E1405, 1}};
 
@@ -101,6 +101,30 @@ what_does_not_get_better_stops(void **state)
 	}
 }
 
+static void
+what_a_registry_refuses_waits_or_becomes_dead_letters(void **state)
+{
+	static const enum err_code refusals[] = {E1802, E1803, E1806, E1807, E1808};
+	static const enum err_code others[] = {E1801, E1804, E1805, E1002, E1602, E2007};
+	struct err                 e;
+
+	(void) state;
+	for (unsigned i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+	{
+		err_set(&e, ERR_CONFIG, refusals[i], "no");
+		assert_true(policy_is_refusal(&e));
+		assert_int_equal(policy_schema(&e, false), POLICY_WAIT);
+		assert_int_equal(policy_schema(&e, true), POLICY_DEAD_LETTER);
+	}
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	{
+		err_set(&e, ERR_CONFIG, others[i], "no");
+		assert_false(policy_is_refusal(&e));
+		assert_int_equal(policy_schema(&e, false), POLICY_STOP);
+		assert_int_equal(policy_schema(&e, true), POLICY_STOP);
+	}
+}
+
 int
 main(void)
 {
@@ -111,6 +135,7 @@ main(void)
 		cmocka_unit_test(a_dead_producer_is_made_anew),
 		cmocka_unit_test(a_temporary_slot_is_not_replaced),
 		cmocka_unit_test(what_does_not_get_better_stops),
+		cmocka_unit_test(what_a_registry_refuses_waits_or_becomes_dead_letters),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

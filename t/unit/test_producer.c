@@ -439,12 +439,13 @@ check_shapes(const rd_kafka_message_t *message, void *arg)
 static void
 keys_values_and_headers_arrive(void **state)
 {
+	const struct header   header = {"name", {"bytes", 5}};
 	const struct outgoing with_header = {.has_key = true,
 										 .has_value = true,
 										 .key = {"k\0", 2},
 										 .value = {"v\0w", 3},
-										 .header_name = "name",
-										 .header_value = {"bytes", 5}};
+										 .headers = &header,
+										 .nheaders = 1};
 	struct lab            lab;
 	struct sink_topic    *topic;
 	unsigned              place = 0;

@@ -94,6 +94,7 @@ static void
 hello_comes_back(void **state)
 {
 	struct fixture *fix = *state;
+	struct str      value;
 
 	fb_hello(&fix->records);
 	feed(fix);
@@ -109,6 +110,13 @@ hello_comes_back(void **state)
 	assert_str_is(rec.hello.encoding, "UTF8");
 	assert_str_is(rec.hello.plugin_version, "0.1.0");
 	assert_int_equal(rec.hello.nsettings, 2);
+	assert_true(hello_setting(&rec.hello, "TimeZone", &value));
+	assert_str_is(value, "UTC");
+	assert_true(hello_setting(&rec.hello, "DateStyle", &value));
+	assert_str_is(value, "ISO, MDY");
+	assert_false(hello_setting(&rec.hello, "TimeZon", &value));
+	assert_str_is(value, "");
+	assert_false(hello_setting(&rec.hello, "UTC", &value));
 	assert_str_is(cursor_str(&rec.hello.settings), "DateStyle");
 	assert_str_is(cursor_str(&rec.hello.settings), "ISO, MDY");
 	assert_str_is(cursor_str(&rec.hello.settings), "TimeZone");
@@ -132,6 +140,27 @@ hello_of_another_version(void **state)
 }
 
 static void
+begin_says_where_the_commit_record_is(void **state)
+{
+	struct fixture *fix = *state;
+	struct buf      body = {0};
+
+	fb_hello(&fix->records);
+	fb_uv(&body, 7);
+	fb_u64(&body, 0);
+	fb_u64(&body, 0x16B374D48);
+	buf_put_u8(&body, 0);
+	fb_uv(&body, 0x288);
+	fb_record(&fix->records, WIRE_BEGIN, &body);
+	fb_commit(&fix->records, 0x16B375000, 0x16B374FD0);
+	feed(fix);
+	assert_rc_ok(next(fix));
+	assert_rc_ok(next(fix));
+	assert_true(rec.begin.commit_lsn == 0x16B374FD0);
+	buf_free(&body);
+}
+
+static void
 transaction_comes_back(void **state)
 {
 	struct fixture *fix = *state;
@@ -151,6 +180,7 @@ transaction_comes_back(void **state)
 	assert_true(rec.begin.has_origin);
 	assert_str_is(rec.begin.origin, "node");
 	assert_true(rec.begin.origin_lsn == 0x2A00000001);
+	assert_true(rec.begin.commit_lsn == 0); /* an older plugin does not say */
 	assert_rc_ok(next(fix));
 	assert_int_equal(rec.kind, WIRE_COMMIT);
 	assert_true(rec.commit.end_lsn == 0x16B375000);
@@ -799,6 +829,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(hello_comes_back),
 		TEST(hello_of_another_version),
+		TEST(begin_says_where_the_commit_record_is),
 		TEST(transaction_comes_back),
 		TEST(deltas_add_up_over_frames),
 		TEST(deltas_start_anew_with_each_transaction),

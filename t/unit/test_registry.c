@@ -45,7 +45,7 @@ struct server
 	struct step     steps[STEPS_MAX]; /* the last one is repeated */
 	unsigned        nsteps;
 	unsigned        nrequests;
-	char           *requests[64];
+	char           *requests[256];
 	bool            holding;
 	bool            released;
 };
@@ -208,6 +208,10 @@ struct client
 	unsigned         ups;
 	unsigned         downs;
 	struct err       why;
+	unsigned         refused;
+	unsigned         reminded;
+	struct err       refusal; /* of the last refused() */
+	char             accepted[64];
 	char             url[256];
 };
 
@@ -231,6 +235,22 @@ on_state(void *arg, bool up, const struct err *why)
 	}
 }
 
+static void
+on_refused(void *arg, const struct refusal *refusal, bool again)
+{
+	struct client *client = arg;
+
+	client->refused += !again;
+	client->reminded += again;
+	client->refusal = refusal->why;
+}
+
+static void
+on_accepted(void *arg, const char *subject)
+{
+	snprintf(((struct client *) arg)->accepted, 64, "%s", subject);
+}
+
 static bool
 is_ready(void *arg)
 {
@@ -246,7 +266,7 @@ is_down(void *arg)
 static enum rc
 client_open(struct client *client, struct err *e)
 {
-	struct registry_events events = {on_ready, on_state, client};
+	struct registry_events events = {on_ready, on_state, on_refused, on_accepted, client};
 
 	client->cfg.relay.backoff_min_ms = 5;
 	client->cfg.relay.backoff_max_ms = 40;
@@ -513,60 +533,228 @@ next_url_is_tried(void **state)
 	assert_int_equal(second.nrequests, 2);
 	assert_ptr_equal(strstr(second.requests[1], "POST /b/subjects/t/versions HTTP/"),
 					 second.requests[1]);
+	/* One that fails while another one answers is no news. */
+	assert_int_equal(client.downs, 0);
 	client_stop(&client);
 	server_stop(&first);
 	server_stop(&second);
 }
 
+/* All are asked before there is a word and a pause; the one that answers again is found. */
 static void
-incompatible_schema_shows_both(void **state)
+all_urls_must_fail_to_be_down(void **state)
 {
-	const struct step steps[] = {
-		{409, "{\"error_code\":409,\"message\":\"READER_FIELD_MISSING_DEFAULT_VALUE\\nid\"}", 0, 0,
-		 0},
-		{200,
-		 "{\"subject\":\"s-value\",\"version\":12,\"id\":1,\"schema\":\"{\\\"type\\\":"
-		 "\\\"record\\\",\\\"name\\\":\\\"Value\\\",\\\"fields\\\":[{\\\"name\\\":\\\"OTHER\\\"}]}"
-		 "\"}",
-		 0, 0, 0},
-		{200, "{\"id\":3}", 0, 0, 0},
-	};
-	struct server server;
-	struct client client;
-	uint8_t       prefix[REGISTRY_PREFIX_MAX];
-	size_t        len;
-	struct err    e;
+	const struct step bad[] = {{503, "", 0, 0, 0}};
+	const struct step later[] = {{429, "", 0, 0, 0},
+								 {429, "", 0, 0, 0},
+								 {200, "{\"id\":9}", 0, 0, 0}};
+	struct server     first, second;
+	struct client     client;
+	uint8_t           prefix[REGISTRY_PREFIX_MAX];
+	size_t            len;
+	struct err        e;
 
 	(void) state;
-	server_start(&server, 0, steps, 3);
+	server_start(&first, 0, bad, 1);
+	server_start(&second, 0, later, 3);
+	client_start(&client, "http://a:secret@127.0.0.1:%d,http://127.0.0.1:%d", first.port,
+				 second.port);
+	assert_rc_ok(client_ask(&client, "s", prefix, &len, &e));
+	assert_int_equal(prefix[4], 9);
+	assert_int_equal(first.nrequests, 3);
+	assert_int_equal(second.nrequests, 3);
+	assert_int_equal(client.downs, 1);
+	assert_int_equal(client.ups, 1);
+	assert_string_equal(client.why.msg, "none of the 2 schema registries is reachable");
+	assert_non_null(strstr(client.why.detail, "answered with HTTP status 429"));
+	assert_null(strstr(client.why.detail, "secret"));
+	client_stop(&client);
+	server_stop(&first);
+	server_stop(&second);
+}
+
+/* --- refusals --------------------------------------------------------------- */
+
+#define NO_409                                                                    \
+	{                                                                             \
+		409, "{\"error_code\":409,\"message\":\"MISSING_DEFAULT\\nid\"}", 0, 0, 0 \
+	}
+#define VERSION_12                                                                         \
+	{                                                                                      \
+		200,                                                                               \
+			"{\"subject\":\"s-value\",\"version\":12,\"id\":1,\"schema\":\"{\\\"type\\\":" \
+			"\\\"record\\\",\\\"name\\\":\\\"Value\\\",\\\"fields\\\":[{\\\"name\\\":"     \
+			"\\\"OTHER\\\","                                                               \
+			"\\\"type\\\":\\\"string\\\"}]}\"}",                                           \
+			0, 0, 0                                                                        \
+	}
+#define OTHER_SCHEMA                                                                               \
+	"{\"type\":\"record\",\"name\":\"Value\",\"fields\":[{\"name\":\"OTHER\",\"type\":\"string\"}" \
+	"]}"
+
+static bool
+is_accepted(void *arg)
+{
+	return ((struct client *) arg)->accepted[0] != '\0';
+}
+
+/* The whole story: both schemas, the rule, the ways out; asked again by itself, and accepted. */
+static void
+incompatible_schema_is_explained_and_asked_again(void **state)
+{
+	const struct step steps[] = {
+		NO_409,
+		VERSION_12,
+		{200, "{\"compatibilityLevel\":\"FULL\"}", 0, 0, true},
+		{500, "", 0, 0, 0},
+		{200, "{\"id\":3}", 0, 0, 0},
+	};
+	struct server         server;
+	struct client         client;
+	const struct refusal *refusal;
+	uint8_t               prefix[REGISTRY_PREFIX_MAX];
+	size_t                len;
+	struct err            e;
+
+	(void) state;
+	server_start(&server, 0, steps, 5);
 	client_start(&client, "http://127.0.0.1:%d", server.port);
-	assert_int_equal(client_ask(&client, "s-value", prefix, &len, &e), RC_ERR);
-	assert_int_equal(e.code, E1802);
-	assert_int_equal(e.class, ERR_CONFIG);
-	assert_non_null(strstr(e.msg, "s-value"));
-	assert_non_null(strstr(e.detail, "READER_FIELD_MISSING_DEFAULT_VALUE id"));
-	assert_non_null(strstr(e.detail, "version 12: "));
-	assert_non_null(strstr(e.detail, "\"OTHER\""));
-	assert_non_null(strstr(e.detail, "Ours: "));
-	assert_non_null(strstr(e.detail, "\"id\""));
-	assert_non_null(strstr(e.hint, "/config/s-value"));
+	assert_rc_again(registry_prefix(client.reg, "s-value", SCHEMA, prefix, &len, &e));
+	/* Not told before all is known. */
+	wait_until(&client.wl, server_holds, &server);
+	assert_rc_again(registry_prefix(client.reg, "s-value", SCHEMA, prefix, &len, &e));
+	assert_null(registry_refusals(client.reg));
+	server_release(&server);
+	wait_until(&client.wl, is_ready, &client);
+	assert_rc_err(registry_prefix(client.reg, "s-value", SCHEMA, prefix, &len, &e), ERR_CONFIG,
+				  E1802);
+	assert_non_null(strstr(e.msg, "\"s-value\": incompatible"));
+	assert_non_null(strstr(e.detail, "The registry says: MISSING_DEFAULT id  "));
+	assert_non_null(strstr(e.detail, "The compatibility level in force is FULL."));
+	assert_non_null(strstr(e.detail, "Against version 12, the latest:"));
+	assert_non_null(strstr(e.detail, "Field \"id\" (int) of record Value was added without a "
+									 "default, which FULL forbids."));
+	assert_non_null(strstr(e.detail, "Field \"OTHER\" (string) of record Value was removed; it had "
+									 "no default, which FULL forbids."));
+	assert_non_null(strstr(e.detail, "Ours: " SCHEMA));
+	assert_non_null(strstr(e.detail, "Registered: " OTHER_SCHEMA));
+	assert_non_null(strstr(e.hint, "'{\"compatibility\":\"NONE\"}' http://127.0.0.1:"));
+	assert_non_null(strstr(e.hint, "/config/s-value;"));
+	assert_non_null(strstr(e.hint, "schema.on.incompatible=dead-letter"));
+
+	refusal = registry_refusals(client.reg);
+	assert_non_null(refusal);
+	assert_null(refusal->next);
+	assert_string_equal(refusal->subject, "s-value");
+	assert_string_equal(refusal->schema, SCHEMA);
+	assert_string_equal(refusal->registered, OTHER_SCHEMA);
+	assert_int_equal(refusal->version, 12);
 	assert_ptr_equal(strstr(server.requests[1], "GET /subjects/s-value/versions/latest HTTP/"),
 					 server.requests[1]);
-	/* Asking again asks the registry again. */
-	assert_rc_ok(client_ask(&client, "s-value", prefix, &len, &e));
+	assert_ptr_equal(strstr(server.requests[2], "GET /config/s-value?defaultToGlobal=true HTTP/"),
+					 server.requests[2]);
+
+	/* A registry that goes away for a moment does not make it unknown. */
+	wait_until(&client.wl, is_down, &client);
+	assert_rc_err(registry_prefix(client.reg, "s-value", SCHEMA, prefix, &len, &e), ERR_CONFIG,
+				  E1802);
+	wait_until(&client.wl, is_accepted, &client);
+	assert_string_equal(client.accepted, "s-value");
+	assert_int_equal(client.refused, 1);
+	assert_int_equal(client.reminded, 0);
+	assert_rc_ok(registry_prefix(client.reg, "s-value", SCHEMA, prefix, &len, &e));
 	assert_int_equal(prefix[4], 3);
+	assert_null(registry_refusals(client.reg));
+	client_stop(&client);
+	server_stop(&server);
+}
+
+static bool
+has_many_requests(void *arg)
+{
+	struct server *server = arg;
+	bool           many;
+
+	pthread_mutex_lock(&server->lock);
+	many = server->nrequests >= 24;
+	pthread_mutex_unlock(&server->lock);
+	return many;
+}
+
+/* However often it is asked, it is told once; the same answers are no news. */
+static void
+refusal_is_told_once(void **state)
+{
+	const struct step steps[] = {NO_409};
+	struct server     server;
+	struct client     client;
+	uint8_t           prefix[REGISTRY_PREFIX_MAX];
+	size_t            len;
+	uint64_t          answers;
+	struct err        e;
+
+	(void) state;
+	server_start(&server, 0, steps, 1);
+	client_start(&client, "http://127.0.0.1:%d", server.port);
+	assert_rc_err(client_ask(&client, "s-value", prefix, &len, &e), ERR_CONFIG, E1802);
+	/* Nothing is known but the refusal itself: that is told, too. */
+	assert_null(strstr(e.detail, "Registered:"));
+	assert_null(strstr(e.detail, "level in force"));
+	assert_non_null(strstr(e.detail, "Ours: " SCHEMA));
+	assert_non_null(strstr(e.hint, "\"NONE\""));
+	answers = registry_answers(client.reg);
+	wait_until(&client.wl, has_many_requests, &server);
+	assert_int_equal(client.refused, 1);
+	assert_int_equal(client.ready, 1);
+	assert_int_equal(registry_answers(client.reg), answers);
+	/* The global level is looked for where the subject has none. */
+	assert_non_null(strstr(server.requests[3], "GET /config HTTP/"));
+
+	/* Nobody waits for it any more: it is not asked again. */
+	registry_drop(client.reg, "s-value", SCHEMA);
+	assert_null(registry_refusals(client.reg));
+	assert_int_equal(registry_ask_again(client.reg), 0);
 	client_stop(&client);
 	server_stop(&server);
 }
 
 static void
-incompatible_schema_without_the_other_is_told_too(void **state)
+refusals_are_listed_and_unlisted(void **state)
 {
-	const struct step steps[] = {{409, "not json", 0, 0, 0}, {500, "", 0, 0, 0}};
-	struct err        e;
+	const struct step     steps[] = {{422, "{\"error_code\":42201}", 0, 0, 0}};
+	static const char    *subjects[] = {"a", "b", "c"};
+	struct server         server;
+	struct client         client;
+	const struct refusal *refusal;
+	uint8_t               prefix[REGISTRY_PREFIX_MAX];
+	size_t                len;
+	struct err            e;
 
 	(void) state;
-	expect_refusal(steps, 2, ERR_CONFIG, E1802, &e);
+	server_start(&server, 0, steps, 1);
+	client_start(&client, "http://127.0.0.1:%d", server.port);
+	client.cfg.relay.backoff_min_ms = client.cfg.relay.backoff_max_ms = 60000;
+	for (int i = 0; i < 3; i++)
+		assert_rc_err(client_ask(&client, subjects[i], prefix, &len, &e), ERR_CONFIG, E1803);
+	refusal = registry_refusals(client.reg);
+	assert_string_equal(refusal->subject, "c");
+	assert_string_equal(refusal->next->subject, "b");
+	assert_string_equal(refusal->next->next->subject, "a");
+	registry_drop(client.reg, "b", SCHEMA);
+	refusal = registry_refusals(client.reg);
+	assert_string_equal(refusal->next->subject, "a");
+	assert_null(refusal->next->next);
+	/* At once, whatever the pause was. */
+	assert_int_equal(server.nrequests, 3);
+	assert_int_equal(registry_ask_again(client.reg), 2);
+	client.ready = 0;
+	pthread_mutex_lock(&server.lock);
+	server.steps[0] = (struct step){200, "{\"id\":8}", 0, 0, 0};
+	pthread_mutex_unlock(&server.lock);
+	wait_until(&client.wl, is_ready, &client);
+	assert_int_equal(server.nrequests >= 4, true);
+	client_stop(&client);
+	server_stop(&server);
 }
 
 static void
@@ -577,12 +765,98 @@ refusals_are_told_apart(void **state)
 	(void) state;
 	expect_refusal(&(struct step){422, "{\"error_code\":42201,\"message\":\"bad name\"}", 0, 0, 0},
 				   1, ERR_CONFIG, E1803, &e);
-	assert_string_equal(e.detail, "The registry says: bad name");
+	assert_string_equal(e.detail, "The registry says: bad name  Ours: " SCHEMA);
+	expect_refusal(&(struct step){422, "{\"error_code\":42205,\"message\":\"ro\"}", 0, 0, 0}, 1,
+				   ERR_CONFIG, E1808, &e);
+	assert_non_null(strstr(e.hint, "READWRITE"));
 	expect_refusal(&(struct step){401, "", 0, 0, 0}, 1, ERR_PERMISSION, E1804, &e);
+	assert_non_null(strstr(e.msg, "refused the login"));
+	assert_non_null(strstr(e.hint, "registry.basic.auth.user.info"));
 	expect_refusal(&(struct step){403, "<html>", 0, 0, 0}, 1, ERR_PERMISSION, E1804, &e);
+	assert_non_null(strstr(e.msg, "does not let this user work on subject \"s-value\""));
+	assert_non_null(strstr(e.hint, "rights to read and write"));
 	expect_refusal(&(struct step){404, "{\"error_code\":40401,\"message\":\"no\"}", 0, 0, 0}, 1,
 				   ERR_CONFIG, E1805, &e);
 	expect_refusal(&(struct step){405, "", 0, 0, 0}, 1, ERR_CONFIG, E1805, &e);
+}
+
+/* auto.register.schemas=false */
+static void
+expect_look_up(bool use_latest, const struct step *steps, unsigned nsteps, enum err_code code,
+			   struct err *e)
+{
+	struct server server;
+	struct client client;
+	uint8_t       prefix[REGISTRY_PREFIX_MAX];
+	size_t        len;
+
+	server_start(&server, 0, steps, nsteps);
+	client_start(&client, "http://127.0.0.1:%d", server.port);
+	client.cfg.registry.auto_register = false;
+	client.cfg.registry.use_latest = use_latest;
+	assert_int_equal(client_ask(&client, "s-value", prefix, &len, e), code ? RC_ERR : RC_OK);
+	if (code)
+		assert_int_equal(e->code, code);
+	else
+		assert_int_equal(prefix[4], 1);
+	if (use_latest)
+		assert_ptr_equal(strstr(server.requests[0], "GET /subjects/s-value/versions/latest HTTP/"),
+						 server.requests[0]);
+	client_stop(&client);
+	server_stop(&server);
+}
+
+static void
+schema_that_nobody_registered_is_waited_for(void **state)
+{
+	const struct step nobody[] = {{404, "{\"error_code\":40401,\"message\":\"no\"}", 0, 0, 0}};
+	const struct step others[] = {{404, "{\"error_code\":40403}", 0, 0, 0}, VERSION_12};
+	struct err        e;
+
+	(void) state;
+	expect_look_up(false, nobody, 1, E1806, &e);
+	assert_non_null(strstr(e.msg, "does not know the schema of subject \"s-value\""));
+	assert_non_null(strstr(e.detail, "the subject is not there."));
+	assert_non_null(strstr(e.detail, "Ours: " SCHEMA));
+	assert_non_null(strstr(e.hint, "/subjects/s-value/versions; it is asked again"));
+	assert_non_null(strstr(e.hint, "auto.register.schemas=true"));
+	expect_look_up(false, others, 2, E1806, &e);
+	assert_non_null(strstr(e.detail, "the subject has others only."));
+	assert_non_null(strstr(e.detail, "Field \"id\" (int) of record Value was added"));
+	expect_look_up(true, nobody, 1, E1806, &e);
+}
+
+#define LATEST(schema)                                                     \
+	{                                                                      \
+		200, "{\"version\":4,\"id\":1,\"schema\":\"" schema "\"}", 0, 0, 0 \
+	}
+
+static void
+latest_version_is_used_only_if_it_says_the_same(void **state)
+{
+	/* White space, documentation, defaults and order of properties do not matter. */
+	const struct step same[] = {LATEST(
+		"{ \\\"name\\\": \\\"Value\\\", \\\"type\\\": \\\"record\\\", \\\"doc\\\": \\\"d\\\","
+		" \\\"fields\\\": [{\\\"type\\\": \\\"int\\\", \\\"name\\\": \\\"id\\\","
+		" \\\"default\\\": 0}]}")};
+	const struct step other[] = {VERSION_12};
+	const struct step meaning[] = {LATEST(
+		"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"Value\\\",\\\"fields\\\":[{\\\"name\\\":"
+		"\\\"id\\\",\\\"type\\\":{\\\"type\\\":\\\"int\\\",\\\"connect.name\\\":\\\"io.Date\\\"}}]"
+		"}")};
+	const struct step nonsense[] = {{200, "{\"id\":1}", 0, 0, 0}};
+	struct err        e;
+
+	(void) state;
+	expect_look_up(true, same, 1, E0, &e);
+	expect_look_up(true, other, 1, E1807, &e);
+	assert_non_null(strstr(e.msg, "version 12, the latest of subject \"s-value\""));
+	assert_non_null(strstr(e.detail, "Field \"id\" (int) of record Value was added"));
+	assert_non_null(strstr(e.detail, "Registered: " OTHER_SCHEMA));
+	assert_non_null(strstr(e.hint, "use.latest.version=false"));
+	expect_look_up(true, meaning, 1, E1807, &e);
+	assert_non_null(strstr(e.detail, "changed from int (io.Date) to int."));
+	expect_look_up(true, nonsense, 1, E1805, &e);
 }
 
 static void
@@ -717,17 +991,36 @@ wrong_urls_are_refused_without_showing_them(void **state)
 }
 
 static void
-missing_ca_file_is_told_at_once(void **state)
+missing_files_of_tls_are_told_at_once(void **state)
+{
+	for (int i = 0; i < 3; i++)
+	{
+		struct client client = {0};
+		char        **settings[] = {&client.cfg.registry.ca, &client.cfg.registry.certificate,
+									&client.cfg.registry.key};
+		struct err    e;
+
+		client.cfg.registry.url = (char *) "https://127.0.0.1";
+		*settings[i] = (char *) "/nonexistent/file.pem";
+		assert_rc_err(client_open(&client, &e), ERR_CONFIG, E1002);
+		assert_non_null(strstr(e.msg, "/nonexistent/file.pem"));
+		assert_non_null(strstr(e.hint, "PEM"));
+		waitloop_end(&client.wl);
+	}
+	(void) state;
+}
+
+static void
+key_without_certificate_is_told_at_once(void **state)
 {
 	struct client client = {0};
 	struct err    e;
 
 	(void) state;
 	client.cfg.registry.url = (char *) "https://127.0.0.1";
-	client.cfg.registry.ca = (char *) "/nonexistent/ca.pem";
+	client.cfg.registry.key = (char *) "/dev/null";
 	assert_rc_err(client_open(&client, &e), ERR_CONFIG, E1002);
-	assert_non_null(strstr(e.msg, "/nonexistent/ca.pem"));
-	assert_non_null(strstr(e.hint, "PEM"));
+	assert_non_null(strstr(e.hint, "registry.ssl.certificate.location"));
 	waitloop_end(&client.wl);
 }
 
@@ -873,16 +1166,21 @@ main(void)
 		cmocka_unit_test(registry_that_is_down_is_waited_for),
 		cmocka_unit_test(errors_that_pass_are_retried),
 		cmocka_unit_test(next_url_is_tried),
-		cmocka_unit_test(incompatible_schema_shows_both),
-		cmocka_unit_test(incompatible_schema_without_the_other_is_told_too),
+		cmocka_unit_test(all_urls_must_fail_to_be_down),
+		cmocka_unit_test(incompatible_schema_is_explained_and_asked_again),
+		cmocka_unit_test(refusal_is_told_once),
+		cmocka_unit_test(refusals_are_listed_and_unlisted),
 		cmocka_unit_test(refusals_are_told_apart),
+		cmocka_unit_test(schema_that_nobody_registered_is_waited_for),
+		cmocka_unit_test(latest_version_is_used_only_if_it_says_the_same),
 		cmocka_unit_test(redirects_are_not_followed),
 		cmocka_unit_test(replies_that_make_no_sense_are_refused),
 		cmocka_unit_test(huge_reply_is_refused),
 		cmocka_unit_test(slow_reply_does_not_block),
 		cmocka_unit_test(it_can_be_freed_with_a_request_under_way),
 		cmocka_unit_test(wrong_urls_are_refused_without_showing_them),
-		cmocka_unit_test(missing_ca_file_is_told_at_once),
+		cmocka_unit_test(missing_files_of_tls_are_told_at_once),
+		cmocka_unit_test(key_without_certificate_is_told_at_once),
 		cmocka_unit_test(without_a_registry_the_fingerprint_is_the_prefix),
 		cmocka_unit_test(schema_folder_that_cannot_be_written_is_refused),
 		cmocka_unit_test(schema_folder_that_has_gone_is_told),

@@ -44,9 +44,9 @@ what_a_topic_cannot_hold_becomes_underscores(void **state)
 {
 	(void) state;
 	expect_topic("s", ".", "my schema", "a/b:c", "s.my_schema.a_b_c");
-	expect_topic("s", ".", "p", "\xC3\xA4\xE4\xB8\xAD", "s.p.__");
-	/* Beyond U+FFFF: two units of UTF-16. */
-	expect_topic("s", ".", "p", "x\xF0\x9F\x98\x80y", "s.p.x__y");
+	/* Byte by byte, as Debezium does. */
+	expect_topic("s", ".", "p", "\xC3\xA4\xE4\xB8\xAD", "s.p._____");
+	expect_topic("s", ".", "p", "x\xF0\x9F\x98\x80y", "s.p.x____y");
 	expect_topic("s", "#", "p", "t", "s_p_t");
 }
 
@@ -141,16 +141,47 @@ a_table_cannot_have_the_topic_of_messages(void **state)
 }
 
 static void
-subjects_are_of_the_topic(void **state)
+topics_of_our_own_are_no_tables(void **state)
 {
-	char *key = route_subject("s.p.t", SIDE_KEY);
-	char *value = route_subject("s.p.t", SIDE_VALUE);
+	struct route *route = route_new("s", "-");
+	struct table  tbl = {.relid = 1, .schema = "", .name = "dead-letter"};
+	char         *topic;
+	struct err    e;
 
 	(void) state;
-	assert_string_equal(key, "s.p.t-key");
-	assert_string_equal(value, "s.p.t-value");
-	free(key);
-	free(value);
+	assert_rc_ok(route_named(route, "dead-letter", &topic, &e));
+	assert_string_equal(topic, "s-dead-letter");
+	free(topic);
+	assert_rc_err(route_table(route, &tbl, &topic, &e), ERR_CONFIG, E1605);
+	assert_non_null(strstr(e.msg, "dead-letter"));
+	route_free(route);
+}
+
+static void
+expect_subject(enum subject_strategy strategy, enum side side, const char *schema,
+			   const char *expected)
+{
+	char *subject = route_subject(strategy, "s.p.t", side, schema);
+
+	assert_string_equal(subject, expected);
+	free(subject);
+}
+
+static void
+subjects_follow_their_strategy(void **state)
+{
+	const char *spaced = "{\"type\":\"record\",\"name\":\"Envelope\",\"namespace\":\"a.b\"}";
+	const char *bare = "{\"type\":\"record\",\"name\":\"Key\"}";
+	const char *full = "{\"type\":\"record\",\"name\":\"x.y.Key\",\"namespace\":\"a.b\"}";
+
+	(void) state;
+	expect_subject(SUBJECT_TOPIC, SIDE_KEY, bare, "s.p.t-key");
+	expect_subject(SUBJECT_TOPIC, SIDE_VALUE, spaced, "s.p.t-value");
+	expect_subject(SUBJECT_RECORD, SIDE_VALUE, spaced, "a.b.Envelope");
+	expect_subject(SUBJECT_RECORD, SIDE_KEY, bare, "Key");
+	/* Avro: a name with dots is a full one, whatever the namespace says. */
+	expect_subject(SUBJECT_RECORD, SIDE_KEY, full, "x.y.Key");
+	expect_subject(SUBJECT_TOPIC_RECORD, SIDE_VALUE, spaced, "s.p.t-a.b.Envelope");
 }
 
 int
@@ -165,7 +196,8 @@ main(void)
 		cmocka_unit_test(a_renamed_or_recreated_table_is_no_other),
 		cmocka_unit_test(messages_ignore_the_delimiter),
 		cmocka_unit_test(a_table_cannot_have_the_topic_of_messages),
-		cmocka_unit_test(subjects_are_of_the_topic),
+		cmocka_unit_test(topics_of_our_own_are_no_tables),
+		cmocka_unit_test(subjects_follow_their_strategy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

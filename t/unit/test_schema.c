@@ -160,7 +160,53 @@ test_walk(void **state)
 	(void) state;
 	assert_rc_ok(avro_new(record_text, &avro, &e));
 	assert_rc_ok(avro_walk(avro, record_data, sizeof(record_data), see, &seen, &e));
-	assert_string_equal(buf_cstr(&seen.text), "d/4 s/4 i/f/3 i/g/3 j/0 a/0/0 a/1/2 ");
+	assert_string_equal(buf_cstr(&seen.text), "d/4 s/4 i/f/3 i/g/3 j/0 a/5 a/0/0 a/1/2 ");
+	buf_free(&seen.text);
+	avro_free(avro);
+}
+
+/* A map with NULL, an array in an array, Connect's map whose keys are no strings. */
+static const char nested_text[] =
+	"{\"type\":\"record\",\"name\":\"N\",\"namespace\":\"n\",\"fields\":["
+	"{\"name\":\"m\",\"type\":[\"null\",{\"type\":\"map\",\"values\":[\"null\",\"string\"]}]},"
+	"{\"name\":\"a\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"array\","
+	"\"items\":\"int\"}}},"
+	"{\"name\":\"v\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\","
+	"\"name\":\"MapEntry\",\"namespace\":\"io.confluent.connect.avro\",\"fields\":["
+	"{\"name\":\"key\",\"type\":{\"type\":\"int\",\"connect.type\":\"int16\"}},"
+	"{\"name\":\"value\",\"type\":\"double\"}]}}}]}";
+
+/* m = {q"=1, b=null}; a = [[1], []]; v = {3: 1.0} */
+static const uint8_t nested_data[] = {2, 4, 4, 'q', '"', 2, 2, '1', 2, 'b', 0, 0,    4,    2, 2,
+									  0, 0, 0, 2,   6,   0, 0, 0,   0, 0,   0, 0xf0, 0x3f, 0};
+
+static void
+test_nested(void **state)
+{
+	struct avro *avro;
+	struct seen  seen = {{0}};
+	struct buf   out = {0};
+
+	(void) state;
+	assert_rc_ok(avro_new(nested_text, &avro, &e));
+	for (int i = 0; i < 2; i++) /* the value is reused */
+	{
+		buf_reset(&out);
+		buf_reset(&seen.text);
+		assert_rc_ok(avro_verify(avro, nested_data, sizeof(nested_data), &e));
+		assert_rc_ok(avro_print(avro, nested_data, sizeof(nested_data), &out, &e));
+		assert_string_equal(buf_cstr(&out),
+							"{\"m\":{\"q\\\"\":\"1\",\"b\":null},\"a\":[[1],[]],\"v\":[[3,1.0]]}");
+		assert_rc_ok(avro_walk(avro, nested_data, sizeof(nested_data), see, &seen, &e));
+		assert_string_equal(buf_cstr(&seen.text), "m/5 m/q\"/4 m/b/0 a/5 a/0/5 a/0/0/2 a/1/5 "
+												  "v/5 v/0/key/2 v/0/value/3 ");
+	}
+	/* Empty: no block but the one that ends it. */
+	buf_reset(&out);
+	assert_rc_ok(avro_verify(avro, "\2\0\0\0", 4, &e));
+	assert_rc_ok(avro_print(avro, "\2\0\0\0", 4, &out, &e));
+	assert_string_equal(buf_cstr(&out), "{\"m\":{},\"a\":[],\"v\":[]}");
+	buf_free(&out);
 	buf_free(&seen.text);
 	avro_free(avro);
 }
@@ -229,6 +275,7 @@ main(void)
 		cmocka_unit_test(test_bad_data),    cmocka_unit_test(test_not_canonical),
 		cmocka_unit_test(test_bad_schema),  cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_numbers),     cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_nested),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

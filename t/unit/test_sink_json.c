@@ -270,8 +270,8 @@ each_message_is_one_line(void **state)
 	assert_taken(lab_send(&lab, "k", NULL, 0, 1));
 	out.key = framed(&keys, "k", 1);
 	out.value = framed(&values, "", 0);
-	out.header_name = "__debezium.newkey";
-	out.header_value = (struct str){"{\"id\":42}", 9};
+	out.headers = &(struct header){"__debezium.newkey", {"{\"id\":42}", 9}};
+	out.nheaders = 1;
 	assert_rc_ok(lab.sink->ops->send(lab.sink, lab.topic, &out, 2, &e));
 	lab.want = 4;
 	wait_until(&lab.wl, all_acked, &lab);

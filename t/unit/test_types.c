@@ -146,7 +146,8 @@ test_schemas(void **state)
 		{TEXTUAL(17001, "citext"), OPTIONAL_("\"string\"")},
 		{TEXTUAL(17002, "hstore"), SEMANTIC("string", "io.debezium.data.Json")},
 		{TEXTUAL(17003, "ltree"), SEMANTIC("string", "io.debezium.data.Ltree")},
-		{TEXTUAL(17004, "isbn13"), OPTIONAL_("\"string\"")},
+		{TEXTUAL(17004, "isbn"), OPTIONAL_("\"string\"")},
+		{TEXTUAL(17004, "isbn13"), NULL}, /* Debezium knows the one alone */
 	};
 
 	(void) state;
@@ -184,18 +185,193 @@ test_domain(void **state)
 	check_field(col, DECIMAL("3", "8"));
 }
 
+/* An array column's element: forms, types and what is left out. */
+#define ARRAY_OF(element_form_, oid_, name_, typmod_)                            \
+	{                                                                            \
+		.name = "f", .attnum = 2, .flags = WIRE_COLUMN_ARRAY,                    \
+		.form = WIRE_FORM_ARRAY, .type = {99, typmod_, "s", "_" name_},          \
+		.base = {99, typmod_, "s", "_" name_}, .element = {oid_, -1, "s", name_}, \
+		.element_form = element_form_, .delimiter = ','                          \
+	}
+#define ITEMS(items) OPTIONAL_("{\"type\":\"array\",\"items\":" items "}")
+#define OPTIONAL_ITEMS(items) ITEMS("[\"null\"," items "]")
+
 static void
 test_array(void **state)
 {
-	struct column col = COLUMN("f", WIRE_FORM_TEXT, 1007, "_int4", -1, WIRE_COLUMN_ARRAY);
+	static const struct
+	{
+		struct column col;
+		const char   *field;
+	} cases[] = {
+		{ARRAY_OF(WIRE_FORM_INT, 23, "int4", -1), OPTIONAL_ITEMS("\"int\"")},
+		{ARRAY_OF(WIRE_FORM_INT, 21, "int2", -1),
+		 OPTIONAL_ITEMS("{\"type\":\"int\",\"connect.type\":\"int16\"}")},
+		{ARRAY_OF(WIRE_FORM_TEXT, 25, "text", -1), OPTIONAL_ITEMS("\"string\"")},
+		{ARRAY_OF(WIRE_FORM_BYTES, 17, "bytea", -1), OPTIONAL_ITEMS("\"bytes\"")},
+		{ARRAY_OF(WIRE_FORM_TEXT, 869, "inet", -1), OPTIONAL_ITEMS("\"string\"")},
+		{ARRAY_OF(WIRE_FORM_UUID, 2950, "uuid", -1),
+		 OPTIONAL_ITEMS("{\"type\":\"string\",\"connect.version\":1,\"connect.name\":"
+						"\"io.debezium.data.Uuid\"}")},
+		/* the array's modifier is its elements' */
+		{ARRAY_OF(WIRE_FORM_INT64, 1114, "timestamp", 3),
+		 OPTIONAL_ITEMS("{\"type\":\"long\",\"connect.version\":1,\"connect.name\":"
+						"\"io.debezium.time.Timestamp\"}")},
+		/* no NULL among these */
+		{ARRAY_OF(WIRE_FORM_TEXT, 3614, "tsvector", -1),
+		 ITEMS("{\"type\":\"string\",\"connect.version\":1,\"connect.name\":"
+			   "\"io.debezium.data.Tsvector\"}")},
+		{ARRAY_OF(WIRE_FORM_INTERVAL, 1186, "interval", -1), NULL},
+		{ARRAY_OF(WIRE_FORM_INT64, 790, "money", -1), NULL},
+		{ARRAY_OF(WIRE_FORM_TEXT, 19, "name", -1), NULL},
+		{ARRAY_OF(WIRE_FORM_TEXT, 142, "xml", -1), NULL},
+		{ARRAY_OF(WIRE_FORM_TEXT, 17030, "pair", -1), NULL},
+	};
+	struct column domain = ARRAY_OF(WIRE_FORM_INT, 17040, "posint", -1);
+	struct column moods = ARRAY_OF(WIRE_FORM_ENUM, 17010, "mood", -1);
 
 	(void) state;
-	col.element = (struct type_name){23, -1, "pg_catalog", "int4"};
-	check_field(col, OPTIONAL_("\"string\""));
-	col.element = (struct type_name){1186, -1, "pg_catalog", "interval"};
-	check_field(col, NULL);
-	col.element = (struct type_name){17030, -1, "public", "pair"};
-	check_field(col, NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check_field(cases[i].col, cases[i].field);
+	domain.element_base = 23;
+	check_field(domain, NULL);
+	moods.flags |= WIRE_COLUMN_ENUM;
+	moods.labels = labels;
+	moods.nlabels = 3;
+	moods.default_text = "'{sad}'::mood[]"; /* defaults of arrays are not shown */
+	check_field(moods, ITEMS("{\"type\":\"string\",\"connect.version\":1,\"connect.parameters\":"
+							 "{\"allowed\":\"sad,it's,happy\"},\"connect.name\":"
+							 "\"io.debezium.data.Enum\"}"));
+}
+
+/* A column under other settings than the default ones. */
+static void
+check_under(const struct format *fmt, struct column col, const char *expected)
+{
+	char *field = field_of(&col, fmt);
+
+	if (expected == NULL)
+		assert_null(field);
+	else
+	{
+		assert_non_null(field);
+		assert_string_equal(field, expected);
+	}
+	free(field);
+}
+
+/* What is not in the table: left out, or as the bytes of its text. */
+static void
+test_unknown(void **state)
+{
+	struct column pair = COLUMN("f", WIRE_FORM_TEXT, 17030, "pair", -1, WIRE_COLUMN_COMPOSITE);
+	struct column pairs = ARRAY_OF(WIRE_FORM_TEXT, 17030, "pair", -1);
+	struct column intervals = ARRAY_OF(WIRE_FORM_INTERVAL, 1186, "interval", -1);
+	struct format fmt = planned_format();
+
+	(void) state;
+	check_under(&fmt, pair, NULL);
+	fmt.unknown = true;
+	check_under(&fmt, pair, OPTIONAL_("\"bytes\""));
+	check_under(&fmt, pairs, ITEMS("\"bytes\""));
+	check_under(&fmt, intervals, NULL); /* left out by Debezium whatever the setting */
+	check_under(&fmt, (struct column) TEXTUAL(3220, "pg_lsn"), OPTIONAL_("\"bytes\""));
+	fmt.binaries = BINARY_HEX;
+	check_under(&fmt, pair, OPTIONAL_("\"string\""));
+}
+
+static void
+test_exact(void **state)
+{
+	struct column ints = ARRAY_OF(WIRE_FORM_INT, 23, "int4", -1);
+	struct column dates = ARRAY_OF(WIRE_FORM_INT, 1082, "date", -1);
+	struct column moneys = ARRAY_OF(WIRE_FORM_INT64, 790, "money", -1);
+	struct column numeric = COLUMN("f", WIRE_FORM_NUMERIC, 1700, "numeric", NUMERIC(10, 2), 0);
+	struct format fmt = planned_format();
+
+	(void) state;
+	fmt.exact = EXACT_NUMERIC | EXACT_DATE;
+	check_under(&fmt, numeric, OPTIONAL_("\"string\""));
+	check_under(&fmt, dates, OPTIONAL_ITEMS("\"string\""));
+	check_under(&fmt, ints, OPTIONAL_ITEMS("\"int\""));
+	check_under(&fmt, (struct column) COLUMN("f", WIRE_FORM_INT64, 1114, "timestamp", -1, 0),
+				SEMANTIC("long", "io.debezium.time.MicroTimestamp"));
+	numeric.default_text = "1.5";
+	check_under(&fmt, numeric, OPTIONAL_("\"string\""));
+	fmt.exact = EXACT_ARRAY;
+	check_under(&fmt, ints, OPTIONAL_("\"string\""));
+	check_under(&fmt, moneys, OPTIONAL_("\"string\""));
+}
+
+static void
+test_profiles(void **state)
+{
+	struct column tsvector = TEXTUAL(3614, "tsvector");
+	struct column vector = TEXTUAL(17050, "vector");
+	struct format fmt = planned_format();
+
+	(void) state;
+	fmt.profile = PROFILE_2_7;
+	check_under(&fmt, tsvector, NULL);
+	check_under(&fmt, vector, NULL);
+	fmt.profile = PROFILE_3_0;
+	check_under(&fmt, tsvector, NULL);
+	check_under(&fmt, vector,
+				OPTIONAL_("{\"type\":\"array\",\"items\":\"double\",\"connect.version\":1,"
+						  "\"connect.name\":\"io.debezium.data.DoubleVector\"}"));
+	fmt.profile = PROFILE_3_5;
+	check_under(&fmt, tsvector, SEMANTIC("string", "io.debezium.data.Tsvector"));
+}
+
+/* The source record of each profile. */
+static void
+test_source(void **state)
+{
+	static const struct
+	{
+		enum profile profile;
+		bool         version;
+		bool         origin;
+		const char  *allowed;
+	} cases[] = {
+		{PROFILE_2_7, false, false, "\"true,last,false,incremental\""},
+		{PROFILE_3_0, false, false, "\"true,first,first_in_data_collection,"},
+		{PROFILE_3_2, true, false, "\"true,first,first_in_data_collection,"},
+		{PROFILE_3_5, true, true, "\"true,first,first_in_data_collection,"},
+	};
+	struct column columns[] = {COLUMN("id", WIRE_FORM_INT, 23, "int4", -1, WIRE_COLUMN_NOT_NULL)};
+	struct table *tbl = planned_table_pk(columns, 1);
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		struct format fmt = planned_format();
+		struct plan  *plan;
+		const char   *schema;
+
+		fmt.profile = cases[i].profile;
+		plan = planned_plan(tbl, &fmt, &stats);
+		schema = plan_schema(plan, SIDE_VALUE);
+		assert_int_equal(strstr(schema, "\"connect.version\":1,\"connect.name\":"
+										"\"io.debezium.connector.postgresql.Source\"") != NULL,
+						 cases[i].version);
+		assert_int_equal(strstr(schema, "{\"name\":\"origin_lsn\"") != NULL, cases[i].origin);
+		assert_non_null(strstr(schema, cases[i].allowed));
+		plan_free(plan);
+	}
+	table_free(tbl);
+}
+
+/* A domain that is NOT NULL makes its columns so. */
+static void
+test_domain_not_null(void **state)
+{
+	struct column col = COLUMN("f", WIRE_FORM_TEXT, 17060, "must", -1,
+							   WIRE_COLUMN_DOMAIN | WIRE_COLUMN_DOMAIN_NOT_NULL);
+
+	(void) state;
+	col.base = (struct type_name){25, -1, "pg_catalog", "text"};
+	check_field(col, "{\"name\":\"f\",\"type\":\"string\"}");
 }
 
 static void
@@ -279,7 +455,7 @@ test_defaults(void **state)
 		{COLUMN("f", WIRE_FORM_BOOL, 16, "bool", -1, 0), "public.is_it()", "false"},
 		{COLUMN("f", WIRE_FORM_FLOAT8, 701, "float8", -1, 0), "0.5", "0.5"},
 		{COLUMN("f", WIRE_FORM_FLOAT8, 701, "float8", -1, 0), "'1'::double precision", "1.0"},
-		{COLUMN("f", WIRE_FORM_FLOAT8, 701, "float8", -1, 0), "'NaN'::double precision", NULL},
+		{COLUMN("f", WIRE_FORM_FLOAT8, 701, "float8", -1, 0), "'NaN'::double precision", "\"NaN\""},
 		{COLUMN("f", WIRE_FORM_FLOAT4, 700, "float4", -1, 0), "0.1", "0.1"},
 		{COLUMN("f", WIRE_FORM_NUMERIC, 1700, "numeric", NUMERIC(10, 2), 0), "1.50",
 		 "\"\\u0000\xc2\x96\""},
@@ -388,7 +564,7 @@ static void
 test_fillers(void **state)
 {
 	struct column with_default = TEXTUAL(25, "text");
-	struct column array = COLUMN("f", WIRE_FORM_TEXT, 1007, "_int4", -1, WIRE_COLUMN_ARRAY);
+	struct column array = ARRAY_OF(WIRE_FORM_INT, 23, "int4", -1);
 	struct column mood = COLUMN("f", WIRE_FORM_ENUM, 17010, "mood", -1, WIRE_COLUMN_ENUM);
 
 	(void) state;
@@ -419,8 +595,7 @@ test_fillers(void **state)
 	check_filler((struct column) COLUMN("f", WIRE_FORM_INTERVAL, 1186, "interval", -1, 0), "0");
 	check_filler((struct column) TEXTUAL(17002, "hstore"), "\"{}\"");
 	check_filler((struct column) TEXTUAL(17003, "ltree"), "\"\"");
-	array.element = (struct type_name){23, -1, "pg_catalog", "int4"};
-	check_filler(array, "\"{}\"");
+	check_filler(array, "[]");
 	mood.labels = labels;
 	mood.nlabels = 3;
 	check_filler(mood, "\"\"");
@@ -453,6 +628,9 @@ main(void)
 		cmocka_unit_test(test_domain),   cmocka_unit_test(test_array),
 		cmocka_unit_test(test_left_out), cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_fillers),  cmocka_unit_test(test_wrong_form),
+		cmocka_unit_test(test_unknown),  cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_profiles), cmocka_unit_test(test_source),
+		cmocka_unit_test(test_domain_not_null),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -285,8 +285,8 @@ wild_bits(void **state)
 		timestamp_text(wild[i], "+00", &out);
 		timetz_text(wild[i], INT32_MIN, &out);
 		timetz_text(wild[i], INT32_MAX, &out);
-		interval_text(wild[i], INT32_MIN, INT32_MIN, &out);
-		interval_text(wild[i], INT32_MAX, INT32_MIN, &out);
+		interval_text(wild[i], INT32_MIN, INT32_MIN, false, &out);
+		interval_text(wild[i], INT32_MAX, INT32_MIN, false, &out);
 		date_text((int32_t) wild[i], &out);
 	}
 	date_text(INT32_MIN + 1, &out);
@@ -294,10 +294,10 @@ wild_bits(void **state)
 	assert_true(out.len > 0);
 
 	buf_reset(&out);
-	interval_text(INT64_MAX, INT32_MAX, INT32_MAX, &out);
+	interval_text(INT64_MAX, INT32_MAX, INT32_MAX, false, &out);
 	assert_string_equal(buf_cstr(&out), "infinity");
 	buf_reset(&out);
-	interval_text(INT64_MIN, INT32_MIN, INT32_MIN, &out);
+	interval_text(INT64_MIN, INT32_MIN, INT32_MIN, false, &out);
 	assert_string_equal(buf_cstr(&out), "-infinity");
 	buf_free(&out);
 }

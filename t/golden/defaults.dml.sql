@@ -1,0 +1,12 @@
+set timezone='UTC';
+insert into def_num(id, i4f, nx) values (1, 1, 0.5);
+insert into def_num(id, b, i2, i4, n, nf, nx, df) values (2, null, null, null, null, null, null, null);
+insert into def_text(id, tu, uf) values (1, 'me', '11111111-2222-3333-4444-555555555555');
+insert into def_text(id, t, tu, u, uf, j, e, eq, by, a) values (2, null, null, null, null, null, null, null, null, null);
+insert into def_time(id, dc, tmc, tsn, tsl, tstz0, tstzc, tsu) values (1, '2024-02-29', '01:02:03', '2024-02-29', '2024-02-29', '2024-02-29 00:00+00', '2024-02-29 00:00+00', '2024-02-29');
+insert into def_time(id, d, dc, tmc, tsn, tsl, tstz, tstz0, tstzc, tsu, iv) values (2, null, null, null, null, null, null, null, null, null, null);
+insert into def_misc(id) values (1);
+insert into def_misc(id, b1, b8, vb, i, pt) values (2, null, null, null, null, null);
+insert into def_nn(id, d) values (1, '2024-02-29');
+delete from def_nn where id = 1;
+insert into sentinel values (1);

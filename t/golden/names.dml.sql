@@ -1,0 +1,11 @@
+set timezone='UTC';
+insert into "Odd Name" values (1, 'w', 's', 1, 'u', 'ab', '_u', '$d', 'q', 'b', 'j', 'e', 'U');
+update "Odd Name" set "Id" = 2;
+insert into "s-2".tab values (1, 'a');
+insert into "ünï"."täb" values (1, 'a');
+insert into "1x"."2y" values (1, 'a');
+insert into "a.b" values (1, 'a');
+insert into "under_score" values (1, 'a');
+insert into "k-ey" values (1, 2, 'a');
+update "k-ey" set "2nd" = 3;
+insert into sentinel values (1);

@@ -1,0 +1,12 @@
+set timezone='UTC';
+insert into nn_num values (1, true, 1, 2, 3, 4, 1.5, 2.5, 12.34, 12, 1.25, 1.5, 5, 1.234);
+delete from nn_num where id = 1;
+insert into nn_text values (1, 'a', 'b', 'c', 'd', 'e', '11111111-2222-3333-4444-555555555555', '{"a":1}', '{"a":1}', '<a/>', '\x01', 'a=>1', 'a.b', 'a', 'happy', 'm', '978-0-393-04002-9');
+delete from nn_text where id = 1;
+insert into nn_time values (1, '2024-02-29', '01:02:03.4', '01:02:03', '01:02:03.4', '01:02:03+00', '01:02:03.4+00', '2024-02-29 01:02:03.4', '2024-02-29 01:02:03', '2024-02-29 01:02:03.4', '2024-02-29 01:02:03.4+00', '2024-02-29 01:02:03+00', '2024-02-29 01:02:03.4+00', '1 day');
+delete from nn_time where id = 1;
+insert into nn_misc values (1, '1', '10101010', '101', '101', '10.0.0.1', '10.0.0.0/8', '08:00:2b:01:02:03', '08:00:2b:01:02:03:04:05', '[1,5)', '[1,2]', '[2020-01-01 00:00+00,)', '[2020-01-01,2020-02-01)', '(1,2)');
+delete from nn_misc where id = 1;
+insert into nn_unknown values (1, 1, '(1,1),(0,0)', '0/1', 'a & b', '{[1,3)}');
+delete from nn_unknown where id = 1;
+insert into sentinel values (1);

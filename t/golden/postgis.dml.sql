@@ -1,0 +1,12 @@
+set timezone='UTC';
+insert into geo values (1, 'POINT(1 2)', 'POINT(1.5 -2)', 'SRID=4326;POINT(1 2)', 'SRID=3857;POINTZ(1 2 3)', 'POINT(1 2)', 'SRID=4326;POINT(1 2)', array['SRID=4326;POINT(1 2)'::geometry, 'LINESTRING(0 0,1 1)'], array['POINT(1 2)'::geography], 'BOX(0 0,1 1)', 'BOX3D(0 0 0,1 1 1)');
+insert into geo(id) values (2);
+insert into geo(id, g, gg) values (3, 'SRID=3857;POLYGON((0 0,1 0,1 1,0 0))', 'LINESTRING(0 0,1 1)');
+insert into geo(id, g) values (4, 'GEOMETRYCOLLECTION EMPTY'), (5, 'POINT EMPTY'), (6, 'SRID=4326;MULTIPOINTM((1 2 3),(4 5 6))');
+insert into geo(id, ga) values (7, '{}'), (8, array[null, 'POINT(0 0)'::geometry]);
+insert into geo_nn values (1, 1, 'POINT(1 2)', 'SRID=4326;POINT(1 2)', 'POINT(1 2)', array['POINT(1 2)'::geometry]);
+update geo_nn set v = 2;
+delete from geo_nn;
+insert into geo_tst select 1, 1, st_makeline(array_agg(st_makepoint(0, 0))), st_makeline(array_agg(st_makepoint(0, 0)))::geography, repeat('p', 2100) from generate_series(1, 20);
+update geo_tst set v = 2;
+insert into sentinel values (1);

@@ -1,0 +1,16 @@
+set timezone='UTC';
+insert into tst values (1, 1, repeat('t', 300), repeat('v', 300), 'c', repeat('C', 300), to_json(repeat('j', 300)), to_jsonb(repeat('b', 300)), xmlelement(name a, repeat('x', 300)), convert_to(repeat('y', 300), 'UTF8'), (repeat('1', 300) || '.5')::numeric, repeat('2', 290)::numeric, hstore('k', repeat('h', 300)), repeat('l', 200)::ltree, repeat('w', 300)::tsvector, repeat('1', 2400)::bit(2400), repeat('10', 1200)::varbit, repeat('d', 300), row(1, repeat('p', 300))::pair, ('[' || repeat('(1,1),', 40) || '(1,1)]')::path);
+update tst set v = 2 where id = 1;
+update tst set id = 2 where id = 1;
+update tst set t = 'short' where id = 2;
+delete from tst where id = 2;
+insert into tst_arr values (1, 1, array[repeat('t', 300)], array[repeat('v', 300)], array['c'], array_fill(1::smallint, array[100]), array_fill(1, array[60]), array_fill(1::bigint, array[30]), array_fill(0::float8, array[30]), array_fill(true, array[200]), array_fill('11111111-1111-1111-1111-111111111111'::uuid, array[12]), array[convert_to(repeat('y', 300), 'UTF8')], array_fill('2024-02-29'::date, array[60]), array_fill('01:02:03'::time, array[30]), array_fill('2024-02-29'::timestamp, array[30]), array_fill('2024-02-29 00:00+00'::timestamptz, array[30]), array[to_json(repeat('j', 300))], array[to_jsonb(repeat('b', 300))], array[(repeat('1', 300))::numeric], array[(repeat('1', 290))::numeric], array_fill('ok'::mood, array[60]), array_fill('10.0.0.1'::inet, array[20]), array[hstore('k', repeat('h', 300))], array[repeat('C', 300)::citext], array_fill('[1,5)'::int4range, array[20]));
+update tst_arr set v = 2 where id = 1;
+delete from tst_arr where id = 1;
+insert into tst_nn values (1, 1, repeat('t', 300), to_json(repeat('j', 300)), to_jsonb(repeat('b', 300)), xmlelement(name a, repeat('x', 300)), convert_to(repeat('y', 300), 'UTF8'), hstore('k', repeat('h', 300)), array[repeat('t', 300)], array_fill(1, array[60]), array_fill(1::bigint, array[30]), array_fill('11111111-1111-1111-1111-111111111111'::uuid, array[12]), array[convert_to(repeat('y', 300), 'UTF8')], array_fill('2024-02-29'::date, array[60]), array[to_jsonb(repeat('b', 300))]);
+update tst_nn set v = 2 where id = 1;
+delete from tst_nn where id = 1;
+insert into tst_full values (1, 1, repeat('t', 300), repeat('1', 300)::numeric, array_fill(1, array[60]), repeat('p', 2000));
+update tst_full set v = 2 where id = 1;
+delete from tst_full where id = 1;
+insert into sentinel values (1);
