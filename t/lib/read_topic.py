@@ -4,6 +4,9 @@ one JSON object per record, from the first to the last there at the start.  It
 fails loudly on whatever a strict consumer would choke on: an unknown schema id,
 bytes left over after a value.  Called by Walrelay.pm; run by the Python of t/lib/venv.
 
+Schemas of a dead-letter topic come out of the topic itself; a letter is printed
+once its schema has been seen, in whichever partition.
+
 In the JSON, bytes are {"$bytes": hex} and floats that JSON lacks {"$float": text}.
 Logical types stay their base type: what is compared is what was written.
 """
@@ -63,8 +66,13 @@ def fingerprint(schema):
 	return bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
 
 
+class SchemaMissing(ValueError):
+	"""No schema with this fingerprint, so far."""
+
+
 class Folder:
-	"""Schemas by fingerprint, out of the files of a folder; read again for a new one."""
+	"""Schemas by fingerprint, out of the files of a folder, read again for a new one, and
+	out of records that hold one."""
 
 	def __init__(self, path):
 		self.path = path
@@ -77,8 +85,16 @@ class Folder:
 					schema = json.load(file)
 				self.schemas[fingerprint(schema)] = fastavro.parse_schema(schema_plain(schema))
 		if fp not in self.schemas:
-			raise ValueError(f"no schema with fingerprint {fp.hex()} in {self.path}")
+			raise SchemaMissing(f"no schema with fingerprint {fp.hex()} in {self.path}")
 		return self.schemas[fp]
+
+	def learn(self, key, text):
+		"""A record of a dead-letter topic: its key must be what its schema says."""
+		schema = json.loads(text)
+		fp = fingerprint(schema)
+		if fp != bytes.fromhex(key.decode())[::-1]:
+			raise ValueError(f"the record of schema {key.decode()} holds {fp[::-1].hex()}")
+		self.schemas[fp] = fastavro.parse_schema(schema_plain(schema))
 
 
 def payload_decode(data, registry, folder):
@@ -120,9 +136,17 @@ def header_jsonable(data):
 		return {"$bytes": data.hex()}
 
 
+def record_decode(record, registry, folder):
+	return (*payload_decode(record.key, registry, folder), *payload_decode(record.value, registry, folder))
+
+
 def record_line(record, registry, folder):
-	key_schema, key = payload_decode(record.key, registry, folder)
-	value_schema, value = payload_decode(record.value, registry, folder)
+	if ("__walrelay.schema", b"1") in record.headers:
+		folder.learn(record.key, record.value)
+		key_schema = value_schema = None
+		key, value = record.key.decode(), json.loads(record.value)
+	else:
+		key_schema, key, value_schema, value = record_decode(record, registry, folder)
 	return json.dumps({
 		"topic": record.topic, "partition": record.partition, "offset": record.offset,
 		"timestamp": record.timestamp,
@@ -156,12 +180,27 @@ def topics_read(args, consumer):
 	consumer.seek_to_beginning(*partitions)
 	ends = consumer.end_offsets(partitions)
 	count = 0
+	letters = []  # whose schemas have not come yet
+
+	def record_print(record, is_last=False):
+		where = f"{record.topic} [{record.partition}] @{record.offset}"
+		try:
+			print(record_line(record, registry, folder))
+		except SchemaMissing as error:
+			if is_last:
+				sys.exit(f"read_topic.py: {where}: {error}")
+			letters.append(record)
+		except Exception as error:
+			sys.exit(f"read_topic.py: {where}: {error}")
+
 	while True:
 		at_end = all(consumer.position(tp) >= ends[tp] for tp in partitions)
 		if at_end and count >= (args.until_count or 0):
 			# with a count, what came after the count was reached is read as well
 			new = consumer.end_offsets(partitions) if wait else ends
 			if new == ends:
+				for record in letters:
+					record_print(record, True)
 				return
 			ends = new
 			continue
@@ -169,11 +208,7 @@ def topics_read(args, consumer):
 			sys.exit(f"read_topic.py: {count} records of {args.until_count or 'all'} after {args.timeout:g} s")
 		for batch in consumer.poll(timeout_ms=200).values():
 			for record in batch:
-				where = f"{record.topic} [{record.partition}] @{record.offset}"
-				try:
-					print(record_line(record, registry, folder))
-				except Exception as error:
-					sys.exit(f"read_topic.py: {where}: {error}")
+				record_print(record)
 				count += 1
 
 
