@@ -130,4 +130,11 @@ slot_has_failover(ReplicationSlot *slot)
 #define PROGRESS_IS_OURS true
 #endif
 
+/*
+ * Of utils/pg_locale.h, which PostgreSQL 18 cannot compile without ICU's
+ * headers, and no package of the server's headers brings those.
+ */
+struct lconv;
+extern struct lconv *PGLC_localeconv(void);
+
 #endif							/* WALRELAY_COMPAT_H */

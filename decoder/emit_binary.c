@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include <locale.h>
+
 #include "access/xact.h"
 #include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
@@ -13,7 +15,6 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/pg_locale.h"
 
 #include "compat.h"
 #include "emit.h"

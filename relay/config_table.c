@@ -33,7 +33,7 @@ static const char *const interval_modes[] = {"numeric", "string", NULL};
 static const char *const binary_modes[] = {"bytes", "base64", "base64-url-safe", "hex", NULL};
 static const char *const hstore_modes[] = {"json", "map", NULL};
 static const char *const exact_types[] = {"numeric", "interval", "date", "timestamp",
-										  "timetz",  "array",    NULL};
+										  "timetz",  "array",    "bit",  NULL};
 static const char *const strategies[] = {"TopicNameStrategy", "RecordNameStrategy",
 										 "TopicRecordNameStrategy", NULL};
 static const char *const incompatibles[] = {"stop", "dead-letter", NULL};

@@ -77,7 +77,8 @@ enum exact
 	EXACT_DATE = 0x04,
 	EXACT_TIMESTAMP = 0x08,
 	EXACT_TIMETZ = 0x10,
-	EXACT_ARRAY = 0x20
+	EXACT_ARRAY = 0x20,
+	EXACT_BIT = 0x40 /* bit and varbit */
 };
 
 struct format

@@ -74,6 +74,8 @@ static const struct metric table[] = {
 	 "special", NULL},
 	{PREFIX "values_unrepresentable_total", KIND_COUNTER, AT(pipeline.encode.out_of_range),
 	 "reason", "out_of_range", NULL},
+	{PREFIX "values_unrepresentable_total", KIND_COUNTER, AT(pipeline.encode.multidimensional),
+	 "reason", "multidimensional", NULL},
 	{PREFIX "values_unrepresentable_total", KIND_COUNTER, AT(pipeline.encode.null_filled), "reason",
 	 "null_filled", NULL},
 	{PREFIX "values_unrepresentable_total", KIND_COUNTER, AT(pipeline.encode.replaced), "reason",

@@ -207,6 +207,8 @@ is_exact(uint32_t oid, unsigned exact)
 		case TYPE_DATE: return exact & EXACT_DATE;
 		case TYPE_TIMESTAMP: return exact & EXACT_TIMESTAMP;
 		case TYPE_TIMETZ: return exact & EXACT_TIMETZ;
+		case TYPE_BIT:
+		case TYPE_VARBIT: return exact & EXACT_BIT;
 	}
 	return false;
 }
@@ -581,12 +583,14 @@ op_form_fits(const struct op *op)
 	return op->shape->any_form || op->shape->form == op->form;
 }
 
-/* The type of an array's elements; its modifier is the array's. */
+/* The type of an array's elements, below a domain; its modifier is the array's. */
 static struct type_name
 element_type(const struct column *col)
 {
 	struct type_name type = col->element;
 
+	if (col->element_base != 0)
+		type.oid = col->element_base;
 	type.typmod = col->base.typmod;
 	return type;
 }

@@ -43,6 +43,7 @@ full(void)
 											  .unavailable = 12,
 											  .special = 13,
 											  .out_of_range = 14,
+											  .multidimensional = 18,
 											  .skipped = 15,
 											  .replaced = 16,
 											  .null_filled = 17};
@@ -100,6 +101,7 @@ every_field_has_its_sample(void **state)
 						"walrelay_values_unrepresentable_total{reason=\"unavailable\"} 12\n"
 						"walrelay_values_unrepresentable_total{reason=\"special\"} 13\n"
 						"walrelay_values_unrepresentable_total{reason=\"out_of_range\"} 14\n"
+						"walrelay_values_unrepresentable_total{reason=\"multidimensional\"} 18\n"
 						"walrelay_values_unrepresentable_total{reason=\"null_filled\"} 17\n"
 						"walrelay_values_unrepresentable_total{reason=\"replaced\"} 16\n"
 						"walrelay_values_unrepresentable_total{reason=\"skipped_delete\"} 15\n"
@@ -254,7 +256,7 @@ json_says_the_same(void **state)
 	assert_int_equal(cJSON_GetArraySize(ITEM("changes")), 5);
 	assert_int_equal(
 		cJSON_GetObjectItemCaseSensitive(ITEM("values_unrepresentable"), "replaced")->valueint, 16);
-	assert_int_equal(cJSON_GetArraySize(ITEM("values_unrepresentable")), 7);
+	assert_int_equal(cJSON_GetArraySize(ITEM("values_unrepresentable")), 8);
 	assert_true(ITEM("process_cpu_seconds")->valuedouble == 1.5);
 #undef ITEM
 	cJSON_Delete(root);
