@@ -475,6 +475,17 @@ config_check(const struct config *cfg, struct err *e)
 				"\"retry.backoff.ms\" is longer than \"retry.backoff.max.ms\"");
 		return err_hint(e, "Set retry.backoff.max.ms to at least %ums.", cfg->relay.backoff_min_ms);
 	}
+	if (cfg->registry.use_latest && cfg->registry.auto_register)
+	{
+		err_set(e, ERR_CONFIG, E1002, "use.latest.version has no effect while schemas are registered");
+		return err_hint(e, "Set auto.register.schemas=false with it.");
+	}
+	if (cfg->registry.on_incompatible == INCOMPATIBLE_DEAD_LETTER &&
+		cfg->format.sink != SINK_KAFKA)
+	{
+		err_set(e, ERR_CONFIG, E1002, "schema.on.incompatible=dead-letter needs sink=kafka");
+		return err_hint(e, "Leave it at stop; lines of JSON need no registry.");
+	}
 	rc = config_check_patterns("column.propagate.source.type", cfg->format.propagate_columns, e);
 	if (rc == RC_OK)
 		rc = config_check_patterns("datatype.propagate.source.type", cfg->format.propagate_types,

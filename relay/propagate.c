@@ -13,27 +13,34 @@
 #include "patterns.h"
 #include "value.h"
 
+/* By schema.table.last, or with the database in front. */
 static bool
-matches(const struct patterns *patterns, const struct format *fmt, const struct table *tbl,
-		const char *last)
+matches(const struct patterns *patterns, const struct op_context *ctx, const char *last)
 {
-	char *name;
-	bool  found;
+	struct str utf8;
+	char      *raw;
+	char      *name;
+	char      *full;
+	bool       found;
 
 	if (patterns == NULL)
 		return false;
-	name = xasprintf("%s.%s.%s.%s", fmt->database, tbl->schema, tbl->name, last);
-	found = patterns_match(patterns, name) ||
-			patterns_match(patterns, name + strlen(fmt->database) + 1);
+	raw = xasprintf("%s.%s.%s", ctx->tbl->schema, ctx->tbl->name, last);
+	utf8 = text_utf8(ctx->text, (struct str){raw, strlen(raw)});
+	name = xstrndup(utf8.data, utf8.len);
+	full = xasprintf("%s.%s", ctx->fmt->database, name);
+	found = patterns_match(patterns, name) || patterns_match(patterns, full);
+	free(full);
 	free(name);
+	free(raw);
 	return found;
 }
 
 bool
-propagate_wanted(const struct format *fmt, const struct table *tbl, const struct column *col)
+propagate_wanted(const struct op_context *ctx, const struct column *col)
 {
-	return matches(fmt->propagate_columns, fmt, tbl, col->name) ||
-		   matches(fmt->propagate_types, fmt, tbl, col->type.name);
+	return matches(ctx->fmt->propagate_columns, ctx, col->name) ||
+		   matches(ctx->fmt->propagate_types, ctx, col->type.name);
 }
 
 /* Characters of a second's fraction; the driver counts two digits for one. */

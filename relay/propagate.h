@@ -12,7 +12,7 @@
 #include "types.h"
 
 /* Whether a setting names the column, by table and name or by table and type. */
-bool propagate_wanted(const struct format *fmt, const struct table *tbl, const struct column *col);
+bool propagate_wanted(const struct op_context *ctx, const struct column *col);
 
 struct propagated
 {

@@ -653,7 +653,7 @@ op_init(struct op *op, const struct op_context *ctx, const struct column *col, b
 	if ((op->shape == &array_shape || op->shape->elements) && op_add_element(op, ctx, &element, e) != RC_OK)
 		return RC_ERR;
 	op_fill(op, ctx);
-	op->propagated = propagate_wanted(ctx->fmt, ctx->tbl, col);
+	op->propagated = propagate_wanted(ctx, col);
 	return RC_OK;
 }
 

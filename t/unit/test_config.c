@@ -539,6 +539,43 @@ contradictions_are_refused(void **state)
 	assert_rc_ok(flag("retry.backoff.ms", "1min"));
 	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
 	assert_non_null(strstr(e.msg, "retry.backoff.ms"));
+	assert_rc_ok(flag("retry.backoff.ms", "1s"));
+	assert_rc_ok(flag("use.latest.version", "true"));
+	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.hint, "auto.register.schemas=false"));
+	assert_rc_ok(flag("auto.register.schemas", "false"));
+	assert_rc_ok(config_check(cfg, &e));
+	assert_rc_ok(flag("schema.on.incompatible", "dead-letter"));
+	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.msg, "sink=kafka"));
+}
+
+/* Several words, each of the list. */
+static void
+sets_are_read(void **state)
+{
+	(void) state;
+	assert_rc_ok(flag("exact.types", "numeric, Interval,bit"));
+	assert_int_equal(cfg->format.exact, EXACT_NUMERIC | EXACT_INTERVAL | EXACT_BIT);
+	assert_rc_ok(flag("exact.types", ""));
+	assert_int_equal(cfg->format.exact, 0);
+	assert_rc_err(flag("exact.types", "numeric,money"), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.hint, "some of numeric, interval, date, timestamp, timetz, array or bit"));
+	assert_rc_err(flag("exact.types", "numeric,"), ERR_CONFIG, E1002);
+}
+
+static void
+expressions_are_checked(void **state)
+{
+	(void) state;
+	assert_rc_ok(flag("conninfo", "dbname=shop"));
+	assert_rc_ok(flag("topic.prefix", "shop"));
+	assert_rc_ok(flag("sink", "stdout"));
+	assert_rc_ok(flag("column.propagate.source.type", "public\\.(a|b{1,2}),[a,b]+"));
+	assert_rc_ok(config_check(cfg, &e));
+	assert_rc_ok(flag("datatype.propagate.source.type", "a,(b"));
+	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.msg, "datatype.propagate.source.type"));
 }
 
 /* --- reference
@@ -602,6 +639,8 @@ main(void)
 		TEST(missing_settings_are_named_in_all_their_forms),
 		TEST(what_is_required_depends_on_the_rest),
 		TEST(contradictions_are_refused),
+		TEST(sets_are_read),
+		TEST(expressions_are_checked),
 		TEST(reference_names_every_key),
 	};
 
