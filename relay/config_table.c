@@ -90,7 +90,8 @@ const struct setting settings[] = {
 	 "schema-changes",
 	 .help = "Topic of schema changes is PREFIX.THIS, with include.schema.changes"},
 	{"kafka", "topic.dead.letter", NULL, KIND_NAME, AT(kafka.topic_dead_letter), "dead-letter",
-	 .help = "Topic of messages that could not go to their own is PREFIX.THIS"},
+	 .help = "Topic of messages whose schema is refused is PREFIX.THIS, with "
+			 "schema.on.incompatible = dead-letter"},
 
 	{"registry", "registry.url", "schema.registry.url", KIND_URLS, AT(registry.url), "",
 	 .help = "Schema registries (Confluent's interface), separated by commas. Empty: none, "
@@ -110,16 +111,16 @@ const struct setting settings[] = {
 	{"registry", "auto.register.schemas", NULL, KIND_BOOL, AT(registry.auto_register), "true",
 	 .help = "Register schemas. Off: they must be there already"},
 	{"registry", "use.latest.version", NULL, KIND_BOOL, AT(registry.use_latest), "false",
-	 .help = "Use a subject's latest schema, if ours is the same but for what does not change its "
-			 "Avro; only without auto.register.schemas"},
+	 .help = "Use a subject's latest version, if it says the same as our schema but for "
+			 "documentation and the like; only with auto.register.schemas = false"},
 	{"registry", "key.subject.name.strategy", NULL, KIND_CHOICE, AT(registry.key_subject),
 	 "TopicNameStrategy", .words = strategies, .help = "Subjects that schemas of keys go to"},
 	{"registry", "value.subject.name.strategy", NULL, KIND_CHOICE, AT(registry.value_subject),
 	 "TopicNameStrategy", .words = strategies, .help = "Subjects that schemas of values go to"},
 	{"registry", "schema.on.incompatible", NULL, KIND_CHOICE, AT(registry.on_incompatible), "stop",
 	 .words = incompatibles,
-	 .help = "When the registry refuses a schema: wait, and go on once it is accepted; or send the "
-			 "table's changes to topic.dead.letter until it is"},
+	 .help = "When the registry refuses a schema: stop before the first change that needs it, and "
+			 "go on once it is accepted; or send such changes to topic.dead.letter until it is"},
 	{"registry", "normalize.schemas", NULL, KIND_BOOL, AT(registry.normalize), "false",
 	 .help = "Ask the registry to normalize schemas"},
 	{"registry", "schemas.dir", NULL, KIND_STRING, AT(registry.dir), "walrelay-schemas",
@@ -177,7 +178,8 @@ const struct setting settings[] = {
 	{"format", "include.schema.changes", NULL, KIND_BOOL, AT(format.schema_changes), "false",
 	 .help = "Write what changes in the description of a captured table to topic.schema.changes"},
 	{"format", "extended.headers.enabled", NULL, KIND_BOOL, AT(format.extended_headers), "false",
-	 .help = "Put the connector's context headers on each message, and __walrelay.before"},
+	 .help = "Put the connector's context headers on each message, and __walrelay.before = key "
+			 "where before has only the key"},
 
 	{"relay", "stream.flush", NULL, KIND_WORD, AT(relay.flush), "idle", .words = flushes,
 	 .help = "When the server sends: when it would wait for more, or at each commit"},
