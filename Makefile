@@ -100,7 +100,7 @@ check-quick:
 # Against the real thing: what Debezium wrote for the same statements.
 golden:
 	@$(MAKE) -s all units
-	t/run golden
+	t/run --quick golden
 
 FUZZ_S ?= 60
 FUZZERS := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))

@@ -33,8 +33,8 @@ key_unsaid(const struct plan *plan, const struct op *op, const char *why, struct
 			op->col->name, plan->tbl->schema, plan->tbl->name);
 	err_detail(e, "The column is part of the message key, and the value is %s.", why);
 	return err_hint(e, "To get past this change, leave the table out with "
-					   "table.exclude.list.  Before it is captured again, correct the value or "
-					   "give the table a key without this column.");
+					   "table.exclude.list.  Before it is captured again, correct the value, "
+					   "name its type in exact.types, or give the table a key without this column.");
 }
 
 /* What stands for a value that cannot be said: NULL where that is allowed, else the filler. */

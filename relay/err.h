@@ -36,7 +36,7 @@ enum err_class
 };
 
 /*
- * Stable codes, for logs, for `walrelay explain` and for people who search.
+ * Stable codes, for logs and for people who search.
  * Never renumber.  10xx configuration, 12xx source, 14xx frames, 16xx schema
  * and values, 18xx registry, 20xx Kafka and other sinks.
  */

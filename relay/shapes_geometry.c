@@ -12,11 +12,6 @@
 
 #include "binary.h"
 
-#define FILLER(bytes)            \
-	{                            \
-		bytes, sizeof(bytes) - 1 \
-	}
-
 #define BRANCH_NULL 0x00 /* of ["null",T] within the records */
 #define BRANCH_VALUE 0x02
 

@@ -11,11 +11,6 @@
 #include "json.h"
 #include "value.h"
 
-#define FILLER(bytes)            \
-	{                            \
-		bytes, sizeof(bytes) - 1 \
-	}
-
 #define BRANCH_NULL 0x00 /* of a map's ["null","string"] */
 #define BRANCH_VALUE 0x02
 

@@ -91,9 +91,12 @@ put_zoned_time(const struct op *op, struct cursor *in, struct buf *out)
 {
 	char    text[DATETIME_TEXT_MAX];
 	int64_t us = read_time(in);
+	int32_t west = (int32_t) cursor_u32(in);
 
-	(void) op;
-	binary_bytes(out, text, datetime_zoned_time(us, (int32_t) cursor_u32(in), text));
+	/* To PostgreSQL the same moment in two zones is two values. */
+	if (op->key && west != 0)
+		return UNSAID_RANGE;
+	binary_bytes(out, text, datetime_zoned_time(us, west, text));
 	return SAID;
 }
 
@@ -161,9 +164,11 @@ put_interval(const struct op *op, struct cursor *in, struct buf *out)
 	int32_t months = (int32_t) cursor_u32(in);
 	int64_t value;
 
-	(void) op;
 	if (op->fmt->endless && datetime_is_endless(us, days, months))
 		return UNSAID_SPECIAL;
+	/* A month of 30.4375 days could be as long as other days and hours. */
+	if (op->key && months != 0)
+		return UNSAID_RANGE;
 	if (!datetime_interval(us, days, months, &value))
 		return UNSAID_RANGE;
 	binary_long(out, value);
@@ -178,7 +183,6 @@ put_interval_string(const struct op *op, struct cursor *in, struct buf *out)
 	int32_t days = (int32_t) cursor_u32(in);
 	int32_t months = (int32_t) cursor_u32(in);
 
-	(void) op;
 	if (op->fmt->endless && datetime_is_endless(us, days, months))
 		return UNSAID_SPECIAL;
 	binary_bytes(out, text, datetime_iso_interval(us, days, months, text));

@@ -1,4 +1,4 @@
-# 046_schema_changes_file.pl: the schema-change topic where its place among the rows
+# 053_schema_changes_file.pl: the schema-change topic where its place among the rows
 # shows: in the file of sink=file.  Kinds of change, order, and a stream that breaks
 # and begins again: what comes again is the same, and nothing is invented.
 use strict;

@@ -539,6 +539,41 @@ test_keys(void **state)
 	check(&op, "61ff");
 }
 
+/* Two values of one column that would have the same bytes. */
+static void
+test_keys_apart(void **state)
+{
+	struct op op = op_of(&zoned_time_shape);
+
+	(void) state;
+	op.key = true;
+	fb_u64(&wire, (uint64_t) DAY / 2);
+	fb_u32(&wire, 0);
+	check(&op, "12:00:00Z");
+	fb_u64(&wire, (uint64_t) DAY / 2);
+	fb_u32(&wire, (uint32_t) -3600);
+	assert_string_equal(put(&op, wire.len), "out of range");
+	buf_reset(&wire);
+
+	op = op_of(&interval_shape);
+	op.key = true;
+	fb_interval(&wire, 1, 1, 0);
+	check(&op, "86400000001");
+	fb_interval(&wire, 0, 0, 1);
+	assert_string_equal(put(&op, wire.len), "out of range");
+	buf_reset(&wire);
+
+	op = op_of(&bits_shape);
+	op.key = true;
+	op.type.oid = TYPE_VARBIT;
+	fb_str(&wire, "00101");
+	assert_string_equal(put(&op, wire.len), "out of range");
+	buf_reset(&wire);
+	op.type.oid = TYPE_BIT;
+	fb_str(&wire, "00000000");
+	check(&op, "");
+}
+
 static unsigned seed = 20261121;
 
 static uint8_t
@@ -599,6 +634,7 @@ run(void)
 		cmocka_unit_test_setup(test_by_text, setup),
 		cmocka_unit_test_setup(test_exact_keys, setup),
 		cmocka_unit_test_setup(test_keys, setup),
+		cmocka_unit_test_setup(test_keys_apart, setup),
 		cmocka_unit_test_setup(test_noise, setup),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
