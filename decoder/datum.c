@@ -23,8 +23,8 @@
 #include "datum.h"
 #include "frame.h"
 
-/* From this raw size on, running out of memory is blamed on the value. */
-#define HUGE_VALUE ((Size) 64 * 1024 * 1024)
+/* What palloc() says of more than it can give; elog() does not translate it. */
+#define INVALID_ALLOC "invalid memory alloc request size"
 
 /*
  * An array is not sent if it takes more bytes than that on the wire.  Only
@@ -61,7 +61,7 @@ tuple_init(struct tuple *tuple)
  * package is replaced.
  */
 static bool
-error_is_of_value(const ErrorData *error, Size size)
+error_is_of_value(const ErrorData *error)
 {
 	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
 	{
@@ -73,8 +73,9 @@ error_is_of_value(const ErrorData *error, Size size)
 		case MAKE_SQLSTATE('P', '0', '0', '0', '0'):	/* raised in PL/pgSQL */
 			return true;
 	}
-	/* "invalid memory alloc request size", said of a value that is no small one */
-	return error->sqlerrcode == ERRCODE_INTERNAL_ERROR && size >= HUGE_VALUE;
+	/* A text may be 100,000 times as long as its value: the numeric 1e131071. */
+	return error->sqlerrcode == ERRCODE_INTERNAL_ERROR && error->message_id != NULL &&
+		strncmp(error->message_id, INVALID_ALLOC, strlen(INVALID_ALLOC)) == 0;
 }
 
 /*
@@ -86,13 +87,13 @@ error_is_of_value(const ErrorData *error, Size size)
  * goes with scratch.  Nothing has been written: no xid, no WAL.
  */
 void
-error_swallow(MemoryContext context, Size size)
+error_swallow(MemoryContext context)
 {
 	ErrorData  *error;
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
-	if (!error_is_of_value(error, size))
+	if (!error_is_of_value(error))
 		PG_RE_THROW();
 	LWLockReleaseAll();
 	FlushErrorState();
@@ -104,7 +105,7 @@ error_swallow(MemoryContext context, Size size)
  * A value that resists becomes UNSENDABLE.
  */
 static void
-value_make(struct value *value, const struct how *how, Datum datum, Size size, bool print)
+value_make(struct value *value, const struct how *how, Datum datum, bool print)
 {
 	MemoryContext context = CurrentMemoryContext;
 	Datum		volatile plain = datum;
@@ -120,7 +121,7 @@ value_make(struct value *value, const struct how *how, Datum datum, Size size, b
 	}
 	PG_CATCH();
 	{
-		error_swallow(context, size);
+		error_swallow(context);
 		value->state = WIRE_STATE_UNSENDABLE;
 	}
 	PG_END_TRY();
@@ -143,9 +144,9 @@ value_make(struct value *value, const struct how *how, Datum datum, Size size, b
 
 /* The text of a value that its type's own form has no place for. */
 static void
-value_make_text(struct value *value, const struct how *how, Datum datum, Size size)
+value_make_text(struct value *value, const struct how *how, Datum datum)
 {
-	value_make(value, how, datum, size, true);
+	value_make(value, how, datum, true);
 	if (value->state != WIRE_STATE_VALUE)
 		return;
 	if (value->length <= TEXT_LENGTH_MAX)
@@ -177,13 +178,6 @@ varlena_find(struct varlena *raw)
 	return redirect.pointer;
 }
 
-/* In bytes, decompressed. */
-static inline Size
-varlena_size(struct varlena *raw)
-{
-	return VARATT_IS_COMPRESSED(raw) ? VARDATA_COMPRESSED_GET_EXTSIZE(raw) : VARSIZE_ANY(raw);
-}
-
 /*
  * Plain payload is used where it lies, through an indirect pointer as well
  * (detoasting that would copy up to 1 GB).
@@ -199,7 +193,7 @@ value_collect_varlena(struct value *value, const struct how *how, struct varlena
 	}
 	if (print || VARATT_IS_COMPRESSED(raw))
 	{
-		value_make(value, how, PointerGetDatum(raw), varlena_size(raw), print);
+		value_make(value, how, PointerGetDatum(raw), print);
 		return;
 	}
 	value->data = VARDATA_ANY(raw);
@@ -233,7 +227,7 @@ value_collect_enum(struct value *value, const struct how *how, Datum datum)
 		value->state = WIRE_STATE_VALUE;
 		return;
 	}
-	value_make_text(value, how, datum, 0);
+	value_make_text(value, how, datum);
 }
 
 /*
@@ -278,7 +272,7 @@ value_collect(struct value *value, const struct how *how, Datum datum)
 			if (how->varlena)
 				value_collect_varlena(value, how, raw, how->method == METHOD_OUTPUT);
 			else
-				value_make(value, how, datum, 0, true);
+				value_make(value, how, datum, true);
 	}
 }
 
@@ -541,7 +535,7 @@ value_collect_array(struct value *value, const struct how *how, struct varlena *
 	}
 	if (VARATT_IS_COMPRESSED(raw))
 	{
-		value_make(value, how, PointerGetDatum(raw), varlena_size(raw), false);
+		value_make(value, how, PointerGetDatum(raw), false);
 		if (value->state != WIRE_STATE_VALUE)
 			return;
 		raw = (struct varlena *) DatumGetPointer(value->datum);
@@ -567,7 +561,7 @@ value_collect_array(struct value *value, const struct how *how, struct varlena *
 		return;
 	pfree(bytes.data);
 	if (value->state == WIRE_STATE_TEXT)
-		value_make_text(value, how, PointerGetDatum(array), VARSIZE(array));
+		value_make_text(value, how, PointerGetDatum(array));
 }
 
 /* Map of one bit a value: 1 is NULL. */

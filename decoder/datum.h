@@ -58,11 +58,11 @@ extern void tuple_collect(struct tuple *tuple, struct deform *deform, const stru
 						  TupleDesc desc, HeapTuple heap, bool key, Size threshold);
 
 /*
- * For PG_CATCH() around an output function: ends the error if the value, of
- * "size" raw bytes, is to blame for it, else throws it on.  "context" becomes
- * the current memory context.
+ * For PG_CATCH() around an output function: ends the error if the value is to
+ * blame for it, else throws it on.  "context" becomes the current memory
+ * context.
  */
-extern void error_swallow(MemoryContext context, Size size);
+extern void error_swallow(MemoryContext context);
 
 /* Upper bound of what one value takes besides its bytes in data. */
 #define VALUE_BOUND (WIRE_VARINT_MAX * 3 + 2)

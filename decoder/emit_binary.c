@@ -56,7 +56,7 @@ money_fraction_digits_get(void)
 	}
 	PG_CATCH();
 	{
-		error_swallow(context, 0);
+		error_swallow(context);
 	}
 	PG_END_TRY();
 	return digits >= 0 && digits <= 10 ? digits : 2;

@@ -60,7 +60,7 @@ expression_deparse(const char *source)
 	}
 	PG_CATCH();
 	{
-		error_swallow(context, 0);
+		error_swallow(context);
 	}
 	PG_END_TRY();
 	AtEOXact_GUC(false, level);
@@ -107,6 +107,19 @@ column_read(struct relation *rel, struct column *column, TupleDesc desc, Form_pg
 	column_read_type(rel, column, att->atttypid, as_text);
 }
 
+static bool
+index_columns_have(const struct index_columns *columns, AttrNumber attnum)
+{
+	int			i;
+
+	for (i = 0; i < columns->count; i++)
+	{
+		if (columns->attnums[i] == attnum)
+			return true;
+	}
+	return false;
+}
+
 /* Key columns of an open index; false if one is an expression. */
 static bool
 index_columns_read(Relation index, struct index_columns *columns)
@@ -117,11 +130,25 @@ index_columns_read(Relation index, struct index_columns *columns)
 	columns->count = 0;
 	for (i = 0; i < form->indnkeyatts; i++)
 	{
-		if (form->indkey.values[i] <= 0)
+		AttrNumber	attnum = form->indkey.values[i];
+
+		if (attnum <= 0)
 			return false;
-		columns->attnums[columns->count++] = form->indkey.values[i];
+		if (!index_columns_have(columns, attnum))	/* one with two operator classes */
+			columns->attnums[columns->count++] = attnum;
 	}
 	return true;
+}
+
+/* Remember an index whose name or kind decides on the key: ALTER INDEX tells of it alone. */
+static void
+depend_on_index(struct relation *rel, Oid index)
+{
+	if (rel->indexes == NULL)
+		rel->indexes = MemoryContextAlloc(rel->context, sizeof(Oid));
+	else
+		rel->indexes = repalloc(rel->indexes, (rel->nindexes + 1) * sizeof(Oid));
+	rel->indexes[rel->nindexes++] = index;
 }
 
 /*
@@ -129,7 +156,7 @@ index_columns_read(Relation index, struct index_columns *columns)
  * of the first unique index by name that covers every row as it is written.
  */
 static enum wire_key
-key_find(Relation relation, struct index_columns *key)
+key_find(struct relation *rel, Relation relation, struct index_columns *key)
 {
 	List	   *indexes = RelationGetIndexList(relation);
 	enum wire_key kind = WIRE_KEY_NONE;
@@ -144,6 +171,8 @@ key_find(Relation relation, struct index_columns *key)
 
 		if (index == NULL)
 			continue;
+		if (index->rd_index->indisunique)
+			depend_on_index(rel, lfirst_oid(cell));
 		if (index->rd_index->indisprimary && index_columns_read(index, &columns))
 		{
 			*key = columns;
@@ -187,19 +216,6 @@ identity_find(Relation relation, struct index_columns *identity)
 	if (!index_columns_read(index, identity))
 		identity->count = 0;
 	RelationClose(index);
-}
-
-static bool
-index_columns_have(const struct index_columns *columns, AttrNumber attnum)
-{
-	int			i;
-
-	for (i = 0; i < columns->count; i++)
-	{
-		if (columns->attnums[i] == attnum)
-			return true;
-	}
-	return false;
 }
 
 /* Attribute of that name, 0 if there is none.  Partitions may order columns as they like. */
@@ -308,7 +324,7 @@ relation_describe(struct relation *rel, Relation described, Relation physical,
 
 	rel->relkind = described->rd_rel->relkind;
 	rel->identity = physical->rd_rel->relreplident;
-	rel->key_kind = key_find(described, &key);
+	rel->key_kind = key_find(rel, described, &key);
 	identity_find(physical, &identity);
 	relation_read_columns(rel, described, physical, &key, &identity, options);
 	relation_place_keys(rel, &key, &identity);

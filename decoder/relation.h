@@ -116,6 +116,8 @@ struct relation
 	int		   *key;			/* places among the columns, in the index's order */
 	int			nidentity;
 	int		   *identity_key;	/* the same for the replica identity */
+	int			nindexes;
+	Oid		   *indexes;		/* unique ones, of which the key's is chosen */
 	int			ntype_hashes;
 	uint32	   *type_hashes;	/* syscache hashes of the user's types in use */
 	bool		has_enum;

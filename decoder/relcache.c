@@ -69,6 +69,20 @@ relation_has_ancestor(const struct relation *rel, Oid relid)
 	return false;
 }
 
+static bool
+relation_has_index(const struct relation *rel, Oid relid)
+{
+	int			i;
+
+	for (i = 0; i < rel->nindexes; i++)
+	{
+		if (rel->indexes[i] == relid)
+			return true;
+	}
+	return false;
+}
+
+/* A relation of ours, or something that one of ours depends on. */
 static void
 relation_invalidated(Datum arg, Oid relid)
 {
@@ -81,14 +95,17 @@ relation_invalidated(Datum arg, Oid relid)
 		struct relation *rel = hash_search(active->entries, &relid, HASH_FIND, NULL);
 
 		if (rel != NULL)
+		{
 			rel->valid = false;
-		return;
+			return;
+		}
 	}
 	for (i = 0; i < active->count; i++)
 	{
 		struct relation *rel = active->list[i];
 
-		if (!OidIsValid(relid) || rel->relid == relid || relation_has_ancestor(rel, relid))
+		if (!OidIsValid(relid) || rel->relid == relid || relation_has_ancestor(rel, relid) ||
+			relation_has_index(rel, relid))
 			rel->valid = false;
 	}
 }

@@ -379,7 +379,7 @@ encode_change(struct plan *plan, const struct change *chg, const struct stamp *s
 	source_block_stamp(&plan->source, stamp);
 	plan->stamp = stamp;
 	source_block_now(&plan->source, now_ns);
-	if (!deleted && has_old &&
+	if (!deleted && has_old && plan->nkeys > 0 &&
 		(plan->before.key.len != plan->after.key.len ||
 		 memcmp(plan->before.key.data, plan->after.key.data, plan->before.key.len) != 0))
 	{

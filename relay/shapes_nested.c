@@ -77,28 +77,46 @@ const struct shape array_shape = {
 
 /* --- int2vector and oidvector ------------------------------------------------------ */
 
+/* One number of the elements' type; *at moves behind it. */
+static bool
+number_read(const struct op *op, const char **at, const char *end, int64_t *number)
+{
+	bool    is_oid = op->shape->elements == &oid_shape;
+	int64_t most = is_oid ? UINT32_MAX : INT16_MAX;
+	bool    negative = *at < end && **at == '-';
+	size_t  digits = 0;
+
+	*number = 0;
+	for (*at += negative; *at < end && **at >= '0' && **at <= '9'; ++*at, digits++)
+	{
+		*number = *number * 10 + (**at - '0');
+		if (*number > most + negative)
+			return false;
+	}
+	if (negative)
+		*number = -*number;
+	return digits > 0 && !(negative && is_oid);
+}
+
 /* "1 2 3"; none of the numbers can be NULL. */
 static enum said
 put_str_numbers(const struct op *op, struct str s, struct buf *out)
 {
+	const char *at = s.data;
 	const char *end = s.data + s.len;
-	int64_t     count = s.len > 0;
+	int64_t     count = 1;
 
-	(void) op;
-	for (const char *at = s.data; at < end; at++)
-		count += *at == ' ';
-	if (count > 0)
+	for (const char *c = s.data; c < end; c++)
+		count += *c == ' ';
+	if (s.len > 0)
 		binary_long(out, count);
-	for (const char *at = s.data; at < end; at++)
+	while (at < end)
 	{
-		bool    negative = *at == '-';
-		int64_t number = 0;
+		int64_t number;
 
-		for (at += negative; at < end && *at >= '0' && *at <= '9' && number <= UINT32_MAX; at++)
-			number = number * 10 + (*at - '0');
-		if ((at < end && *at != ' ') || number > UINT32_MAX)
+		if (!number_read(op, &at, end, &number) || (at < end && (*at != ' ' || ++at == end)))
 			return UNSAID_RANGE;
-		binary_long(out, negative ? -number : number);
+		binary_long(out, number);
 	}
 	buf_put_u8(out, 0);
 	return SAID;

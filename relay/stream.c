@@ -103,6 +103,7 @@ stream_fill(const struct stream_context *ctx, const struct table *tbl, struct st
 				rc = plan_new_message(&ctx->fmt, ctx->stats, stream->topic_name, &stream->plan, e);
 			break;
 		case STREAM_TRANSACTIONS:
+			stream->collection = xstrdup("transaction");
 			rc = route_named(ctx->routes, ctx->cfg->kafka.topic_transaction, &stream->topic_name, e);
 			if (rc == RC_OK)
 				rc = plan_new_boundary(&ctx->fmt, ctx->stats, &stream->plan, e);

@@ -32,4 +32,20 @@ DROP INDEX key_moves_b;
 DELETE FROM key_moves;
 SELECT data FROM pg_logical_slot_get_changes('key', NULL, NULL, :shown);
 DROP TABLE key_pk, key_pk_include, key_pk_deferred, key_unique, key_none, key_moves;
+-- an index may name a column twice, with two operator classes
+CREATE TABLE key_twice (a text NOT NULL, b int);
+CREATE UNIQUE INDEX key_twice_index ON key_twice (a, a text_pattern_ops);
+ALTER TABLE key_twice REPLICA IDENTITY USING INDEX key_twice_index;
+INSERT INTO key_twice VALUES ('x', 1);
+UPDATE key_twice SET a = 'y';
+DELETE FROM key_twice;
+-- the name of an index decides, and may change
+CREATE TABLE key_named (a int, b int);
+CREATE UNIQUE INDEX key_named_a ON key_named (a);
+CREATE UNIQUE INDEX key_named_b ON key_named (b);
+INSERT INTO key_named VALUES (1, 10);
+ALTER INDEX key_named_a RENAME TO key_named_z;
+INSERT INTO key_named VALUES (2, 20);
+SELECT data FROM pg_logical_slot_get_changes('key', NULL, NULL, :shown);
+DROP TABLE key_twice, key_named;
 SELECT pg_drop_replication_slot('key');

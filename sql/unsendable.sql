@@ -33,6 +33,13 @@ CREATE TABLE unsendable_d (id int PRIMARY KEY, b broken DEFAULT '1', c text DEFA
 INSERT INTO unsendable_d VALUES (1, NULL, 'x');
 SELECT data FROM pg_logical_slot_get_changes('unsendable', NULL, NULL, :shown) WHERE data ~ '^(RELATION|INSERT)';
 DROP TABLE unsendable_d;
+-- a small value whose text would be more than 1 GB
+CREATE TYPE unsendable_c AS (v numeric[]);
+CREATE TABLE unsendable_l (id int PRIMARY KEY, v unsendable_c);
+INSERT INTO unsendable_l SELECT 1, ROW(array_fill(1e131071::numeric, ARRAY[8300]))::unsendable_c;
+SELECT data FROM pg_logical_slot_get_changes('unsendable', NULL, NULL, :shown) WHERE data ~ '^INSERT';
+DROP TABLE unsendable_l;
+DROP TYPE unsendable_c;
 DROP TABLE unsendable_t;
 DROP TYPE broken CASCADE;
 SELECT pg_drop_replication_slot('unsendable');
