@@ -55,6 +55,7 @@ struct history
 	/* The thread's while it runs: */
 	atomic_bool       cancelled;
 	char             *topic;
+	char             *database; /* others of the same names and oids may write to the topic */
 	uint64_t          start;
 	struct chronicle *chr;
 	struct earliest  *earliest; /* by relid */
@@ -318,6 +319,12 @@ history_conclude(struct history *hist, bool suppose)
 		chronicle_rewind(hist->chr, hist->start); /* settles who has which name */
 }
 
+static bool
+is_named(struct str name, const char *wanted)
+{
+	return name.len == strlen(wanted) && memcmp(name.data, wanted, name.len) == 0;
+}
+
 static enum rc
 history_take(struct history *hist, const rd_kafka_message_t *message)
 {
@@ -340,7 +347,7 @@ history_take(struct history *hist, const rd_kafka_message_t *message)
 		return RC_OK;
 	arena = arena_new();
 	ok = schema_change_read(value, arena, &past);
-	if (ok)
+	if (ok && is_named(past.database, hist->database))
 		history_learn(hist, &past);
 	arena_free(arena);
 	return ok ? RC_OK : strange_record(hist, message);
@@ -477,12 +484,13 @@ history_free(struct history *hist)
 	loop_forget(hist->loop, hist->wake_fd);
 	close(hist->wake_fd);
 	free(hist->topic);
+	free(hist->database);
 	free(hist);
 }
 
 enum rc
-history_read(struct history *hist, const char *topic, uint64_t start, struct chronicle **chr,
-			 struct err *e)
+history_read(struct history *hist, const char *topic, struct str database, uint64_t start,
+			 struct chronicle **chr, struct err *e)
 {
 	if (hist->running)
 		return RC_AGAIN;
@@ -500,7 +508,9 @@ history_read(struct history *hist, const char *topic, uint64_t start, struct chr
 		return RC_OK;
 	}
 	free(hist->topic);
+	free(hist->database);
 	hist->topic = xstrdup(topic);
+	hist->database = xstrndup(database.data, database.len);
 	hist->start = start;
 	hist->chr = chronicle_new();
 	hist->records = 0;

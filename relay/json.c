@@ -48,7 +48,8 @@ json_string(struct buf *out, const char *s, size_t len)
 		escape(out, (uint8_t) s[i]);
 		from = i + 1;
 	}
-	buf_put(out, s + from, len - from);
+	if (from < len)
+		buf_put(out, s + from, len - from);
 	buf_put_u8(out, '"');
 }
 

@@ -473,7 +473,8 @@ pipeline_prepare_changes(struct pipeline *pl, struct err *e)
 	rc = pipeline_prepare(pl, STREAM_SCHEMA_CHANGES, NULL, &pl->changed, e);
 	if (rc != RC_OK)
 		return rc;
-	rc = schema_topic_recall(pl->changes, pl->changed->topic_name, e);
+	rc = schema_topic_recall(pl->changes, pl->changed->topic_name, &pl->ctx.fmt,
+							 pl->changed->plan, e);
 	if (rc == RC_AGAIN)
 		pl->wait = WAIT_SINK;
 	return rc;

@@ -413,7 +413,7 @@ schema_change_read(struct str value, struct arena *arena, struct past_change *pa
 	if (read_number(&cur, UINT32_MAX) != LAYOUT)
 		return false;
 	read_str(&cur);
-	read_str(&cur);
+	past->database = read_str(&cur);
 	past->position.commit_lsn = (uint64_t) cursor_sv(&cur);
 	past->position.lsn = (uint64_t) cursor_sv(&cur);
 	past->position.txid = read_number(&cur, UINT32_MAX);

@@ -49,6 +49,7 @@ bool description_read(struct str avro, struct arena *arena, struct description *
 /* What is needed again of a record that was read back; it borrows from the bytes. */
 struct past_change
 {
+	struct str                database; /* whose table it is; of the value */
 	struct change_position    position;
 	struct str                before; /* as above */
 	struct str                after;

@@ -78,14 +78,16 @@ schema_topic_free(struct schema_topic *st)
 }
 
 enum rc
-schema_topic_recall(struct schema_topic *st, const char *topic, struct err *e)
+schema_topic_recall(struct schema_topic *st, const char *topic, const struct format *fmt,
+					struct plan *plan, struct err *e)
 {
+	struct str        database = {fmt->database, strlen(fmt->database)};
 	struct chronicle *chr;
 	enum rc           rc;
 
 	if (st->recalled)
 		return RC_OK;
-	rc = history_read(st->hist, topic, st->start, &chr, e);
+	rc = history_read(st->hist, topic, text_utf8(plan->text, database), st->start, &chr, e);
 	if (rc != RC_OK)
 		return rc;
 	chronicle_free(st->chr);

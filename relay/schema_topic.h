@@ -29,7 +29,8 @@ void schema_topic_start(struct schema_topic *st, uint64_t start);
 void schema_topic_stop(struct schema_topic *st);
 
 /* Before the first table of a stream is learned.  RC_AGAIN: the topic is being read back. */
-enum rc schema_topic_recall(struct schema_topic *st, const char *topic, struct err *e) MUST_CHECK;
+enum rc schema_topic_recall(struct schema_topic *st, const char *topic, const struct format *fmt,
+							struct plan *plan, struct err *e) MUST_CHECK;
 
 /* A relation record has come.  plan: as from plan_new_schema_change(). */
 void schema_topic_learn(struct schema_topic *st, const struct table *tbl, const struct format *fmt,

@@ -103,6 +103,7 @@ FORMS = {
 	'number': ('{x}::{t}', '{same}', []),
 	'float': ('{x}::{t}', '{same}', []),
 	'boolean': ('{x}::{t}', '{same}', []),
+	'bit text': ('{x}::varbit', '{x} = {o}::text', []),	# a cast to bit alone would cut it to one
 	'bit': ('{x}::varbit', '{x} = {o}::text', [('out_of_range', 'length({o}) <> 1')]),
 	'nearest': ('{x}::float8', "{g} IS NOT DISTINCT FROM cast_back.nearest({o}::numeric)", [TOO_LARGE]),
 	'decimal text': ('{x}::numeric', '{same}', []),
@@ -342,7 +343,8 @@ class Forms:
 		if avro == 'bytes' or (avro == 'string' and mode != 'bytes' and self.setting.unknown and base not in TEXT_TYPES):
 			return form('text', lambda value: octets(value).decode(), mode + ' text')
 		if avro == 'string':
-			return form('text' if base != '_money' else 'number', str, 'text')
+			kind = {'_money': 'number', 'bit': 'bit text', 'varbit': 'bit text'}.get(base, 'text')
+			return form(kind, str, 'text')
 		raise ValueError(f'Avro type {avro} is not known')
 
 

@@ -122,6 +122,8 @@ table(struct lab *lab, uint32_t relid, const char *name, const char *type)
 	return desc;
 }
 
+static struct str shopdb = {"db", 2};
+
 static void
 change(struct lab *lab, int32_t partition, uint64_t commit_lsn, const struct description *before,
 	   const struct description *after)
@@ -130,7 +132,7 @@ change(struct lab *lab, int32_t partition, uint64_t commit_lsn, const struct des
 	struct differences   diffs = {.arena = lab->arena};
 	struct buf           avro[2] = {{0}, {0}};
 	struct schema_change chg = {.server = {"p", 1},
-								.database = {"db", 2},
+								.database = shopdb,
 								.table = after,
 								.position = {commit_lsn, commit_lsn - 10, 7, 1000},
 								.diffs = &diffs};
@@ -160,10 +162,10 @@ read_back(struct lab *lab, uint64_t start)
 	lab->done = 0;
 	chronicle_free(lab->chr);
 	lab->chr = NULL;
-	assert_rc_again(history_read(lab->hist, TOPIC, start, &lab->chr, &e));
-	assert_rc_again(history_read(lab->hist, TOPIC, start, &lab->chr, &e));
+	assert_rc_again(history_read(lab->hist, TOPIC, shopdb, start, &lab->chr, &e));
+	assert_rc_again(history_read(lab->hist, TOPIC, shopdb, start, &lab->chr, &e));
 	wait_until(&lab->wl, is_done, lab);
-	return history_read(lab->hist, TOPIC, start, &lab->chr, &e);
+	return history_read(lab->hist, TOPIC, shopdb, start, &lab->chr, &e);
 }
 
 static const char *
@@ -305,7 +307,7 @@ reading_is_given_up_when_asked(void **state)
 	change(lab, 0, 100, NULL, table(lab, 1, "a", "v1"));
 	assert_int_equal(rd_kafka_flush(lab->writer, WAIT_MS), RD_KAFKA_RESP_ERR_NO_ERROR);
 	rd_kafka_mock_broker_set_down(lab->cluster, 1);
-	assert_rc_again(history_read(lab->hist, TOPIC, 1000, &lab->chr, &e));
+	assert_rc_again(history_read(lab->hist, TOPIC, shopdb, 1000, &lab->chr, &e));
 	begun = loop_now_ms();
 	history_cancel(lab->hist);
 	assert_true(loop_now_ms() - begun < 10000);
@@ -323,10 +325,10 @@ a_broker_that_comes_late_is_waited_for(void **state)
 	change(lab, 0, 100, NULL, table(lab, 1, "a", "v1"));
 	assert_int_equal(rd_kafka_flush(lab->writer, WAIT_MS), RD_KAFKA_RESP_ERR_NO_ERROR);
 	rd_kafka_mock_broker_set_down(lab->cluster, 1);
-	assert_rc_again(history_read(lab->hist, TOPIC, 1000, &lab->chr, &e));
+	assert_rc_again(history_read(lab->hist, TOPIC, shopdb, 1000, &lab->chr, &e));
 	rd_kafka_mock_broker_set_up(lab->cluster, 1);
 	wait_until(&lab->wl, is_done, lab);
-	assert_rc_ok(history_read(lab->hist, TOPIC, 1000, &lab->chr, &e));
+	assert_rc_ok(history_read(lab->hist, TOPIC, shopdb, 1000, &lab->chr, &e));
 	assert_known(1, "v1");
 }
 
@@ -349,6 +351,22 @@ thousands_of_tables_are_read(void **state)
 	assert_known(5000, "table_5000");
 }
 
+/* Of one template, so that relid and names are the same. */
+static void
+other_databases_are_passed_over(void **state)
+{
+	struct lab *lab = *state;
+
+	rd_kafka_mock_topic_create(lab->cluster, TOPIC, 3, 1);
+	change(lab, 0, 100, NULL, table(lab, 1, "a", "ours"));
+	shopdb = (struct str){"db2", 3};
+	change(lab, 0, 200, NULL, table(lab, 1, "a", "theirs"));
+	shopdb = (struct str){"db", 2};
+	assert_rc_ok(read_back(lab, 1000));
+	assert_int_equal(history_records(lab->hist), 2);
+	assert_known(1, "ours");
+}
+
 int
 main(void)
 {
@@ -361,6 +379,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(refused_access_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(reading_is_given_up_when_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_broker_that_comes_late_is_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(other_databases_are_passed_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(thousands_of_tables_are_read, setup, teardown),
 	};
 

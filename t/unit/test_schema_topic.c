@@ -24,12 +24,13 @@ static unsigned          readings;
 static unsigned          cancelled;
 
 enum rc
-history_read(struct history *hist, const char *topic, uint64_t start, struct chronicle **chr,
-			 struct err *error)
+history_read(struct history *hist, const char *topic, struct str database, uint64_t start,
+			 struct chronicle **chr, struct err *error)
 {
 	(void) hist;
 	(void) error;
 	assert_string_equal(topic, "p.schema-changes");
+	assert_memory_equal(database.data, "shopdb", database.len);
 	assert_int_equal(start, 1000);
 	readings++;
 	if (past == NULL)
@@ -149,7 +150,7 @@ test_told_once(void **state)
 {
 	(void) state;
 	start(NULL);
-	assert_rc_ok(schema_topic_recall(st, "p.schema-changes", &e));
+	assert_rc_ok(schema_topic_recall(st, "p.schema-changes", &fmt, plan, &e));
 	assert_told(1, "a", "text", 1100, "[\"table_first_seen\"]");
 	assert_no_news(1, "a", "text", 1200);
 	assert_told(1, "a", "json", 1300, "[\"column_type_changed\"]");
@@ -267,7 +268,7 @@ test_read_back(void **state)
 
 	(void) state;
 	start((struct history *) &token);
-	assert_rc_again(schema_topic_recall(st, "p.schema-changes", &e));
+	assert_rc_again(schema_topic_recall(st, "p.schema-changes", &fmt, plan, &e));
 	/* The stream ended meanwhile: what is being read is as of another position. */
 	schema_topic_stop(st);
 	assert_int_equal(cancelled, 1);
@@ -279,8 +280,8 @@ test_read_back(void **state)
 	known.until = 1500;
 	known.until_us = 1500 * INT64_C(1000000);
 	chronicle_put(past, &known, 1000);
-	assert_rc_ok(schema_topic_recall(st, "p.schema-changes", &e));
-	assert_rc_ok(schema_topic_recall(st, "p.schema-changes", &e));
+	assert_rc_ok(schema_topic_recall(st, "p.schema-changes", &fmt, plan, &e));
+	assert_rc_ok(schema_topic_recall(st, "p.schema-changes", &fmt, plan, &e));
 	assert_int_equal(readings, 2);
 
 	assert_no_news(1, "a", "text", 1100);
@@ -314,7 +315,7 @@ test_another_server(void **state)
 	known.until = 1500;
 	known.until_us = 1000;
 	chronicle_put(past, &known, 1000);
-	assert_rc_ok(schema_topic_recall(st, "p.schema-changes", &e));
+	assert_rc_ok(schema_topic_recall(st, "p.schema-changes", &fmt, plan, &e));
 	tbl = table(2, "b", "int4");
 	schema_topic_learn(st, &tbl, &fmt, plan);
 	schema_topic_tell(st, &fmt, plan, &position, 1000, out, &nout);
