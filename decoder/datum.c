@@ -16,6 +16,7 @@
 #include "utils/array.h"
 #include "utils/date.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -82,9 +83,10 @@ error_is_of_value(const ErrorData *error)
  * Catching without a subtransaction is safe here.  What an output function
  * may leave behind when it fails, pins, catalog locks and relcache references,
  * belongs to the resource owner of the transaction that the reorder buffer
- * replays in, and that one always ends by abort.  Lightweight locks are let
- * go here, as an abort would: nobody holds one around a callback.  Memory
- * goes with scratch.  Nothing has been written: no xid, no WAL.
+ * replays in, and that one always ends by abort; or to the value's own, see
+ * below.  Lightweight locks are let go here, as an abort would: nobody holds
+ * one around a callback.  Memory goes with scratch.  Nothing has been
+ * written: no xid, no WAL.
  */
 void
 error_swallow(MemoryContext context)
@@ -101,6 +103,37 @@ error_swallow(MemoryContext context)
 }
 
 /*
+ * References that failed values leave behind pile up in their owner, and each
+ * more is found the slower the more there are.  So once a value has failed,
+ * each gets an owner of its own; before that nobody pays for one.
+ */
+static bool value_has_failed = false;
+
+static ResourceOwner
+owner_enter(void)
+{
+	ResourceOwner outer = CurrentResourceOwner;
+
+	if (value_has_failed && outer != NULL)
+		CurrentResourceOwner = ResourceOwnerCreate(outer, "walrelay value");
+	return outer;
+}
+
+static void
+owner_leave(ResourceOwner outer, bool failed)
+{
+	ResourceOwner own = CurrentResourceOwner;
+
+	if (own == outer)
+		return;
+	ResourceOwnerRelease(own, RESOURCE_RELEASE_BEFORE_LOCKS, !failed, false);
+	ResourceOwnerRelease(own, RESOURCE_RELEASE_LOCKS, !failed, false);
+	ResourceOwnerRelease(own, RESOURCE_RELEASE_AFTER_LOCKS, !failed, false);
+	CurrentResourceOwner = outer;
+	ResourceOwnerDelete(own);
+}
+
+/*
  * Decompress a varlena if need be, and run the output function if "print".
  * A value that resists becomes UNSENDABLE.
  */
@@ -108,6 +141,7 @@ static void
 value_make(struct value *value, const struct how *how, Datum datum, bool print)
 {
 	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner outer = owner_enter();
 	Datum		volatile plain = datum;
 	char	   *volatile text = NULL;
 
@@ -118,11 +152,14 @@ value_make(struct value *value, const struct how *how, Datum datum, bool print)
 		if (print)
 			text = OutputFunctionCall(unconstify(FmgrInfo *, &how->output), plain);
 		value->state = WIRE_STATE_VALUE;
+		owner_leave(outer, false);
 	}
 	PG_CATCH();
 	{
 		error_swallow(context);
 		value->state = WIRE_STATE_UNSENDABLE;
+		owner_leave(outer, true);
+		value_has_failed = true;
 	}
 	PG_END_TRY();
 

@@ -209,8 +209,12 @@ pipeline_send(struct pipeline *pl, struct stream *stream, ack_ticket item, struc
 		pl->next_out++;
 	}
 	/* A table that had one huge row must not keep its memory until the next one. */
-	if (pl->nout > 0 && pl->out[0].value.len > BUF_KEEP)
-		plan_trim(stream->plan);
+	for (unsigned i = 0; i < pl->nout; i++)
+		if (pl->out[i].value.len > BUF_KEEP)
+		{
+			plan_trim(stream->plan);
+			break;
+		}
 	pl->nout = pl->next_out = 0;
 	return RC_OK;
 }

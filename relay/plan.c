@@ -253,6 +253,7 @@ plan_new_schema_change(const struct format *fmt, struct encode_stats *stats, str
 void
 plan_trim(struct plan *plan)
 {
+	text_trim(plan->text);
 	buf_restart(&plan->scratch);
 	buf_restart(&plan->scratch2);
 	buf_restart(&plan->value);

@@ -121,8 +121,10 @@ struct propagated
 propagate_type(const struct op *op)
 {
 	const struct op  *value = op->element ? op->element : op;
+	struct str        name = text_utf8(
+        op->text, (struct str){op->col->type.name, strlen(op->col->type.name)});
 	struct propagated type = {
-		.type = xstrdup(op->col->type.name),
+		.type = xstrndup(name.data, name.len),
 		.length = type_length(value->type.oid, value->type.typmod, value),
 		.scale = type_scale(value->type.oid, value->type.typmod, value),
 	};

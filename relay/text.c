@@ -312,6 +312,12 @@ convert_single(struct text *text, struct str s)
 	*text->replaced += replaced;
 }
 
+void
+text_trim(struct text *text)
+{
+	buf_restart(&text->scratch);
+}
+
 uint64_t
 text_replaced(const struct text *text)
 {

@@ -25,6 +25,9 @@ void    text_free(struct text *text);
 /* s itself when it is UTF-8 already, else a copy that lives until the next call. */
 struct str text_utf8(struct text *text, struct str s);
 
+/* Gives back what a huge text took; its copy is gone. */
+void text_trim(struct text *text);
+
 /* The counter given to text_new(): it rises with each value that is not passed on as it was. */
 uint64_t text_replaced(const struct text *text);
 

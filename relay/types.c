@@ -440,7 +440,7 @@ op_put_unavailable_array(const struct op *op, struct str value, struct buf *avro
 	else
 		buf_put(&text, value.data, value.len);
 	put_branch(op, avro);
-	if (text.len > 0)
+	if (text.len > 0 || !octets)
 		binary_long(avro, octets ? (int64_t) text.len : 1);
 	for (size_t i = 0; octets && i < text.len; i++)
 	{
@@ -493,7 +493,7 @@ op_keep_unavailable(struct op *op, struct arena *arena)
 		(of_arrays && op->element == NULL))
 		return;
 	placeholder_put(op->fmt->placeholder, &value);
-	if (strcmp(shape->avro, "string") == 0 && !of_arrays)
+	if (strcmp(shape->avro, "bytes") != 0 && !of_arrays)
 		placeholder_repair(&value);
 	if (op->element)
 		op_put_unavailable_array(op, (struct str){(char *) value.data, value.len}, &avro);

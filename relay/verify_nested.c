@@ -122,7 +122,8 @@ next_number(struct comparison *cmp)
 	while (len < rest->len && strchr(",:]}) ", rest->data[len]) == NULL)
 		len++;
 	buf_reset(&cmp->ours);
-	buf_put(&cmp->ours, rest->data, len);
+	if (len > 0)
+		buf_put(&cmp->ours, rest->data, len);
 	len += len < rest->len;
 	rest->data += len;
 	rest->len -= len;
