@@ -19,7 +19,7 @@ SELECT $$SELECT count(*) FROM pg_logical_slot_peek_changes('restart', NULL, NULL
 \gexec
 -- an error in the middle of decoding leaves a cache behind that DDL then invalidates
 SET statement_timeout = '50ms';
-SELECT $$SELECT count(*) FROM generate_series(1, 100000), LATERAL pg_logical_slot_peek_changes('restart', NULL, NULL, 'format', 'text')$$
+SELECT $$SELECT count(*) FROM generate_series(1, 1000000) i, LATERAL pg_logical_slot_peek_changes('restart', NULL, i - i + 1, 'format', 'text')$$
 	FROM generate_series(1, 5)
 \gexec
 RESET statement_timeout;
