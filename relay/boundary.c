@@ -14,22 +14,22 @@
 static void
 boundary_start(struct plan *plan, const struct stamp *stamp, uint64_t lsn, const char *status)
 {
-	side_start(&plan->sides[SIDE_KEY], &plan->after.key);
-	transaction_id_put(stamp->xid, lsn, &plan->after.key);
-	side_start(&plan->sides[SIDE_VALUE], &plan->value);
-	binary_string(&plan->value, status);
-	transaction_id_put(stamp->xid, lsn, &plan->value);
+	side_start(&plan->sides[SIDE_KEY], &plan->work->after.key);
+	transaction_id_put(stamp->xid, lsn, &plan->work->after.key);
+	side_start(&plan->sides[SIDE_VALUE], &plan->work->value);
+	binary_string(&plan->work->value, status);
+	transaction_id_put(stamp->xid, lsn, &plan->work->value);
 }
 
 static void
 boundary_end(struct plan *plan, const struct stamp *stamp, struct outgoing *out, unsigned *nout)
 {
-	binary_long(&plan->value, milliseconds(stamp->commit_us));
+	binary_long(&plan->work->value, milliseconds(stamp->commit_us));
 	out[0] = (struct outgoing){
 		.has_key = true,
 		.has_value = true,
-		.key = buf_str(&plan->after.key),
-		.value = buf_str(&plan->value),
+		.key = buf_str(&plan->work->after.key),
+		.value = buf_str(&plan->work->value),
 	};
 	*nout = 1;
 }
@@ -41,7 +41,7 @@ encode_begin(struct plan *plan, const struct stamp *stamp, uint64_t lsn,
 	static const uint8_t no_counts[] = {BRANCH_NULL, BRANCH_NULL};
 
 	boundary_start(plan, stamp, lsn, "BEGIN");
-	buf_put(&plan->value, no_counts, sizeof(no_counts));
+	buf_put(&plan->work->value, no_counts, sizeof(no_counts));
 	boundary_end(plan, stamp, out, nout);
 }
 
@@ -51,17 +51,17 @@ encode_end(struct plan *plan, const struct stamp *stamp, uint64_t lsn,
 		   struct outgoing out[ENCODE_MAX_OUT], unsigned *nout)
 {
 	boundary_start(plan, stamp, lsn, "END");
-	buf_put_u8(&plan->value, BRANCH_VALUE);
-	binary_long(&plan->value, (int64_t) stamp->total_order);
-	buf_put_u8(&plan->value, BRANCH_VALUE);
+	buf_put_u8(&plan->work->value, BRANCH_VALUE);
+	binary_long(&plan->work->value, (int64_t) stamp->total_order);
+	buf_put_u8(&plan->work->value, BRANCH_VALUE);
 	if (ncollections > 0)
-		binary_long(&plan->value, ncollections);
+		binary_long(&plan->work->value, ncollections);
 	for (uint32_t i = 0; i < ncollections; i++)
 	{
-		buf_put_u8(&plan->value, BRANCH_VALUE);
-		binary_string(&plan->value, collections[i].name);
-		binary_long(&plan->value, (int64_t) collections[i].events);
+		buf_put_u8(&plan->work->value, BRANCH_VALUE);
+		binary_string(&plan->work->value, collections[i].name);
+		binary_long(&plan->work->value, (int64_t) collections[i].events);
 	}
-	buf_put_u8(&plan->value, 0);
+	buf_put_u8(&plan->work->value, 0);
 	boundary_end(plan, stamp, out, nout);
 }

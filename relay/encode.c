@@ -45,7 +45,7 @@ put_unsaid(struct plan *plan, const struct op *op, struct str stand_in, uint64_t
 	if (op->key)
 		return key_unsaid(plan, op, why, e);
 	++*counter;
-	buf_put(&plan->value, stand_in.data, stand_in.len);
+	buf_put(&plan->work->value, stand_in.data, stand_in.len);
 	return RC_OK;
 }
 
@@ -56,7 +56,7 @@ put_said(struct plan *plan, const struct op *op, enum said said, size_t start, s
 
 	if (said == SAID)
 		return RC_OK;
-	plan->value.len = start;
+	plan->work->value.len = start;
 	switch (said)
 	{
 		case MALFORMED: return malformed(plan, e);
@@ -78,14 +78,14 @@ put_said(struct plan *plan, const struct op *op, enum said said, size_t start, s
 static enum rc
 put_given(struct plan *plan, const struct op *op, struct str s, put_str_fn *put, struct err *e)
 {
-	size_t start = plan->value.len;
+	size_t start = plan->work->value.len;
 
 	if (put == NULL)
 		return put_unsaid(plan, op, op->missing, &plan->stats->unsendable,
 						  "text in place of its own type", e);
 	if (op->nullable)
-		buf_put_u8(&plan->value, op->branch);
-	return put_said(plan, op, put(op, s, &plan->value), start, e);
+		buf_put_u8(&plan->work->value, op->branch);
+	return put_said(plan, op, put(op, s, &plan->work->value), start, e);
 }
 
 /* An unchanged TOAST value: the old row's, if that is known. */
@@ -99,8 +99,8 @@ put_unchanged(struct plan *plan, const struct op *op, const size_t *old_at, bool
 	{
 		size_t len = old_at[i + 1] - old_at[i];
 
-		buf_reserve(&plan->value, len);
-		buf_put(&plan->value, plan->value.data + old_at[i], len);
+		buf_reserve(&plan->work->value, len);
+		buf_put(&plan->work->value, plan->work->value.data + old_at[i], len);
 		return RC_OK;
 	}
 	return put_unsaid(plan, op, op->unavailable, &plan->stats->unavailable,
@@ -148,7 +148,7 @@ put_state(struct plan *plan, const struct op *op, enum wire_state state, struct 
 			if (!op->nullable)
 				return put_unsaid(plan, op, op->missing, &plan->stats->null_filled,
 								  "NULL although the column is NOT NULL", e);
-			buf_put(&plan->value, op->missing.data, op->missing.len);
+			buf_put(&plan->work->value, op->missing.data, op->missing.len);
 			return RC_OK;
 		case WIRE_STATE_VALUE: break;
 	}
@@ -165,7 +165,7 @@ static enum rc
 row_put(struct plan *plan, struct cursor cur, bool key_only, const size_t *old_at,
 		bool old_key_only, size_t *at, struct err *e)
 {
-	struct buf  *out = &plan->value;
+	struct buf  *out = &plan->work->value;
 	struct tuple tup;
 	uint32_t     place = 0;
 	enum rc      rc = tuple_open(cur, key_only ? plan->nidentity : plan->nops, &tup, e);
@@ -209,7 +209,7 @@ key_put(const struct plan *plan, struct image *image)
 	{
 		const size_t *at = &image->at[plan->key_places[i]];
 
-		buf_put(&image->key, plan->value.data + at[0], at[1] - at[0]);
+		buf_put(&image->key, plan->work->value.data + at[0], at[1] - at[0]);
 	}
 }
 
@@ -219,13 +219,13 @@ tail_put(const struct plan *plan, uint64_t lsn, char op, unsigned before, struct
 {
 	uint8_t code[] = {1 << 1, (uint8_t) op};
 
-	source_block_put(&plan->source, lsn, out);
+	source_block_put(&plan->work->source, plan->names, lsn, out);
 	if (plan->transactions)
 		transaction_block_put(plan->stamp, lsn, before, out);
 	else
 		buf_put_u8(out, BRANCH_NULL);
 	buf_put(out, code, sizeof(code));
-	buf_put(out, plan->source.now.data, plan->source.now.len);
+	buf_put(out, plan->work->source.now.data, plan->work->source.now.len);
 }
 
 /* key, value: NULL for none. */
@@ -238,7 +238,7 @@ out_add(const struct plan *plan, struct outgoing *out, unsigned *nout, const str
 		.has_value = value != NULL,
 		.key = key ? buf_str(key) : (struct str){NULL, 0},
 		.value = value ? buf_str(value) : (struct str){NULL, 0},
-		.headers = plan->headers[*nout] + 1,
+		.headers = plan->work->headers[*nout] + 1,
 		.nheaders = plan->ncommon,
 	};
 	++*nout;
@@ -248,8 +248,8 @@ out_add(const struct plan *plan, struct outgoing *out, unsigned *nout, const str
 static void
 out_add_link(struct plan *plan, struct outgoing *out, unsigned i, const char *name, struct str key)
 {
-	plan->headers[i][0] = (struct header){name, key};
-	out[i].headers = plan->headers[i];
+	plan->work->headers[i][0] = (struct header){name, key};
+	out[i].headers = plan->work->headers[i];
 	out[i].nheaders++;
 }
 
@@ -264,7 +264,7 @@ out_add_before(struct plan *plan, const struct change *chg, struct outgoing *out
 	for (unsigned i = 0; i < nout; i++)
 		if (out[i].has_value && out[i].value.data[first] != BRANCH_NULL)
 		{
-			plan->headers[i][1 + plan->ncommon] =
+			plan->work->headers[i][1 + plan->ncommon] =
 				(struct header){"__walrelay.before", {"key", 3}};
 			out[i].nheaders++;
 		}
@@ -280,11 +280,11 @@ key_of(const struct plan *plan, const struct image *image)
 static void
 split_put(struct plan *plan, uint64_t lsn)
 {
-	const struct image *images[2] = {&plan->before, &plan->after};
+	const struct image *images[2] = {&plan->work->before, &plan->work->after};
 
 	for (int i = 0; i < 2; i++)
 	{
-		struct buf   *out = &plan->split[i];
+		struct buf   *out = &plan->work->split[i];
 		const size_t *at = images[i]->at;
 		size_t        len = at[plan->nops] - at[0];
 
@@ -292,7 +292,7 @@ split_put(struct plan *plan, uint64_t lsn)
 		if (i == 1)
 			buf_put_u8(out, BRANCH_NULL);
 		buf_put_u8(out, BRANCH_VALUE);
-		buf_put(out, plan->value.data + at[0], len);
+		buf_put(out, plan->work->value.data + at[0], len);
 		if (i == 0)
 			buf_put_u8(out, BRANCH_NULL);
 		tail_put(plan, lsn, i == 0 ? 'd' : 'c', (unsigned) i, out);
@@ -314,21 +314,21 @@ encode_key_change(struct plan *plan, uint64_t lsn, struct outgoing *out, unsigne
 	static const char *const names[2] = {"__debezium.newkey", "__debezium.oldkey"};
 	unsigned                 old_messages;
 
-	buf_reset(&plan->header[0]);
-	buf_reset(&plan->header[1]);
-	header_put(plan->keys, plan->nkeys, key_avro(plan, &plan->after), &plan->header[0]);
-	header_put(plan->keys, plan->nkeys, key_avro(plan, &plan->before), &plan->header[1]);
+	buf_reset(&plan->work->header[0]);
+	buf_reset(&plan->work->header[1]);
+	header_put(plan->keys, plan->nkeys, key_avro(plan, &plan->work->after), &plan->work->header[0]);
+	header_put(plan->keys, plan->nkeys, key_avro(plan, &plan->work->before), &plan->work->header[1]);
 	split_put(plan, lsn);
-	out_add(plan, out, nout, key_of(plan, &plan->before), &plan->split[0]);
+	out_add(plan, out, nout, key_of(plan, &plan->work->before), &plan->work->split[0]);
 	if (plan->tombstones)
-		out_add(plan, out, nout, key_of(plan, &plan->before), NULL);
+		out_add(plan, out, nout, key_of(plan, &plan->work->before), NULL);
 	old_messages = *nout;
-	out_add(plan, out, nout, key_of(plan, &plan->after), &plan->split[1]);
+	out_add(plan, out, nout, key_of(plan, &plan->work->after), &plan->work->split[1]);
 	for (unsigned i = 0; i < *nout; i++)
 	{
 		int which = i < old_messages ? 0 : 1;
 
-		out_add_link(plan, out, i, names[which], buf_str(&plan->header[which]));
+		out_add_link(plan, out, i, names[which], buf_str(&plan->work->header[which]));
 	}
 }
 
@@ -342,21 +342,30 @@ images_put(struct plan *plan, const struct change *chg, struct err *e)
 
 	plan->longs = chg->longs;
 	plan->nlongs = chg->nlongs;
-	side_start(&plan->sides[SIDE_VALUE], &plan->value);
-	buf_put_u8(&plan->value, has_old ? BRANCH_VALUE : BRANCH_NULL);
+	side_start(&plan->sides[SIDE_VALUE], &plan->work->value);
+	buf_put_u8(&plan->work->value, has_old ? BRANCH_VALUE : BRANCH_NULL);
 	if (has_old)
-		rc = row_put(plan, chg->old_tuple, key_only, NULL, false, plan->before.at, e);
-	buf_put_u8(&plan->value, chg->kind == WIRE_DELETE ? BRANCH_NULL : BRANCH_VALUE);
+		rc = row_put(plan, chg->old_tuple, key_only, NULL, false, plan->work->before.at, e);
+	buf_put_u8(&plan->work->value, chg->kind == WIRE_DELETE ? BRANCH_NULL : BRANCH_VALUE);
 	if (rc == RC_OK && chg->kind != WIRE_DELETE)
-		rc = row_put(plan, chg->new_tuple, false, has_old ? plan->before.at : NULL, key_only,
-					 plan->after.at, e);
+		rc = row_put(plan, chg->new_tuple, false, has_old ? plan->work->before.at : NULL, key_only,
+					 plan->work->after.at, e);
 	if (rc == RC_OK && plan->nlongs > 0)
 		return malformed(plan, e);
 	if (rc == RC_OK && has_old)
-		key_put(plan, &plan->before);
+		key_put(plan, &plan->work->before);
 	if (rc == RC_OK && chg->kind != WIRE_DELETE)
-		key_put(plan, &plan->after);
+		key_put(plan, &plan->work->after);
 	return rc;
+}
+
+static bool
+plan_key_changed(const struct plan *plan)
+{
+	const struct buf *before = &plan->work->before.key;
+	const struct buf *after = &plan->work->after.key;
+
+	return before->len != after->len || memcmp(before->data, after->data, before->len) != 0;
 }
 
 enum rc
@@ -376,12 +385,10 @@ encode_change(struct plan *plan, const struct change *chg, const struct stamp *s
 	rc = images_put(plan, chg, e);
 	if (rc != RC_OK)
 		return rc;
-	source_block_stamp(&plan->source, stamp);
+	source_block_stamp(&plan->work->source, stamp);
 	plan->stamp = stamp;
-	source_block_now(&plan->source, now_ns);
-	if (!deleted && has_old && plan->nkeys > 0 &&
-		(plan->before.key.len != plan->after.key.len ||
-		 memcmp(plan->before.key.data, plan->after.key.data, plan->before.key.len) != 0))
+	source_block_now(&plan->work->source, now_ns);
+	if (!deleted && has_old && plan->nkeys > 0 && plan_key_changed(plan))
 	{
 		encode_key_change(plan, chg->lsn, out, nout);
 		out_add_before(plan, chg, out, *nout);
@@ -391,10 +398,10 @@ encode_change(struct plan *plan, const struct change *chg, const struct stamp *s
 			 chg->kind == WIRE_INSERT ? 'c'
 			 : deleted                ? 'd'
 									  : 'u',
-			 0, &plan->value);
-	out_add(plan, out, nout, key_of(plan, deleted ? &plan->before : &plan->after), &plan->value);
+			 0, &plan->work->value);
+	out_add(plan, out, nout, key_of(plan, deleted ? &plan->work->before : &plan->work->after), &plan->work->value);
 	if (deleted && plan->tombstones)
-		out_add(plan, out, nout, key_of(plan, &plan->before), NULL);
+		out_add(plan, out, nout, key_of(plan, &plan->work->before), NULL);
 	out_add_before(plan, chg, out, *nout);
 	return RC_OK;
 }
@@ -407,14 +414,14 @@ encode_truncate(struct plan *plan, const struct truncate *trunc, const struct st
 	*nout = 0;
 	if (!plan->truncates)
 		return RC_OK;
-	source_block_stamp(&plan->source, stamp);
+	source_block_stamp(&plan->work->source, stamp);
 	plan->stamp = stamp;
-	source_block_now(&plan->source, now_ns);
-	side_start(&plan->sides[SIDE_VALUE], &plan->value);
-	buf_put_u8(&plan->value, BRANCH_NULL);
-	buf_put_u8(&plan->value, BRANCH_NULL);
-	tail_put(plan, trunc->lsn, 't', 0, &plan->value);
-	out_add(plan, out, nout, NULL, &plan->value);
+	source_block_now(&plan->work->source, now_ns);
+	side_start(&plan->sides[SIDE_VALUE], &plan->work->value);
+	buf_put_u8(&plan->work->value, BRANCH_NULL);
+	buf_put_u8(&plan->work->value, BRANCH_NULL);
+	tail_put(plan, trunc->lsn, 't', 0, &plan->work->value);
+	out_add(plan, out, nout, NULL, &plan->work->value);
 	return RC_OK;
 }
 
@@ -422,20 +429,20 @@ enum rc
 encode_message(struct plan *plan, const struct message *msg, const struct stamp *stamp,
 			   int64_t now_ns, struct outgoing out[ENCODE_MAX_OUT], unsigned *nout, struct err *e)
 {
-	struct buf *value = &plan->value;
+	struct buf *value = &plan->work->value;
 	struct str  prefix = text_utf8(plan->text, msg->prefix);
 
 	*nout = 0;
-	source_block_stamp(&plan->source, stamp);
-	side_start(&plan->sides[SIDE_KEY], &plan->after.key);
-	buf_put_u8(&plan->after.key, BRANCH_VALUE);
-	binary_bytes(&plan->after.key, prefix.data, prefix.len);
+	source_block_stamp(&plan->work->source, stamp);
+	side_start(&plan->sides[SIDE_KEY], &plan->work->after.key);
+	buf_put_u8(&plan->work->after.key, BRANCH_VALUE);
+	binary_bytes(&plan->work->after.key, prefix.data, prefix.len);
 
 	side_start(&plan->sides[SIDE_VALUE], value);
 	binary_string(value, "m");
 	buf_put_u8(value, BRANCH_VALUE);
 	binary_long(value, now_ns / 1000000);
-	source_block_put(&plan->source, msg->lsn, value);
+	source_block_put(&plan->work->source, plan->names, msg->lsn, value);
 	if (plan->transactions)
 		transaction_block_put(stamp, msg->lsn, 0, value);
 	else
@@ -445,6 +452,6 @@ encode_message(struct plan *plan, const struct message *msg, const struct stamp 
 	buf_put_u8(value, BRANCH_VALUE);
 	if (plan->content.shape->put_str(&plan->content, msg->content, value) != SAID)
 		return err_set(e, ERR_FATAL, E1602, "content of a logical message cannot be encoded");
-	out_add(plan, out, nout, &plan->after.key, value);
+	out_add(plan, out, nout, &plan->work->after.key, value);
 	return RC_OK;
 }

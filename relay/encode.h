@@ -48,7 +48,10 @@ struct header
 	struct str	value;
 };
 
-/* One Kafka message; bytes belong to the plan until its next encode call. */
+/*
+ * One Kafka message.  Bytes belong to the plan's workspace: until the next encode
+ * call, or until the next plan is made, that has the same.
+ */
 struct outgoing
 {
 	bool		has_key;
@@ -62,6 +65,13 @@ struct outgoing
 #define ENCODE_MAX_OUT 3
 
 struct plan;
+
+/*
+ * Buffers of encoding, for all plans of one format (its member work), which must
+ * then have the same stats.  A plan whose format has none has one for itself.
+ */
+struct workspace *workspace_new(void);
+void              workspace_free(struct workspace *work);
 
 enum side
 {
@@ -92,6 +102,9 @@ void plan_trim(struct plan *plan);
 
 /* One line of JSON to register; NULL where the side has none (keyless table). */
 const char *plan_schema(const struct plan *plan, enum side side);
+
+/* They are registered, and the registry has them: plan_schema() gives NULL from now on. */
+void plan_forget_schemas(struct plan *plan);
 
 /* What goes before the Avro bytes: 5 bytes with a registry's id, or 10 for
  * single-object encoding.  To be set on each side that has a schema before

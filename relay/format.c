@@ -39,11 +39,13 @@ enum rc
 format_init(struct format *fmt, const struct config *cfg, const struct hello *hello,
 			struct err *e)
 {
-	const char *run_id = fmt->run_id;
-	enum rc     rc;
+	const char       *run_id = fmt->run_id;
+	struct workspace *work = fmt->work;
+	enum rc           rc;
 
 	*fmt = (struct format){
 		.run_id = run_id,
+		.work = work,
 		.prefix = cfg->kafka.topic_prefix,
 		.version = cfg->format.version,
 		.database = xstrndup(hello->database.data, hello->database.len),

@@ -14,6 +14,7 @@
 struct config;
 struct hello;
 struct patterns;
+struct workspace;
 
 enum adjustment
 {
@@ -109,10 +110,11 @@ struct format
 	bool			   transactions;	/* provide.transaction.metadata */
 	bool			   extended_headers; /* extended.headers.enabled */
 	const char		  *run_id;			 /* of this run of the relay, a UUID */
+	struct workspace  *work;			 /* borrowed, for all plans; NULL: see workspace_new() */
 };
 
 /*
- * *fmt, zeros but for run_id, from the configuration, which must outlive it,
+ * *fmt, zeros but for run_id and work, from the configuration, which must outlive it,
  * and from the server's hello.  RC_ERR E1002.
  */
 enum rc format_init(struct format *fmt, const struct config *cfg, const struct hello *hello,

@@ -35,6 +35,7 @@ struct counts
 struct pipeline
 {
 	struct stream_context ctx;
+	struct workspace	*work; /* of the stream's plans */
 	struct reader		*rdr;
 	struct catalog		*cat;
 	struct stream		*messages; /* for logical messages, made when one comes */
@@ -354,7 +355,7 @@ pipeline_truncate(struct pipeline *pl, struct truncate *trunc, struct err *e)
 		struct stream *stream;
 		enum rc		   rc = pipeline_stream(pl, (uint32_t) cursor_uv(&next), &stream, e);
 
-		if (rc == RC_OK)
+		if (rc == RC_OK && pl->ctx.fmt.truncates)
 			rc = pipeline_order(pl, stream, trunc->lsn, e);
 		if (rc == RC_OK && pl->nout == 0)
 		{
@@ -557,6 +558,7 @@ pipeline_record(struct pipeline *pl, struct record *rec, struct err *e)
 		case WIRE_HELLO:
 			format_free(&pl->ctx.fmt);
 			pl->ctx.fmt.run_id = pl->run_id;
+			pl->ctx.fmt.work = pl->work;
 			return format_init(&pl->ctx.fmt, pl->ctx.cfg, &rec->hello, e);
 		default: return RC_OK; /* the reader shows nothing else */
 	}
@@ -612,6 +614,7 @@ pipeline_start(struct pipeline *pl, struct sink *sink, uint64_t start_lsn)
 {
 	pipeline_stop(pl);
 	pl->ctx.sink = sink;
+	pl->work = workspace_new();
 	pl->rdr = reader_new(pl->ctx.cfg->relay.max_long);
 	pl->cat = catalog_new(pipeline_forget_table, pl);
 	pl->ctx.routes = route_new(pl->ctx.cfg->kafka.topic_prefix, pl->ctx.cfg->kafka.topic_delimiter);
@@ -639,6 +642,8 @@ pipeline_stop(struct pipeline *pl)
 	route_free(pl->ctx.routes);
 	reader_free(pl->rdr);
 	format_free(&pl->ctx.fmt);
+	workspace_free(pl->work);
+	pl->work = NULL;
 	pl->cat = NULL;
 	pl->messages = pl->boundaries = pl->changed = NULL;
 	pl->ctx.routes = NULL;

@@ -84,10 +84,21 @@ plan_context(struct plan *plan, const struct format *fmt)
 		.fmt = fmt,
 		.stats = plan->stats,
 		.text = plan->text,
-		.scratch = &plan->scratch,
-		.scratch2 = &plan->scratch2,
+		.scratch = &plan->work->scratch,
+		.scratch2 = &plan->work->scratch2,
 		.arena = plan->arena,
 	};
+}
+
+/* Room for images of so many places.  Only between encode calls. */
+static void
+workspace_fit(struct workspace *work, uint32_t room)
+{
+	if (room <= work->room)
+		return;
+	work->room = room;
+	work->before.at = xrealloc(work->before.at, room * sizeof(size_t));
+	work->after.at = xrealloc(work->after.at, room * sizeof(size_t));
 }
 
 static enum rc
@@ -100,8 +111,7 @@ plan_compile(struct plan *plan, const struct format *fmt, struct err *e)
 	plan_choose_key(plan);
 	plan->nops = tbl->ncolumns;
 	plan->ops = arena_alloc(plan->arena, (plan->nops + 1) * sizeof(*plan->ops));
-	plan->before.at = arena_alloc(plan->arena, (plan->nops + 1) * sizeof(size_t));
-	plan->after.at = arena_alloc(plan->arena, (plan->nops + 1) * sizeof(size_t));
+	workspace_fit(plan->work, plan->nops + 1);
 	for (uint32_t i = 0; i < plan->nops; i++)
 	{
 		struct op     *op = &plan->ops[i];
@@ -115,10 +125,10 @@ plan_compile(struct plan *plan, const struct format *fmt, struct err *e)
 			return rc;
 		}
 		name = text_utf8(plan->text, str_of(col->name));
-		buf_reset(&plan->scratch);
-		buf_put(&plan->scratch, name.data, name.len);
+		buf_reset(&plan->work->scratch);
+		buf_put(&plan->work->scratch, name.data, name.len);
 		buf_reset(&field);
-		names_field(fmt->field_names, buf_cstr(&plan->scratch), &field);
+		names_field(fmt->field_names, buf_cstr(&plan->work->scratch), &field);
 		op->field = arena_strndup(plan->arena, (const char *) field.data, field.len);
 		plan->nidentity += op->identity;
 	}
@@ -128,21 +138,61 @@ plan_compile(struct plan *plan, const struct format *fmt, struct err *e)
 	return plan_check_names(plan, e);
 }
 
+struct workspace *
+workspace_new(void)
+{
+	return xcalloc(1, sizeof(struct workspace));
+}
+
+void
+workspace_free(struct workspace *work)
+{
+	if (work == NULL)
+		return;
+	for (int i = 0; i < 2; i++)
+	{
+		buf_free(&work->split[i]);
+		buf_free(&work->header[i]);
+	}
+	source_block_free(&work->source);
+	free(work->before.at);
+	free(work->after.at);
+	buf_free(&work->before.key);
+	buf_free(&work->after.key);
+	buf_free(&work->value);
+	buf_free(&work->scratch);
+	buf_free(&work->scratch2);
+	text_free(work->text);
+	free(work);
+}
+
 /* The connector's context, as Debezium puts it on each message. */
 static void
-plan_headers(struct plan *plan, const struct format *fmt)
+workspace_headers(struct workspace *work, const struct format *fmt)
 {
-	struct header *common = plan->headers[0] + 1;
+	struct header *common = work->headers[0] + 1;
 
-	if (!fmt->extended_headers)
-		return;
-	plan->ncommon = HEADERS_COMMON;
 	common[0] = (struct header){"__debezium.context.connectorLogicalName", str_of(fmt->prefix)};
 	common[1] = (struct header){"__debezium.context.taskId", str_of("0")};
 	common[2] = (struct header){"__debezium.context.connectorName", str_of("postgresql")};
 	common[3] = (struct header){"__debezium.context.runId", str_of(fmt->run_id)};
 	for (int i = 1; i < ENCODE_MAX_OUT; i++)
-		memcpy(plan->headers[i], plan->headers[0], sizeof(plan->headers[i]));
+		memcpy(work->headers[i], work->headers[0], sizeof(work->headers[i]));
+}
+
+/* For the first plan. */
+static enum rc
+workspace_start(struct workspace *work, const struct format *fmt, struct encode_stats *stats,
+				struct err *e)
+{
+	if (work->text)
+		return RC_OK;
+	if (text_new(fmt->encoding, &stats->replaced, &work->text, e) != RC_OK)
+		return RC_ERR;
+	source_block_init(&work->source, fmt, work->text);
+	if (fmt->extended_headers)
+		workspace_headers(work, fmt);
+	return RC_OK;
 }
 
 static enum rc
@@ -156,10 +206,27 @@ plan_start(const struct table *tbl, const struct format *fmt, struct encode_stat
 	plan->tombstones = fmt->tombstones;
 	plan->truncates = fmt->truncates;
 	plan->transactions = fmt->transactions;
-	plan_headers(plan, fmt);
+	plan->ncommon = fmt->extended_headers ? HEADERS_COMMON : 0;
 	plan->arena = arena_new();
+	plan->own_work = fmt->work ? NULL : workspace_new();
+	plan->work = fmt->work ? fmt->work : plan->own_work;
 	*out = plan;
-	return text_new(fmt->encoding, &stats->replaced, &plan->text, e);
+	if (workspace_start(plan->work, fmt, stats, e) != RC_OK)
+		return RC_ERR;
+	plan->text = plan->work->text;
+	return RC_OK;
+}
+
+/* Schema and table of an event's source; "" for what is of no table. */
+static void
+plan_keep_names(struct plan *plan, const char *schema, const char *table)
+{
+	struct buf names = {0};
+
+	source_names_put(plan->text, schema, table, &names);
+	plan->names.data = arena_strndup(plan->arena, (const char *) names.data, names.len);
+	plan->names.len = names.len;
+	buf_free(&names);
 }
 
 enum rc
@@ -177,7 +244,7 @@ plan_new(const struct table *tbl, const struct format *fmt, struct encode_stats 
 		plan_free(plan);
 		return rc;
 	}
-	source_block_init(&plan->source, fmt, plan->text, tbl->schema, tbl->name);
+	plan_keep_names(plan, tbl->schema, tbl->name);
 	names_schema(fmt->schema_names, topic, &name);
 	if (plan->nkeys > 0)
 		plan->sides[SIDE_KEY].schema = envelope_key(buf_cstr(&name), plan->keys, plan->nkeys);
@@ -202,7 +269,7 @@ plan_new_message(const struct format *fmt, struct encode_stats *stats, const cha
 		plan_free(plan);
 		return rc;
 	}
-	source_block_init(&plan->source, fmt, plan->text, "", "");
+	plan_keep_names(plan, "", "");
 	ctx = plan_context(plan, fmt);
 	op_init_content(&plan->content, &ctx);
 	plan->ncommon = 0; /* Debezium has none on these */
@@ -253,16 +320,18 @@ plan_new_schema_change(const struct format *fmt, struct encode_stats *stats, str
 void
 plan_trim(struct plan *plan)
 {
+	struct workspace *work = plan->work;
+
 	text_trim(plan->text);
-	buf_restart(&plan->scratch);
-	buf_restart(&plan->scratch2);
-	buf_restart(&plan->value);
-	buf_restart(&plan->before.key);
-	buf_restart(&plan->after.key);
+	buf_restart(&work->scratch);
+	buf_restart(&work->scratch2);
+	buf_restart(&work->value);
+	buf_restart(&work->before.key);
+	buf_restart(&work->after.key);
 	for (int i = 0; i < 2; i++)
 	{
-		buf_restart(&plan->split[i]);
-		buf_restart(&plan->header[i]);
+		buf_restart(&work->split[i]);
+		buf_restart(&work->header[i]);
 	}
 }
 
@@ -275,16 +344,8 @@ plan_free(struct plan *plan)
 	{
 		free(plan->sides[side].schema);
 		avro_free(plan->sides[side].avro);
-		buf_free(&plan->split[side]);
-		buf_free(&plan->header[side]);
 	}
-	source_block_free(&plan->source);
-	buf_free(&plan->before.key);
-	buf_free(&plan->after.key);
-	buf_free(&plan->value);
-	buf_free(&plan->scratch);
-	buf_free(&plan->scratch2);
-	text_free(plan->text);
+	workspace_free(plan->own_work);
 	arena_free(plan->arena);
 	free(plan);
 }
@@ -293,6 +354,16 @@ const char *
 plan_schema(const struct plan *plan, enum side side)
 {
 	return plan->sides[side].schema;
+}
+
+void
+plan_forget_schemas(struct plan *plan)
+{
+	for (int side = SIDE_KEY; side <= SIDE_VALUE; side++)
+	{
+		free(plan->sides[side].schema);
+		plan->sides[side].schema = NULL;
+	}
 }
 
 void

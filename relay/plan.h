@@ -2,8 +2,8 @@
  * plan.h
  *		What a plan is made of: for encode.c, plan.c and verify.c only.
  *
- * A plan owns everything it points to, except the table and the format's
- * strings.  Its buffers are reused by every encode call.
+ * A plan owns everything it points to, except the table, the format's strings
+ * and its workspace, whose buffers are reused by every encode call.
  */
 #ifndef RELAY_PLAN_H
 #define RELAY_PLAN_H
@@ -31,19 +31,42 @@ struct image
 	struct buf key; /* with prefix */
 };
 
+struct workspace;
+
 /* __debezium.newkey or oldkey, those that every message has, __walrelay.before. */
 #define HEADERS_COMMON 4
 #define HEADERS_MAX (1 + HEADERS_COMMON + 1)
 
+/*
+ * What encoding takes besides a plan, and what is the same for all tables.  One
+ * for all plans of a stream: with thousands of tables it is most of their memory,
+ * and what one row has brought into the processor's caches the next one uses.
+ */
+struct workspace
+{
+	struct text        *text;    /* NULL: before the first plan */
+	struct buf          scratch; /* the ops' */
+	struct buf          scratch2;
+	struct source_block source;
+	uint32_t            room; /* places in both images */
+	struct image        before;
+	struct image        after;
+	struct buf          value;
+	struct buf          split[2]; /* delete and create of a changed key */
+	struct buf          header[2];
+	struct header       headers[ENCODE_MAX_OUT][HEADERS_MAX];
+};
+
 struct plan
 {
-	const struct table  *tbl; /* NULL: logical messages */
+	struct workspace    *work;
+	struct workspace    *own_work; /* NULL: the format's */
+	const struct table  *tbl;      /* NULL: logical messages */
 	struct encode_stats *stats;
 	struct arena        *arena;
-	struct text         *text;
-	struct buf           scratch; /* the ops' */
-	struct buf           scratch2;
-	struct op           *ops; /* one for each column of tbl */
+	struct text         *text;  /* the workspace's */
+	struct str           names; /* schema and table, as Avro */
+	struct op           *ops;   /* one for each column of tbl */
 	uint32_t             nops;
 	uint32_t             nidentity; /* columns in a key-only old tuple */
 	const struct op    **keys;      /* in the key's order */
@@ -54,17 +77,10 @@ struct plan
 	bool                 transactions; /* events say which transaction they belong to */
 	struct op            content;      /* of logical messages */
 	struct side_plan     sides[2];
-	struct source_block  source;
 	const struct stamp  *stamp; /* of the encode call at hand */
 	const struct str    *longs; /* of the change at hand, those not taken yet */
 	uint32_t             nlongs;
-	struct image         before;
-	struct image         after;
-	struct buf           value;
-	struct buf           split[2]; /* delete and create of a changed key */
-	struct buf           header[2];
-	unsigned             ncommon; /* headers that every message has: from 1 on in each of these */
-	struct header        headers[ENCODE_MAX_OUT][HEADERS_MAX];
+	unsigned             ncommon; /* headers that every message has: from 1 on in work->headers */
 };
 
 /* Starts a message: empties out and puts the side's prefix in. */

@@ -164,16 +164,16 @@ change_encode(struct schema_topic *st, struct plan *plan, struct schema_change *
 
 	description_diff(before, after, &diffs);
 	chg->diffs = &diffs;
-	side_start(&plan->sides[SIDE_VALUE], &plan->value);
-	schema_change_put_value(chg, &plan->value);
+	side_start(&plan->sides[SIDE_VALUE], &plan->work->value);
+	schema_change_put_value(chg, &plan->work->value);
 	differences_free(&diffs);
 	out[0] = (struct outgoing){.has_key = true,
 							   .has_value = true,
-							   .key = key_put(plan, after, &plan->after.key),
-							   .value = buf_str(&plan->value)};
+							   .key = key_put(plan, after, &plan->work->after.key),
+							   .value = buf_str(&plan->work->value)};
 	if (before && leaves_name(st, before, after))
 		out[nout++] =
-			(struct outgoing){.has_key = true, .key = key_put(plan, before, &plan->before.key)};
+			(struct outgoing){.has_key = true, .key = key_put(plan, before, &plan->work->before.key)};
 	return nout;
 }
 

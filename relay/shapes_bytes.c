@@ -140,6 +140,14 @@ put_str_text_hex(const struct op *op, struct str s, struct buf *out)
 	return put_text_as(op, s, put_str_hex, out);
 }
 
+static void
+put_zeros(int32_t count, struct buf *out)
+{
+	binary_long(out, count);
+	while (count-- > 0)
+		buf_put_u8(out, '0');
+}
+
 /* A text that the type itself can read. */
 static void
 put_exact_filler(const struct op *op, struct buf *out)
@@ -151,6 +159,7 @@ put_exact_filler(const struct op *op, struct buf *out)
 		case TYPE_TIMESTAMP: binary_string(out, "1970-01-01 00:00:00"); return;
 		case TYPE_TIMETZ: binary_string(out, "00:00:00+00"); return;
 		case TYPE_INTERVAL: binary_string(out, "00:00:00"); return;
+		case TYPE_BIT: put_zeros(op->length == INT32_MAX ? 1 : op->length, out); return;
 		default: break;
 	}
 	binary_string(out, op->form == WIRE_FORM_ARRAY ? "{}" : "");

@@ -18,8 +18,7 @@ put_text(struct text *text, const char *s, struct buf *out)
 }
 
 void
-source_block_init(struct source_block *block, const struct format *fmt, struct text *text,
-				  const char *schema, const char *table)
+source_block_init(struct source_block *block, const struct format *fmt, struct text *text)
 {
 	block->profile = fmt->profile;
 	binary_string(&block->constant_head, fmt->version);
@@ -28,8 +27,13 @@ source_block_init(struct source_block *block, const struct format *fmt, struct t
 	buf_put_u8(&block->constant_middle, 0x00); /* snapshot: its default is the first branch */
 	binary_string(&block->constant_middle, "false");
 	put_text(text, fmt->database, &block->constant_middle);
-	put_text(text, schema, &block->constant_names);
-	put_text(text, table, &block->constant_names);
+}
+
+void
+source_names_put(struct text *text, const char *schema, const char *table, struct buf *out)
+{
+	put_text(text, schema, out);
+	put_text(text, table, out);
 }
 
 void
@@ -37,10 +41,10 @@ source_block_free(struct source_block *block)
 {
 	buf_free(&block->constant_head);
 	buf_free(&block->constant_middle);
-	buf_free(&block->constant_names);
 	buf_free(&block->head);
 	buf_free(&block->sequence);
-	buf_free(&block->middle);
+	buf_free(&block->times);
+	buf_free(&block->txid);
 	buf_free(&block->tail);
 	buf_free(&block->now);
 }
@@ -124,14 +128,14 @@ source_block_stamp(struct source_block *block, const struct stamp *stamp)
 	else
 		buf_puts(&block->sequence, "[null,\"");
 
-	buf_reset(&block->middle);
-	put_optional_long(&block->middle, stamp->commit_us);
-	put_optional_long(&block->middle, (int64_t) ((uint64_t) stamp->commit_us * 1000));
-	buf_put(&block->middle, block->constant_names.data, block->constant_names.len);
+	buf_reset(&block->times);
+	put_optional_long(&block->times, stamp->commit_us);
+	put_optional_long(&block->times, (int64_t) ((uint64_t) stamp->commit_us * 1000));
+	buf_reset(&block->txid);
 	if (stamp->xid)
-		put_optional_long(&block->middle, stamp->xid);
+		put_optional_long(&block->txid, stamp->xid);
 	else
-		buf_put_u8(&block->middle, BRANCH_NULL);
+		buf_put_u8(&block->txid, BRANCH_NULL);
 	source_block_tail(block, stamp);
 }
 
@@ -149,7 +153,8 @@ source_block_now(struct source_block *block, int64_t now_ns)
 }
 
 void
-source_block_put(const struct source_block *block, uint64_t lsn, struct buf *out)
+source_block_put(const struct source_block *block, struct str names, uint64_t lsn,
+				 struct buf *out)
 {
 	char        digits[DIGITS_MAX];
 	const char *from = digits_of(digits, lsn);
@@ -161,7 +166,9 @@ source_block_put(const struct source_block *block, uint64_t lsn, struct buf *out
 	buf_put(out, block->sequence.data, block->sequence.len);
 	buf_put(out, from, n);
 	buf_put(out, "\"]", 2);
-	buf_put(out, block->middle.data, block->middle.len);
+	buf_put(out, block->times.data, block->times.len);
+	buf_put(out, names.data, names.len);
+	buf_put(out, block->txid.data, block->txid.len);
 	put_optional_long(out, (int64_t) lsn);
 	buf_put(out, block->tail.data, block->tail.len);
 }

@@ -17,28 +17,31 @@ struct source_block
 	enum profile profile;
 	struct buf   constant_head;   /* version, connector, name */
 	struct buf   constant_middle; /* snapshot, db */
-	struct buf   constant_names;  /* schema, table */
 	bool         stamped;
 	struct stamp stamp;    /* what the following was made from */
 	struct buf   head;     /* up to and with db */
 	struct buf   sequence; /* text of sequence up to the change's own LSN */
-	struct buf   middle;   /* ts_us to txId */
+	struct buf   times;    /* ts_us, ts_ns */
+	struct buf   txid;
 	struct buf   tail;     /* xmin and what follows it */
 	int64_t      now_ns;   /* what now was made from */
 	struct buf   now;      /* the envelope's own ts_ms, ts_us, ts_ns */
 };
 
-/* *block: all zeros.  schema, table: in the server's encoding; "" for what is of no table. */
-void source_block_init(struct source_block *block, const struct format *fmt, struct text *text,
-					   const char *schema, const char *table);
+/* *block: all zeros. */
+void source_block_init(struct source_block *block, const struct format *fmt, struct text *text);
 void source_block_free(struct source_block *block);
 
 /* Before the puts below, with whatever transaction and time the event has. */
 void source_block_stamp(struct source_block *block, const struct stamp *stamp);
 void source_block_now(struct source_block *block, int64_t now_ns);
 
-/* The record Source. */
-void source_block_put(const struct source_block *block, uint64_t lsn, struct buf *out);
+/* The part that tells the table: its names in the server's encoding; "" for what is of none. */
+void source_names_put(struct text *text, const char *schema, const char *table, struct buf *out);
+
+/* The record Source; names: as source_names_put() made them. */
+void source_block_put(const struct source_block *block, struct str names, uint64_t lsn,
+					  struct buf *out);
 
 /*
  * The optional record event.block, or null where the event is in no

@@ -45,7 +45,7 @@ struct stream
 	struct sink_topic *topic;
 	char              *topic_name;
 	char              *collection; /* schema.table; what transactions are counted by */
-	struct avro       *avro[2];    /* by enum side; NULL: the side has no schema */
+	struct avro       *avro[2];    /* by enum side, for sinks that print; NULL: none */
 	bool               ready;      /* for messages: prefixes are set; see stream_is_ready() */
 	bool               refused;    /* the registry refuses a schema of it */
 	struct letter     *letter;     /* what its messages become as long as it does; NULL: they go

@@ -364,6 +364,25 @@ same_element(struct comparison *cmp, const struct op *op, const char *const *pat
 	return leaf_same(cmp, element, &cmp->element, path + 1, depth - 1, leaf);
 }
 
+/* Of values that are known by their type's name. */
+static bool
+same_by_name(struct comparison *cmp, const struct op *op, const struct sent *sent,
+			 const char *const *path, unsigned depth, const struct leaf *leaf)
+{
+	const struct shape *shape = op->shape;
+
+	if (shape == &hstore_shape || shape == &hstore_map_shape)
+		return same_hstore(cmp, op, sent, path, depth, leaf);
+	switch (shape->record)
+	{
+		case RECORD_POINT: return same_point(cmp, sent, path, depth, leaf);
+		case RECORD_GEOMETRY:
+		case RECORD_GEOGRAPHY: return same_geometry(sent, path, depth, leaf);
+		case RECORD_SPARSE_VECTOR: return same_sparse_vector(cmp, sent, path, depth, leaf);
+		default: return same_vector(cmp, op, sent, depth, leaf);
+	}
+}
+
 bool
 leaf_same(struct comparison *cmp, const struct op *op, const struct sent *sent,
 		  const char *const *path, unsigned depth, const struct leaf *leaf)
@@ -374,23 +393,12 @@ leaf_same(struct comparison *cmp, const struct op *op, const struct sent *sent,
 		return same_numbers(cmp, sent, depth, leaf);
 	if (depth == 0 && leaf->kind == LEAF_NULL)
 		return op->nullable && (may_be_unsaid(op) || (op->element && is_unsayable(op, sent)));
-	if ((!op->nullable || shape->optional) && is_known_by_name(op) && is_filler(shape, leaf))
-		return true;
 	if (op->element)
 		return depth == 0 ? same_count(cmp, op, sent, leaf)
 						  : same_element(cmp, op, path, depth, leaf);
-	if (shape == &hstore_shape || shape == &hstore_map_shape)
-		return same_hstore(cmp, op, sent, path, depth, leaf);
-	switch (shape->record)
-	{
-		case RECORD_POINT: return same_point(cmp, sent, path, depth, leaf);
-		case RECORD_GEOMETRY:
-		case RECORD_GEOGRAPHY: return same_geometry(sent, path, depth, leaf);
-		case RECORD_SPARSE_VECTOR: return same_sparse_vector(cmp, sent, path, depth, leaf);
-		case RECORD_DECIMAL:
-		case RECORD_NONE: break;
-	}
-	if (shape->items)
-		return same_vector(cmp, op, sent, depth, leaf);
+	/* The comparison first, also of a leaf that could be the filler's: it takes the next number. */
+	if (is_known_by_name(op))
+		return same_by_name(cmp, op, sent, path, depth, leaf) ||
+			   ((!op->nullable || shape->optional) && is_filler(shape, leaf));
 	return scalar_same(cmp, op, sent, depth > 0 ? path[0] : NULL, leaf);
 }

@@ -37,6 +37,9 @@ test_point(void **state)
 	buf_reset(&value);
 	assert_rc_ok(encode(WIRE_STATE_UNSENDABLE));
 	assert_c("{\"x\":0.0,\"y\":0.0,\"wkb\":\"AQEAAAAAAAAAAAAAAAAAAAAAAAAA\",\"srid\":null}");
+	/* One whose first number could be the filler's. */
+	expect_text("(0,5)",
+				"{\"x\":0.0,\"y\":5.0,\"wkb\":\"AQEAAAAAAAAAAAAAAAAAAAAAABRA\",\"srid\":null}");
 }
 
 static void
