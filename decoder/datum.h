@@ -31,7 +31,7 @@ struct tuple
 {
 	int			count;
 	struct value *values;
-	const struct column *const *columns;	/* which column each value belongs to */
+	const struct how *hows;		/* of the column that each value belongs to */
 	bool		has_null;
 	bool		has_state;		/* a state other than VALUE and NULL */
 	bool		has_long;

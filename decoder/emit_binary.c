@@ -197,8 +197,8 @@ column_bound(const struct column *column)
 		type_name_bound(&column->base);
 	int			i;
 
-	if (column->how.element != NULL)
-		bound += type_name_bound(&column->how.element->type) + WIRE_VARINT_MAX + 2;
+	if (column->how->rest->element != NULL)
+		bound += type_name_bound(&column->how->rest->element->type) + WIRE_VARINT_MAX + 2;
 	for (i = 0; i < column->nlabels; i++)
 		bound += WIRE_VARINT_MAX + strlen(column->labels[i]);
 	if (column->default_text != NULL)
@@ -220,7 +220,7 @@ put_column(uint8 *p, const struct column *column)
 
 	p = put_uv(p, column->attnum);
 	p = put_u16(p, column->flags);
-	p = put_u8(p, column->how.form);
+	p = put_u8(p, column->how->form);
 	p = put_str(p, column->name);
 	p = put_uv(p, column->type.oid);
 	p = put_sv(p, column->typmod);
@@ -233,7 +233,7 @@ put_column(uint8 *p, const struct column *column)
 	}
 	if (column->flags & WIRE_COLUMN_ARRAY)
 	{
-		const struct element *element = column->how.element;
+		const struct element *element = column->how->rest->element;
 
 		p = put_uv(p, element->type.oid);
 		p = put_type_name(p, &element->type);

@@ -111,22 +111,24 @@ line_add_value(StringInfo line, const struct column *column, const struct value 
 		appendStringInfoString(line, "unchanged-toast");
 	else if (value->state == WIRE_STATE_UNSENDABLE)
 		appendStringInfoString(line, "unsendable");
-	else if (form_is_bare(column->how.form) ||
-			 (column->how.form == WIRE_FORM_INT && column->how.base_oid != DATEOID))
+	else if (form_is_bare(column->how->form) ||
+			 (column->how->form == WIRE_FORM_INT && column->how->rest->base_oid != DATEOID))
 		appendBinaryStringInfo(line, value->data, value->length);
 	else
 		line_add_quoted(line, value->data, value->length);
 }
 
 static void
-line_add_tuple(StringInfo line, const struct tuple *tuple)
+line_add_tuple(StringInfo line, const struct relation *rel, const struct tuple *tuple)
 {
 	int			i;
 
 	for (i = 0; i < tuple->count; i++)
 	{
-		appendStringInfo(line, "%s%s=", i > 0 ? " " : "", quote_identifier(tuple->columns[i]->name));
-		line_add_value(line, tuple->columns[i], &tuple->values[i]);
+		const struct column *column = &rel->columns[tuple->hows[i].place];
+
+		appendStringInfo(line, "%s%s=", i > 0 ? " " : "", quote_identifier(column->name));
+		line_add_value(line, column, &tuple->values[i]);
 	}
 }
 
@@ -215,7 +217,7 @@ line_add_column(StringInfo line, const struct column *column)
 
 	appendStringInfo(line, "%d %s ", column->attnum, quote_identifier(column->name));
 	line_add_type(line, &column->type, column->typmod);
-	appendStringInfo(line, " form(%c)", column->how.form);
+	appendStringInfo(line, " form(%c)", column->how->form);
 	if (column->flags & WIRE_COLUMN_DOMAIN)
 	{
 		appendStringInfoString(line, " domain-of(");
@@ -225,8 +227,8 @@ line_add_column(StringInfo line, const struct column *column)
 	if (column->flags & WIRE_COLUMN_ARRAY)
 	{
 		appendStringInfoString(line, " array-of(");
-		line_add_type(line, &column->how.element->type, -1);
-		appendStringInfo(line, " form(%c))", column->how.element->how.form);
+		line_add_type(line, &column->how->rest->element->type, -1);
+		appendStringInfo(line, " form(%c))", column->how->rest->element->how.form);
 	}
 	if (column->flags & WIRE_COLUMN_ENUM)
 		line_add_labels(line, column);
@@ -300,7 +302,8 @@ text_relation(struct session *session, const struct relation *rel)
 }
 
 static void
-line_add_old(StringInfo line, enum wire_old old_kind, const struct tuple *old)
+line_add_old(StringInfo line, const struct relation *rel, enum wire_old old_kind,
+			 const struct tuple *old)
 {
 	if (old_kind == WIRE_OLD_NONE)
 	{
@@ -308,7 +311,7 @@ line_add_old(StringInfo line, enum wire_old old_kind, const struct tuple *old)
 		return;
 	}
 	appendStringInfoString(line, old_kind == WIRE_OLD_KEY ? " old-key(" : " old-full(");
-	line_add_tuple(line, old);
+	line_add_tuple(line, rel, old);
 	appendStringInfoChar(line, ')');
 }
 
@@ -324,11 +327,11 @@ text_row(struct session *session, enum wire_kind kind, const struct relation *re
 	line_add_lsn(session, line, lsn);
 	appendStringInfoChar(line, ':');
 	if (kind != WIRE_INSERT)
-		line_add_old(line, old_kind, old);
+		line_add_old(line, rel, old_kind, old);
 	if (new != NULL && new->count > 0)
 	{
 		appendStringInfoChar(line, ' ');
-		line_add_tuple(line, new);
+		line_add_tuple(line, rel, new);
 	}
 	line_close(session);
 }

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/tupmacs.h"
 #include "catalog/partition.h"
 #include "catalog/pg_index.h"
 #include "nodes/nodes.h"
@@ -120,11 +121,10 @@ index_columns_have(const struct index_columns *columns, AttrNumber attnum)
 	return false;
 }
 
-/* Key columns of an open index; false if one is an expression. */
+/* Key columns of an index; false if one is an expression. */
 static bool
-index_columns_read(Relation index, struct index_columns *columns)
+index_columns_read(Form_pg_index form, struct index_columns *columns)
 {
-	Form_pg_index form = index->rd_index;
 	int			i;
 
 	columns->count = 0;
@@ -154,44 +154,50 @@ depend_on_index(struct relation *rel, Oid index)
 /*
  * Columns that identify a row to a consumer: those of the primary key, else
  * of the first unique index by name that covers every row as it is written.
+ * Indexes are looked up in pg_index and not opened: each one would stay in the
+ * server's cache with several kB.
  */
 static enum wire_key
 key_find(struct relation *rel, Relation relation, struct index_columns *key)
 {
 	List	   *indexes = RelationGetIndexList(relation);
 	enum wire_key kind = WIRE_KEY_NONE;
-	NameData	best;
+	char	   *best = NULL;
 	ListCell   *cell;
 
 	key->count = 0;
 	foreach(cell, indexes)
 	{
-		Relation	index = RelationIdGetRelation(lfirst_oid(cell));
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
 		struct index_columns columns;
+		Form_pg_index form;
 
-		if (index == NULL)
+		if (!HeapTupleIsValid(tuple))
 			continue;
-		if (index->rd_index->indisunique)
-			depend_on_index(rel, lfirst_oid(cell));
-		if (index->rd_index->indisprimary && index_columns_read(index, &columns))
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		if (form->indisunique)
+			depend_on_index(rel, form->indexrelid);
+		if (form->indisprimary && index_columns_read(form, &columns))
 		{
 			*key = columns;
-			RelationClose(index);
+			ReleaseSysCache(tuple);
 			kind = WIRE_KEY_PRIMARY;
 			break;
 		}
-		if (index->rd_index->indisunique && index->rd_index->indimmediate &&
-			index->rd_index->indisvalid &&
-			heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) &&
-			index_columns_read(index, &columns) &&
-			(kind == WIRE_KEY_NONE ||
-			 strcmp(RelationGetRelationName(index), NameStr(best)) < 0))
+		if (form->indisunique && form->indimmediate && form->indisvalid &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
+			index_columns_read(form, &columns))
 		{
-			*key = columns;
-			best = index->rd_rel->relname;
-			kind = WIRE_KEY_UNIQUE;
+			char	   *name = get_rel_name(form->indexrelid);
+
+			if (name != NULL && (best == NULL || strcmp(name, best) < 0))
+			{
+				*key = columns;
+				best = name;
+				kind = WIRE_KEY_UNIQUE;
+			}
 		}
-		RelationClose(index);
+		ReleaseSysCache(tuple);
 	}
 	list_free(indexes);
 	return kind;
@@ -204,18 +210,18 @@ key_find(struct relation *rel, Relation relation, struct index_columns *key)
 static void
 identity_find(Relation relation, struct index_columns *identity)
 {
-	Relation	index;
+	HeapTuple	tuple;
 
 	identity->count = 0;
 	list_free(RelationGetIndexList(relation));
 	if (!OidIsValid(relation->rd_replidindex))
 		return;
-	index = RelationIdGetRelation(relation->rd_replidindex);
-	if (index == NULL)
+	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(relation->rd_replidindex));
+	if (!HeapTupleIsValid(tuple))
 		return;
-	if (!index_columns_read(index, identity))
+	if (!index_columns_read((Form_pg_index) GETSTRUCT(tuple), identity))
 		identity->count = 0;
-	RelationClose(index);
+	ReleaseSysCache(tuple);
 }
 
 /* Attribute of that name, 0 if there is none.  Partitions may order columns as they like. */
@@ -232,6 +238,32 @@ attribute_by_name(TupleDesc desc, const char *name)
 			return att->attnum;
 	}
 	return InvalidAttrNumber;
+}
+
+/* Room for all that rows need, side by side. */
+static void
+relation_make_room(struct relation *rel, int ncolumns, int nattributes)
+{
+	rel->hows = MemoryContextAllocZero(rel->context, ncolumns * sizeof(struct how) +
+									   nattributes * sizeof(struct attribute) + 1);
+	rel->attributes = (struct attribute *) (rel->hows + ncolumns);
+}
+
+/* How the tuples of a relation lie in memory. */
+static void
+relation_read_attributes(struct relation *rel, TupleDesc desc)
+{
+	int			i;
+
+	rel->nattributes = desc->natts;
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		rel->attributes[i].length = att->attlen;
+		rel->attributes[i].alignment = att_align_nominal(1, att->attalign);
+		rel->attributes[i].by_value = att->attbyval;
+	}
 }
 
 /*
@@ -264,7 +296,9 @@ relation_read_columns(struct relation *rel, Relation described, Relation physica
 		if (att->attgenerated != '\0' && !options->generated_columns &&
 			!index_columns_have(key, att->attnum) && !index_columns_have(identity, here))
 			continue;
-		column->att = here - 1;
+		column->how = &rel->hows[rel->ncolumns];
+		column->how->att = here - 1;
+		column->how->place = rel->ncolumns;
 		column_read(rel, column, desc, att, options->format == FORMAT_TEXT);
 		if (index_columns_have(identity, here))
 			column->flags |= WIRE_COLUMN_IDENTITY;
@@ -274,7 +308,7 @@ relation_read_columns(struct relation *rel, Relation described, Relation physica
 	}
 }
 
-/* Turn key and identity into places among the columns, and list the columns. */
+/* Turn key and identity into places among the columns, and list the identity's. */
 static void
 relation_place_keys(struct relation *rel, const struct index_columns *key,
 					const struct index_columns *identity)
@@ -283,17 +317,14 @@ relation_place_keys(struct relation *rel, const struct index_columns *key,
 	int			i;
 	int			j;
 
-	rel->all_columns = MemoryContextAlloc(rel->context,
-										  (rel->ncolumns + 1) * sizeof(struct column *));
-	rel->identity_columns = MemoryContextAlloc(rel->context,
-											   (rel->ncolumns + 1) * sizeof(struct column *));
+	rel->identity_hows = MemoryContextAlloc(rel->context,
+											(identity->count + 1) * sizeof(struct how));
 	rel->key = MemoryContextAlloc(rel->context, (key->count + 1) * sizeof(int));
 	rel->identity_key = MemoryContextAlloc(rel->context, (identity->count + 1) * sizeof(int));
 	for (j = 0; j < rel->ncolumns; j++)
 	{
-		rel->all_columns[j] = &rel->columns[j];
 		if (rel->columns[j].flags & WIRE_COLUMN_IDENTITY)
-			rel->identity_columns[listed++] = &rel->columns[j];
+			rel->identity_hows[listed++] = rel->hows[j];
 	}
 	for (i = 0; i < key->count; i++)
 	{
@@ -307,7 +338,7 @@ relation_place_keys(struct relation *rel, const struct index_columns *key,
 	{
 		for (j = 0; j < rel->ncolumns; j++)
 		{
-			if (rel->columns[j].att == identity->attnums[i] - 1)
+			if (rel->hows[j].att == identity->attnums[i] - 1)
 				rel->identity_key[rel->nidentity++] = j;
 		}
 	}
@@ -326,6 +357,8 @@ relation_describe(struct relation *rel, Relation described, Relation physical,
 	rel->identity = physical->rd_rel->relreplident;
 	rel->key_kind = key_find(rel, described, &key);
 	identity_find(physical, &identity);
+	relation_make_room(rel, RelationGetDescr(described)->natts, RelationGetDescr(physical)->natts);
+	relation_read_attributes(rel, RelationGetDescr(physical));
 	relation_read_columns(rel, described, physical, &key, &identity, options);
 	relation_place_keys(rel, &key, &identity);
 }

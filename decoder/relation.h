@@ -29,6 +29,22 @@ enum method
 	METHOD_OUTPUT				/* type's output function */
 };
 
+/*
+ * How values of one type are written: those of a column, or the elements of an
+ * array.  Rows read all of these of their relation, which lie side by side, and
+ * next to nothing else: small, because what the caches of a processor do not hold
+ * costs more than all that is done with it.
+ */
+struct how
+{
+	uint8		method;			/* enum method */
+	uint8		form;			/* enum wire_form */
+	int16		length;			/* typlen: -1 for a varlena, -2 for a C string */
+	uint16		att;			/* of a column: place in the physical tuple, from 0 */
+	uint16		place;			/* of a column: among the relation's */
+	struct how_else *rest;		/* may be shared with other columns */
+};
+
 struct type_name
 {
 	Oid			oid;			/* InvalidOid: there is none */
@@ -43,12 +59,9 @@ struct enum_place
 	uint32		place;			/* among the labels, in sort order */
 };
 
-/* How values of one type are written: those of a column, or the elements of an array. */
-struct how
+/* What only some values need. */
+struct how_else
 {
-	uint8		method;			/* enum method */
-	uint8		form;			/* enum wire_form */
-	bool		varlena;
 	Oid			base_oid;		/* type at the bottom of the domain chain */
 	int			nplaces;		/* METHOD_ENUM: labels */
 	struct enum_place *places;
@@ -62,21 +75,25 @@ struct element
 	struct how	how;
 	struct type_name type;		/* as the array's type declares it */
 	Oid			base_oid;		/* of a type that is a domain, else InvalidOid */
-	int16		length;			/* typlen */
 	bool		by_value;
 	char		alignment;		/* typalign */
 	char		delimiter;		/* between elements in the array's text */
 };
 
+/* One attribute of the physical tuple: what it takes to find the next one. */
+struct attribute
+{
+	int16		length;			/* attlen */
+	uint8		alignment;		/* in bytes */
+	bool		by_value;
+};
+
+/* Description of a column. */
 struct column
 {
-	/* the plan: what a row needs */
-	int			att;			/* place in the physical tuple, from 0 */
-	uint16		flags;			/* WIRE_COLUMN_* */
-	struct how	how;
-
-	/* the description */
 	AttrNumber	attnum;
+	uint16		flags;			/* WIRE_COLUMN_* */
+	struct how *how;			/* in the relation's list */
 	const char *name;
 	struct type_name type;
 	int32		typmod;
@@ -90,6 +107,7 @@ struct column
 /*
  * One relation.  Where publish-via-root applies, the description is the
  * root's, with the replica identity of the partition that the rows are from.
+ * What rows need comes first.
  */
 struct relation
 {
@@ -98,23 +116,26 @@ struct relation
 	bool		valid;			/* false: build again before use */
 	bool		announced;		/* RELATION record written for this state */
 	bool		wanted;			/* nothing below is set unless it is */
+	char		identity;		/* 'd', 'i', 'f', 'n' */
+	uint16		ncolumns;
+	uint16		nidentity;
+	uint16		nattributes;	/* of the physical tuple, dropped ones too */
+	struct how *hows;			/* of the columns, in their order */
+	struct attribute *attributes;	/* right behind those */
+	struct how *identity_hows;	/* copies of those with WIRE_COLUMN_IDENTITY, in
+								 * the same order; nidentity of them */
+
 	MemoryContext context;		/* of all that hangs here */
 	Oid			root;			/* relid to describe: the root's or the table's own */
 	int			nancestors;		/* of a partition, with publish-via-root */
 	Oid		   *ancestors;
 	const char *schema;
 	const char *name;
-	char		identity;		/* 'd', 'i', 'f', 'n' */
 	char		relkind;		/* 'r', 'p' */
-	int			ncolumns;
 	struct column *columns;
-	const struct column **all_columns;	/* pointers to each of them */
-	const struct column **identity_columns; /* those with WIRE_COLUMN_IDENTITY, in
-											 * column order; nidentity of them */
 	enum wire_key key_kind;
 	int			nkey;
 	int		   *key;			/* places among the columns, in the index's order */
-	int			nidentity;
 	int		   *identity_key;	/* the same for the replica identity */
 	int			nindexes;
 	Oid		   *indexes;		/* unique ones, of which the key's is chosen */
@@ -128,6 +149,20 @@ struct relation
  * values are wanted as the type's output function prints them.
  */
 extern void column_read_type(struct relation *rel, struct column *column, Oid type, bool as_text);
+
+/*
+ * Have the processor fetch what the rows of a relation need, all of it at once,
+ * when they are of another relation than the rows before.
+ */
+static inline void
+relation_prefetch(const struct relation *rel)
+{
+	const char *end = (const char *) (rel->attributes + rel->nattributes);
+	const char *line;
+
+	for (line = (const char *) rel->hows; line < end; line += PG_CACHE_LINE_SIZE / 2)
+		__builtin_prefetch(line);
+}
 
 /* A copy of the string that lives as long as the entry. */
 extern const char *keep_string(struct relation *rel, const char *string);

@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "utils/hsearch.h"
+#include "common/hashfn.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -21,11 +21,33 @@
 /* Above this many relations the cache starts anew. */
 #define RELATIONS_MAX 10000
 
+/*
+ * Relid to entry.  A simplehash, whose buckets are small and side by side: where
+ * each change is of another relation, finding it is a good part of the work.
+ */
+struct bucket
+{
+	Oid			relid;
+	char		status;			/* simplehash's */
+	struct relation *rel;
+};
+
+#define SH_PREFIX buckets
+#define SH_ELEMENT_TYPE struct bucket
+#define SH_KEY_TYPE Oid
+#define SH_KEY relid
+#define SH_HASH_KEY(table, key) murmurhash32(key)
+#define SH_EQUAL(table, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
 struct relcache
 {
 	struct session *session;
 	MemoryContext context;		/* entries and hash; reset to forget all */
-	HTAB	   *entries;		/* relid -> struct relation */
+	buckets_hash *entries;
 	struct relation *last;		/* looked up last; rows come in runs */
 	int			count;
 	int			capacity;
@@ -38,19 +60,13 @@ static struct relcache *active;
 static void
 relcache_forget_all(struct relcache *cache)
 {
-	HASHCTL		control = {0};
-
 	/* An ERROR below must not leave pointers for the callbacks to follow. */
 	cache->entries = NULL;
 	cache->last = NULL;
 	cache->count = 0;
 	cache->list = NULL;
 	MemoryContextReset(cache->context);
-	control.keysize = sizeof(Oid);
-	control.entrysize = sizeof(struct relation);
-	control.hcxt = cache->context;
-	cache->entries = hash_create("walrelay relations", 128, &control,
-								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	cache->entries = buckets_create(cache->context, 128, NULL);
 	cache->capacity = 64;
 	cache->list = MemoryContextAlloc(cache->context,
 									 cache->capacity * sizeof(struct relation *));
@@ -88,15 +104,15 @@ relation_invalidated(Datum arg, Oid relid)
 {
 	int			i;
 
-	if (active == NULL)
+	if (active == NULL || active->entries == NULL)
 		return;
 	if (OidIsValid(relid) && !active->session->options.publish_via_root)
 	{
-		struct relation *rel = hash_search(active->entries, &relid, HASH_FIND, NULL);
+		struct bucket *bucket = buckets_lookup(active->entries, relid);
 
-		if (rel != NULL)
+		if (bucket != NULL)
 		{
-			rel->valid = false;
+			bucket->rel->valid = false;
 			return;
 		}
 	}
@@ -202,12 +218,13 @@ relcache_trim(struct relcache *cache)
 static struct relation *
 relcache_enter(struct relcache *cache, Oid relid)
 {
+	struct bucket *bucket = buckets_lookup(cache->entries, relid);
+	struct relation *rel;
 	bool		found;
-	struct relation *rel = hash_search(cache->entries, &relid, HASH_ENTER, &found);
 
-	if (found)
-		return rel;
-	memset(rel, 0, sizeof(*rel));
+	if (bucket != NULL)
+		return bucket->rel;
+	rel = MemoryContextAllocZero(cache->context, sizeof(struct relation));
 	rel->relid = relid;
 	rel->index = cache->count;
 	rel->context = AllocSetContextCreate(cache->context, "walrelay relation",
@@ -217,6 +234,7 @@ relcache_enter(struct relcache *cache, Oid relid)
 		cache->capacity *= 2;
 		cache->list = repalloc(cache->list, cache->capacity * sizeof(struct relation *));
 	}
+	buckets_insert(cache->entries, relid, &found)->rel = rel;
 	cache->list[cache->count++] = rel;
 	return rel;
 }
@@ -232,6 +250,7 @@ relcache_lookup(struct relcache *cache, Relation physical)
 	rel = relcache_enter(cache, relid);
 	if (!rel->valid)
 		relation_build(rel, physical, &cache->session->options);
+	relation_prefetch(rel);
 	cache->last = rel;
 	return rel;
 }

@@ -49,11 +49,19 @@ type_get(Oid oid)
 static struct type_name
 type_name_get(struct relation *rel, Oid oid)
 {
-	FormData_pg_type type = type_get(oid);
-	char	   *schema = get_namespace_name(type.typnamespace);
-	struct type_name name;
+	struct type_name name = {oid};
+	FormData_pg_type type;
+	char	   *schema;
+	int			i;
 
-	name.oid = oid;
+	/* Most columns are of a type that an earlier one has, too. */
+	for (i = 0; i < rel->ncolumns; i++)
+	{
+		if (rel->columns[i].type.oid == oid)
+			return rel->columns[i].type;
+	}
+	type = type_get(oid);
+	schema = get_namespace_name(type.typnamespace);
 	name.schema = schema != NULL ? keep_string(rel, schema) : "";
 	name.name = keep_string(rel, NameStr(type.typname));
 	depend_on_type(rel, oid);
@@ -97,17 +105,17 @@ column_read_labels(struct relation *rel, struct column *column, struct how *how,
 
 	column->nlabels = count;
 	column->labels = MemoryContextAlloc(rel->context, (count + 1) * sizeof(char *));
-	how->nplaces = count;
-	how->places = MemoryContextAlloc(rel->context, (count + 1) * sizeof(struct enum_place));
+	how->rest->nplaces = count;
+	how->rest->places = MemoryContextAlloc(rel->context, (count + 1) * sizeof(struct enum_place));
 	for (i = 0; i < count; i++)
 	{
 		Form_pg_enum form = (Form_pg_enum) GETSTRUCT(tuples[i]);
 
 		column->labels[i] = keep_string(rel, NameStr(form->enumlabel));
-		how->places[i].oid = form->oid;
-		how->places[i].place = i;
+		how->rest->places[i].oid = form->oid;
+		how->rest->places[i].place = i;
 	}
-	qsort(how->places, count, sizeof(struct enum_place), place_compare_oid);
+	qsort(how->rest->places, count, sizeof(struct enum_place), place_compare_oid);
 	ReleaseSysCacheList(list);
 	column->flags |= WIRE_COLUMN_ENUM;
 	rel->has_enum = true;
@@ -115,10 +123,10 @@ column_read_labels(struct relation *rel, struct column *column, struct how *how,
 
 /* How values of a type below all domains travel: wire.h's list of forms. */
 static void
-how_choose(struct how *how, char typtype)
+how_choose(struct how *how, Oid base_oid, char typtype)
 {
 	how->method = METHOD_FIXED;
-	switch (how->base_oid)
+	switch (base_oid)
 	{
 		case BOOLOID:
 			how->form = WIRE_FORM_BOOL;
@@ -181,20 +189,44 @@ how_choose(struct how *how, char typtype)
 	how->method = typtype == TYPTYPE_ENUM ? METHOD_ENUM : METHOD_OUTPUT;
 }
 
-static void
-how_read(struct relation *rel, struct how *how, const FormData_pg_type *type)
-{
-	how->base_oid = type->oid;
-	how->varlena = type->typlen == -1;
-	how_choose(how, type->typtype);
-	fmgr_info_cxt(type->typoutput, &how->output, rel->context);
-}
-
 /* The two vector types are arrays, but their text is not an array's. */
 static bool
 type_has_elements(const FormData_pg_type *type)
 {
 	return IsTrueArrayType(type) && type->oid != INT2VECTOROID && type->oid != OIDVECTOROID;
+}
+
+/*
+ * What a column before this one has of the same type.  Not of enums and arrays,
+ * whose labels and elements are read for each column.
+ */
+static struct how_else *
+how_else_find(const struct relation *rel, Oid base_oid)
+{
+	int			i;
+
+	for (i = 0; i < rel->ncolumns; i++)
+	{
+		struct how_else *rest = rel->hows[i].rest;
+
+		if (rest->base_oid == base_oid && rest->element == NULL && rest->places == NULL)
+			return rest;
+	}
+	return NULL;
+}
+
+static void
+how_read(struct relation *rel, struct how *how, const FormData_pg_type *type)
+{
+	how->length = type->typlen;
+	how_choose(how, type->oid, type->typtype);
+	if (how->method != METHOD_ENUM && !type_has_elements(type))
+		how->rest = how_else_find(rel, type->oid);
+	if (how->rest != NULL)
+		return;
+	how->rest = MemoryContextAllocZero(rel->context, sizeof(struct how_else));
+	how->rest->base_oid = type->oid;
+	fmgr_info_cxt(type->typoutput, &how->rest->output, rel->context);
 }
 
 /*
@@ -209,8 +241,7 @@ column_read_element(struct relation *rel, struct column *column, Oid oid)
 
 	element->type = type_name_get(rel, oid);
 	element->base_oid = base.oid != oid ? base.oid : InvalidOid;
-	element->length = base.typlen;	/* a domain's own are the same */
-	element->by_value = base.typbyval;
+	element->by_value = base.typbyval;	/* a domain's own are the same */
 	element->alignment = base.typalign;
 	element->delimiter = base.typdelim;
 	how_read(rel, &element->how, &base);
@@ -218,9 +249,9 @@ column_read_element(struct relation *rel, struct column *column, Oid oid)
 	if (base.typtype == TYPTYPE_ENUM)
 		column_read_labels(rel, column, &element->how, base.oid);
 	column->flags |= WIRE_COLUMN_ARRAY;
-	column->how.form = WIRE_FORM_ARRAY;
-	column->how.method = METHOD_ARRAY;
-	column->how.element = element;
+	column->how->form = WIRE_FORM_ARRAY;
+	column->how->method = METHOD_ARRAY;
+	column->how->rest->element = element;
 }
 
 void
@@ -238,15 +269,15 @@ column_read_type(struct relation *rel, struct column *column, Oid type, bool as_
 			column->flags |= WIRE_COLUMN_DOMAIN_NOT_NULL;
 		column->base = type_name_get(rel, base.oid);
 	}
-	how_read(rel, &column->how, &base);
+	how_read(rel, column->how, &base);
 	if (base.typtype == TYPTYPE_COMPOSITE)
 		column->flags |= WIRE_COLUMN_COMPOSITE;
 	if (base.typtype == TYPTYPE_RANGE || base.typtype == TYPTYPE_MULTIRANGE)
 		column->flags |= WIRE_COLUMN_RANGE;
 	if (base.typtype == TYPTYPE_ENUM)
-		column_read_labels(rel, column, &column->how, base.oid);
+		column_read_labels(rel, column, column->how, base.oid);
 	if (type_has_elements(&base))
 		column_read_element(rel, column, base.typelem);
 	if (as_text)
-		column->how.method = METHOD_OUTPUT;
+		column->how->method = METHOD_OUTPUT;
 }

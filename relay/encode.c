@@ -317,7 +317,8 @@ encode_key_change(struct plan *plan, uint64_t lsn, struct outgoing *out, unsigne
 	buf_reset(&plan->work->header[0]);
 	buf_reset(&plan->work->header[1]);
 	header_put(plan->keys, plan->nkeys, key_avro(plan, &plan->work->after), &plan->work->header[0]);
-	header_put(plan->keys, plan->nkeys, key_avro(plan, &plan->work->before), &plan->work->header[1]);
+	header_put(plan->keys, plan->nkeys, key_avro(plan, &plan->work->before),
+			   &plan->work->header[1]);
 	split_put(plan, lsn);
 	out_add(plan, out, nout, key_of(plan, &plan->work->before), &plan->work->split[0]);
 	if (plan->tombstones)
@@ -399,7 +400,8 @@ encode_change(struct plan *plan, const struct change *chg, const struct stamp *s
 			 : deleted                ? 'd'
 									  : 'u',
 			 0, &plan->work->value);
-	out_add(plan, out, nout, key_of(plan, deleted ? &plan->work->before : &plan->work->after), &plan->work->value);
+	out_add(plan, out, nout, key_of(plan, deleted ? &plan->work->before : &plan->work->after),
+			&plan->work->value);
 	if (deleted && plan->tombstones)
 		out_add(plan, out, nout, key_of(plan, &plan->work->before), NULL);
 	out_add_before(plan, chg, out, *nout);

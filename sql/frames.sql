@@ -45,7 +45,7 @@ BEGIN
 		WHEN kind IN ('I', 'U', 'D') THEN encode(substring(body for 1), 'hex') || ' ' || encode(substring(body from (get_uv(body, 1)).next + 1), 'hex')
 		WHEN kind = 'T' THEN encode(substring(body from (get_uv(body, 0)).next + 1), 'hex')
 		WHEN kind = 'M' THEN encode(substring(body for 1), 'hex') || ' ' || encode(substring(body from 10), 'hex')
-		WHEN kind = 'L' THEN encode(substring(body for 3), 'hex') || ' + ' || (length(body) - 3)
+		WHEN kind = 'L' THEN encode(substring(body for 3), 'hex') || ' + ' || CASE WHEN length(body) > 900 THEN 'a full frame' ELSE 'a part' END
 		ELSE encode(body, 'hex') END;
 END $$;
 CREATE TABLE frames_t (id int PRIMARY KEY, big bigint, t text DEFAULT 'd', n numeric(8,2), b bytea, f float8, ok bool, ts timestamp);
