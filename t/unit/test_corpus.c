@@ -1,6 +1,6 @@
 /*
  * test_corpus.c
- *		The fuzzers of this format over their committed corpus, as a plain test:
+ *		The fuzzers over their committed corpus, as a plain test:
  *		what was found once stays found.
  *
  * build/t/unit/test_corpus --write renews the seeds made from the sample.
@@ -17,6 +17,10 @@
 int fuzz_session_one(const uint8_t *data, size_t size);
 #define LLVMFuzzerTestOneInput fuzz_session_one
 #include "../fuzz/fuzz_session.c"
+#undef LLVMFuzzerTestOneInput
+int fuzz_encode_one(const uint8_t *data, size_t size);
+#define LLVMFuzzerTestOneInput fuzz_encode_one
+#include "../fuzz/fuzz_encode.c"
 #undef LLVMFuzzerTestOneInput
 
 #define CORPUS "t/fuzz/corpus/"
@@ -63,6 +67,14 @@ session_corpus(void **state)
 {
 	(void) state;
 	assert_true(replay(CORPUS "fuzz_session", fuzz_session_one) >= 3);
+}
+
+/* Made by the fuzzer alone: a table and its rows have no notation that one could write. */
+static void
+encode_corpus(void **state)
+{
+	(void) state;
+	assert_true(replay(CORPUS "fuzz_encode", fuzz_encode_one) >= 10);
 }
 
 static void
@@ -219,6 +231,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frame_corpus),
 		cmocka_unit_test(session_corpus),
+		cmocka_unit_test(encode_corpus),
 	};
 
 	if (argc == 2 && strcmp(argv[1], "--write") == 0)

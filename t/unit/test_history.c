@@ -289,6 +289,10 @@ refused_access_is_told(void **state)
 {
 	struct lab *lab = *state;
 
+	/* The client library follows a NULL there (its issue 4907): the mock gives partitions with
+	 * the error, a broker does not. */
+	if (rd_kafka_version() >= 0x02080000 && rd_kafka_version() < 0x020e0000)
+		skip();
 	rd_kafka_mock_topic_create(lab->cluster, TOPIC, 1, 1);
 	rd_kafka_mock_topic_set_error(lab->cluster, TOPIC,
 								  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
