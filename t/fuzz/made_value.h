@@ -278,7 +278,7 @@ numeric_put(struct dice *dice, int32_t typmod, struct buf *out)
 
 	for (int i = 0; i < end; i++)
 	{
-		unsigned digit = cursor_u16(&dice->in) % 10000u;
+		unsigned digit = one_in(dice, 4) ? 0 : cursor_u16(&dice->in) % 10000u;
 
 		if (i == 0 && whole > 0)
 			digit %= tens[room.whole - 4 * (whole - 1)];
@@ -298,7 +298,7 @@ numeric_put(struct dice *dice, int32_t typmod, struct buf *out)
 			   end > first ? whole - 1 - first : 0, (unsigned) (end - first), digits + first);
 }
 
-static const struct made_type *
+static inline const struct made_type *
 made_type_find(uint32_t oid)
 {
 	for (size_t i = 0; i < LENGTH(made_types); i++)
