@@ -12,7 +12,8 @@
 #include "access/tupmacs.h"
 #include "catalog/partition.h"
 #include "catalog/pg_index.h"
-#include "nodes/nodes.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -41,12 +42,76 @@ keep_string(struct relation *rel, const char *string)
 	return MemoryContextStrdup(rel->context, string);
 }
 
+static void
+depend_on_relation(struct relation *rel, Oid relid)
+{
+	if (rel->related == NULL)
+		rel->related = MemoryContextAlloc(rel->context, sizeof(Oid));
+	else
+		rel->related = repalloc(rel->related, (rel->nrelated + 1) * sizeof(Oid));
+	rel->related[rel->nrelated++] = relid;
+}
+
+/* The server's own objects never change. */
+static void
+depend_on_object(struct relation *rel, SysCacheId cache, Oid oid)
+{
+	if (oid < FirstNormalObjectId)
+		return;
+	if (rel->hashes == NULL)
+		rel->hashes = MemoryContextAlloc(rel->context, sizeof(uint32));
+	else
+		rel->hashes = repalloc(rel->hashes, (rel->nhashes + 1) * sizeof(uint32));
+	rel->hashes[rel->nhashes++] = GetSysCacheHashValue1(cache, ObjectIdGetDatum(oid));
+}
+
+void
+depend_on_type(struct relation *rel, Oid type)
+{
+	depend_on_object(rel, TYPEOID, type);
+}
+
+/*
+ * For expression_tree_walker(): what the text of an expression names and can be
+ * renamed, which invalidates no table.
+ */
+static bool
+depend_on_names(Node *node, void *rel)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Const:
+			if (((Const *) node)->consttype == REGCLASSOID && !((Const *) node)->constisnull)
+				depend_on_relation(rel, DatumGetObjectId(((Const *) node)->constvalue));
+			depend_on_type(rel, exprType(node));
+			break;
+		case T_FuncExpr:
+			depend_on_object(rel, PROCOID, ((FuncExpr *) node)->funcid);
+			depend_on_type(rel, exprType(node));
+			break;
+		case T_RelabelType:
+		case T_CoerceViaIO:
+		case T_ArrayCoerceExpr:
+		case T_ConvertRowtypeExpr:
+		case T_CoerceToDomain:
+		case T_ArrayExpr:
+		case T_RowExpr:
+			depend_on_type(rel, exprType(node));
+			break;
+		default:
+			break;
+	}
+	return expression_tree_walker(node, depend_on_names, rel);
+}
+
 /*
  * Deparse an expression that names no columns, so that no relation is needed.
  * Whose search_path is in force must not show: every name is qualified.
  */
 static char *
-expression_deparse(const char *source)
+expression_deparse(Node *expression)
 {
 	MemoryContext context = CurrentMemoryContext;
 	int			level = NewGUCNestLevel();
@@ -57,7 +122,7 @@ expression_deparse(const char *source)
 	/* A constant is printed by its type's output function, which may fail. */
 	PG_TRY();
 	{
-		text = deparse_expression(stringToNode(source), NIL, false, false);
+		text = deparse_expression(expression, NIL, false, false);
 	}
 	PG_CATCH();
 	{
@@ -79,11 +144,14 @@ default_text_get(struct relation *rel, TupleDesc desc, Form_pg_attribute att)
 	for (i = 0; i < desc->constr->num_defval; i++)
 	{
 		AttrDefault *def = &desc->constr->defval[i];
+		Node	   *expression;
 		char	   *text;
 
 		if (def->adnum != att->attnum)
 			continue;
-		text = expression_deparse(def->adbin);
+		expression = stringToNode(def->adbin);
+		depend_on_names(expression, rel);
+		text = expression_deparse(expression);
 		return text != NULL && strlen(text) <= DEFAULT_TEXT_MAX ? keep_string(rel, text) : NULL;
 	}
 	return NULL;
@@ -140,17 +208,6 @@ index_columns_read(Form_pg_index form, struct index_columns *columns)
 	return true;
 }
 
-/* Remember an index whose name or kind decides on the key: ALTER INDEX tells of it alone. */
-static void
-depend_on_index(struct relation *rel, Oid index)
-{
-	if (rel->indexes == NULL)
-		rel->indexes = MemoryContextAlloc(rel->context, sizeof(Oid));
-	else
-		rel->indexes = repalloc(rel->indexes, (rel->nindexes + 1) * sizeof(Oid));
-	rel->indexes[rel->nindexes++] = index;
-}
-
 /*
  * Columns that identify a row to a consumer: those of the primary key, else
  * of the first unique index by name that covers every row as it is written.
@@ -175,8 +232,9 @@ key_find(struct relation *rel, Relation relation, struct index_columns *key)
 		if (!HeapTupleIsValid(tuple))
 			continue;
 		form = (Form_pg_index) GETSTRUCT(tuple);
+		/* Its name or kind may decide on the key, and ALTER INDEX tells of it alone. */
 		if (form->indisunique)
-			depend_on_index(rel, form->indexrelid);
+			depend_on_relation(rel, form->indexrelid);
 		if (form->indisprimary && index_columns_read(form, &columns))
 		{
 			*key = columns;

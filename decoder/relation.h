@@ -137,10 +137,12 @@ struct relation
 	int			nkey;
 	int		   *key;			/* places among the columns, in the index's order */
 	int		   *identity_key;	/* the same for the replica identity */
-	int			nindexes;
-	Oid		   *indexes;		/* unique ones, of which the key's is chosen */
-	int			ntype_hashes;
-	uint32	   *type_hashes;	/* syscache hashes of the user's types in use */
+	int			nrelated;
+	Oid		   *related;		/* unique indexes, of which the key's is chosen, and
+								 * what defaults name: sequences */
+	int			nhashes;
+	uint32	   *hashes;			/* syscache hashes of the user's types and functions
+								 * in use */
 	bool		has_enum;
 };
 
@@ -166,6 +168,9 @@ relation_prefetch(const struct relation *rel)
 
 /* A copy of the string that lives as long as the entry. */
 extern const char *keep_string(struct relation *rel, const char *string);
+
+/* The description names that type, a change of which does not invalidate the table. */
+extern void depend_on_type(struct relation *rel, Oid type);
 
 /*
  * Build or rebuild an entry, of which relid, index and context are set.

@@ -86,13 +86,13 @@ relation_has_ancestor(const struct relation *rel, Oid relid)
 }
 
 static bool
-relation_has_index(const struct relation *rel, Oid relid)
+relation_depends_on(const struct relation *rel, Oid relid)
 {
 	int			i;
 
-	for (i = 0; i < rel->nindexes; i++)
+	for (i = 0; i < rel->nrelated; i++)
 	{
-		if (rel->indexes[i] == relid)
+		if (rel->related[i] == relid)
 			return true;
 	}
 	return false;
@@ -121,14 +121,17 @@ relation_invalidated(Datum arg, Oid relid)
 		struct relation *rel = active->list[i];
 
 		if (!OidIsValid(relid) || rel->relid == relid || relation_has_ancestor(rel, relid) ||
-			relation_has_index(rel, relid))
+			relation_depends_on(rel, relid))
 			rel->valid = false;
 	}
 }
 
-/* A type: ALTER TYPE and ALTER DOMAIN do not invalidate the tables that use it. */
+/*
+ * A type or function: ALTER TYPE, ALTER DOMAIN and ALTER FUNCTION do not invalidate
+ * the tables that use it.  A type's hash may be a function's, too: built for nothing.
+ */
 static void
-type_invalidated(Datum arg, SysCacheId cacheid, uint32 hash)
+object_invalidated(Datum arg, SysCacheId cacheid, uint32 hash)
 {
 	int			i;
 	int			j;
@@ -137,9 +140,9 @@ type_invalidated(Datum arg, SysCacheId cacheid, uint32 hash)
 	{
 		struct relation *rel = active->list[i];
 
-		for (j = 0; j < rel->ntype_hashes; j++)
+		for (j = 0; j < rel->nhashes; j++)
 		{
-			if (hash == 0 || rel->type_hashes[j] == hash)
+			if (hash == 0 || rel->hashes[j] == hash)
 				rel->valid = false;
 		}
 	}
@@ -177,7 +180,8 @@ callbacks_register(void)
 	if (registered)
 		return;
 	CacheRegisterRelcacheCallback(relation_invalidated, (Datum) 0);
-	CacheRegisterSyscacheCallback(TYPEOID, type_invalidated, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, object_invalidated, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, object_invalidated, (Datum) 0);
 	CacheRegisterSyscacheCallback(ENUMOID, enum_invalidated, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, schema_invalidated, (Datum) 0);
 	registered = true;

@@ -17,21 +17,6 @@
 #include "compat.h"
 #include "relation.h"
 
-/* Remember that the entry depends on a type, if a user can change it. */
-static void
-depend_on_type(struct relation *rel, Oid type)
-{
-	if (type < FirstNormalObjectId)
-		return;
-	if (rel->type_hashes == NULL)
-		rel->type_hashes = MemoryContextAlloc(rel->context, sizeof(uint32));
-	else
-		rel->type_hashes = repalloc(rel->type_hashes,
-									(rel->ntype_hashes + 1) * sizeof(uint32));
-	rel->type_hashes[rel->ntype_hashes++] = GetSysCacheHashValue1(TYPEOID,
-																  ObjectIdGetDatum(type));
-}
-
 /* What pg_type says of a type, but for its variable fields. */
 static FormData_pg_type
 type_get(Oid oid)

@@ -52,6 +52,7 @@ struct sink_topic
 	rd_kafka_topic_t  *rkt;
 	int64_t            made_ms;
 	struct sink_topic *next;
+	struct sink_topic *next_unseen;
 };
 
 enum reach
@@ -77,6 +78,8 @@ struct producer
 	rd_kafka_queue_t  *queue;
 	struct ear        *ear;
 	struct sink_topic *topics;
+	struct sink_topic *unseen;  /* those of which no message has been delivered yet */
+	int64_t            seen_ms; /* when the last one left that list */
 	char              *bootstrap;
 	struct sink_stats  stats;
 	uint64_t           cost;     /* bytes of memory in flight, about */
@@ -233,14 +236,14 @@ static enum rc
 unknown_topic(const struct producer *p, const char *topic, struct err *e)
 {
 	const struct sink_topic *top = p->topics;
-	int64_t                  since = p->up_since_ms;
+	int64_t                  since = p->up_since_ms > p->seen_ms ? p->up_since_ms : p->seen_ms;
 	bool                     waited;
 
 	while (top && strcmp(top->name, topic) != 0)
 		top = top->next;
 	if (top && top->made_ms > since)
 		since = top->made_ms;
-	/* A broker that just came up has not had the time to create it. */
+	/* A broker that just came up, or creates thousands, has not had the time for this one. */
 	waited = p->reach == REACH_UP && loop_now_ms() - since >= TOPIC_WAIT_MS;
 
 	err_set(e, waited ? ERR_CONFIG : ERR_TRANSIENT, E2002, "topic \"%s\" does not exist", topic);
@@ -467,6 +470,20 @@ message_cost(size_t key_len, size_t value_len)
 	return key_len + value_len + MESSAGE_OVERHEAD;
 }
 
+/* A broker knows the topic, so it has not run out of time for those that it creates. */
+static void
+topic_seen(struct producer *p, const rd_kafka_topic_t *rkt)
+{
+	struct sink_topic **at = &p->unseen;
+
+	while (*at && (*at)->rkt != rkt)
+		at = &(*at)->next_unseen;
+	if (*at == NULL)
+		return;
+	*at = (*at)->next_unseen;
+	p->seen_ms = loop_now_ms();
+}
+
 /* One report is about the messages of one batch, in their order. */
 static void
 producer_delivered(struct producer *p, rd_kafka_event_t *event)
@@ -492,6 +509,8 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 		if (p->broken || code)
 			continue;
 		p->stats.acked++;
+		if (p->unseen)
+			topic_seen(p, message->rkt);
 		if (count > 0 && item != (uint64_t) (uintptr_t) message->_private)
 		{
 			p->events.acked(p->events.arg, item, count);
@@ -613,6 +632,8 @@ producer_topic(struct sink *sink, const char *name, struct avro *key, struct avr
 	top->made_ms = loop_now_ms();
 	top->next = p->topics;
 	p->topics = top;
+	top->next_unseen = p->unseen;
+	p->unseen = top;
 	*topic = top;
 	return RC_OK;
 }
@@ -621,12 +642,18 @@ producer_topic(struct sink *sink, const char *name, struct avro *key, struct avr
 static void
 producer_topic_free(struct sink *sink, struct sink_topic *topic)
 {
-	struct sink_topic **at = &producer_of(sink)->topics;
+	struct producer    *p = producer_of(sink);
+	struct sink_topic **at = &p->topics;
 
 	while (*at && *at != topic)
 		at = &(*at)->next;
 	if (*at)
 		*at = topic->next;
+	at = &p->unseen;
+	while (*at && *at != topic)
+		at = &(*at)->next_unseen;
+	if (*at)
+		*at = topic->next_unseen;
 	rd_kafka_topic_destroy(topic->rkt);
 	free(topic->name);
 	free(topic);

@@ -36,6 +36,17 @@ INSERT INTO ddl_r.ddl_u VALUES (8, 'eight', 8);
 CREATE FUNCTION ddl_f() RETURNS int LANGUAGE sql AS 'SELECT 1';
 ALTER TABLE ddl_r.ddl_u ALTER bb SET DEFAULT 'x' || ddl_f(), ALTER c DROP DEFAULT, ALTER c DROP NOT NULL;
 INSERT INTO ddl_r.ddl_u (id) VALUES (9);
+-- what a default names gets another name: a sequence, a function, a type
+CREATE SEQUENCE ddl_q;
+CREATE DOMAIN ddl_d AS int;
+CREATE TABLE ddl_n (id int PRIMARY KEY, q int DEFAULT nextval('ddl_q'), f int DEFAULT ddl_f(), d text DEFAULT 5::ddl_d);
+INSERT INTO ddl_n (id) VALUES (1);
+ALTER SEQUENCE ddl_q RENAME TO ddl_p;
+INSERT INTO ddl_n (id) VALUES (2);
+ALTER FUNCTION ddl_f RENAME TO ddl_g;
+INSERT INTO ddl_n (id) VALUES (3);
+ALTER DOMAIN ddl_d RENAME TO ddl_e;
+INSERT INTO ddl_n (id) VALUES (4), (5);
 -- created, used and dropped in one transaction
 BEGIN;
 CREATE TABLE ddl_gone (id int);
@@ -59,6 +70,8 @@ CLUSTER ddl_w USING ddl_w_pkey;
 INSERT INTO ddl_w VALUES (2);
 SELECT data FROM pg_logical_slot_get_changes('ddl', NULL, NULL, :shown);
 DROP SCHEMA ddl_r CASCADE;
-DROP TABLE ddl_w;
-DROP FUNCTION ddl_f;
+DROP TABLE ddl_w, ddl_n;
+DROP DOMAIN ddl_e;
+DROP SEQUENCE ddl_p;
+DROP FUNCTION ddl_g;
 SELECT pg_drop_replication_slot('ddl');

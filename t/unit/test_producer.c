@@ -562,7 +562,8 @@ broker_that_returns_is_noticed_without_messages(void **state)
 	wait_until(&lab.wl, is_down, &lab);
 	rd_kafka_mock_broker_set_up(lab.cluster, 1);
 	wait_until(&lab.wl, is_up_again, &lab);
-	assert_int_equal(lab.downs, 1);
+	/* An attempt to connect that was under way may fail a little later. */
+	assert_in_range(lab.downs, 1, 2);
 	lab_stop(&lab);
 }
 
@@ -808,6 +809,31 @@ topic_that_appears_late_is_waited_for(void **state)
 	wait_until(&lab.wl, all_acked, &lab);
 	assert_int_equal(lab.failed, 0);
 	assert_int_equal(lab.total, 1);
+	lab_stop(&lab);
+}
+
+static void
+unknown_topic_is_tried_again_while_the_broker_creates_others(void **state)
+{
+	struct lab         lab;
+	struct sink_topic *topic;
+	struct err         e;
+
+	(void) state;
+	lab_start(&lab);
+	wait_until(&lab.wl, is_up, &lab);
+	rd_kafka_mock_topic_set_error(lab.cluster, "slow", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+	rd_kafka_mock_topic_set_error(lab.cluster, "missing", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+	topic = lab_topic(&lab, "slow", 0);
+	assert_rc_ok(lab_send(&lab, topic, "k", "v", 1, &e));
+	topic = lab_topic(&lab, "missing", 0);
+	assert_rc_ok(lab_send(&lab, topic, "k", "v", 2, &e));
+	waitloop_run(&lab.wl, has_failed, &lab, 2000);
+	rd_kafka_mock_topic_set_error(lab.cluster, "slow", RD_KAFKA_RESP_ERR_NO_ERROR);
+	wait_until(&lab.wl, has_failed, &lab);
+	assert_int_equal(lab.total, 1);
+	assert_int_equal(lab.why.code, E2002);
+	assert_int_equal(lab.why.class, ERR_TRANSIENT);
 	lab_stop(&lab);
 }
 
@@ -1102,6 +1128,7 @@ main(void)
 		cmocka_unit_test(passing_errors_are_retried),
 		cmocka_unit_test(unknown_topic_is_told_with_the_command_that_creates_it),
 		cmocka_unit_test(topic_that_appears_late_is_waited_for),
+		cmocka_unit_test(unknown_topic_is_tried_again_while_the_broker_creates_others),
 		cmocka_unit_test(invalid_topic_name_is_told),
 		cmocka_unit_test(login_that_is_refused_at_first_is_final),
 		cmocka_unit_test(login_that_was_accepted_is_tried_again),
