@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
+#include <uthash.h>
 
 #include "buf.h"
 #include "producer.h"
@@ -52,7 +53,8 @@ struct sink_topic
 	rd_kafka_topic_t  *rkt;
 	int64_t            made_ms;
 	struct sink_topic *next;
-	struct sink_topic *next_unseen;
+	bool               seen; /* else it is in the producer's unseen */
+	UT_hash_handle     hh;
 };
 
 enum reach
@@ -78,7 +80,7 @@ struct producer
 	rd_kafka_queue_t  *queue;
 	struct ear        *ear;
 	struct sink_topic *topics;
-	struct sink_topic *unseen;  /* those of which no message has been delivered yet */
+	struct sink_topic *unseen;  /* by rkt: no message has been delivered yet */
 	int64_t            seen_ms; /* when the last one left that list */
 	char              *bootstrap;
 	struct sink_stats  stats;
@@ -474,13 +476,13 @@ message_cost(size_t key_len, size_t value_len)
 static void
 topic_seen(struct producer *p, const rd_kafka_topic_t *rkt)
 {
-	struct sink_topic **at = &p->unseen;
+	struct sink_topic *top;
 
-	while (*at && (*at)->rkt != rkt)
-		at = &(*at)->next_unseen;
-	if (*at == NULL)
+	HASH_FIND_PTR(p->unseen, &rkt, top);
+	if (top == NULL)
 		return;
-	*at = (*at)->next_unseen;
+	HASH_DEL(p->unseen, top);
+	top->seen = true;
 	p->seen_ms = loop_now_ms();
 }
 
@@ -632,8 +634,7 @@ producer_topic(struct sink *sink, const char *name, struct avro *key, struct avr
 	top->made_ms = loop_now_ms();
 	top->next = p->topics;
 	p->topics = top;
-	top->next_unseen = p->unseen;
-	p->unseen = top;
+	HASH_ADD_PTR(p->unseen, rkt, top);
 	*topic = top;
 	return RC_OK;
 }
@@ -649,11 +650,8 @@ producer_topic_free(struct sink *sink, struct sink_topic *topic)
 		at = &(*at)->next;
 	if (*at)
 		*at = topic->next;
-	at = &p->unseen;
-	while (*at && *at != topic)
-		at = &(*at)->next_unseen;
-	if (*at)
-		*at = topic->next_unseen;
+	if (!topic->seen)
+		HASH_DEL(p->unseen, topic);
 	rd_kafka_topic_destroy(topic->rkt);
 	free(topic->name);
 	free(topic);
