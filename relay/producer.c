@@ -30,8 +30,6 @@ _Static_assert(sizeof(void *) >= sizeof(uint64_t), "an item must fit into a mess
 
 /* What librdkafka's message struct and malloc add to each message; 182 were measured. */
 #define MESSAGE_OVERHEAD 192
-/* How long a topic may stay unknown to a reachable broker: automatic creation takes a moment. */
-#define TOPIC_WAIT_MS 5000
 /* All connections gone for this long: unreachable.  Brokers also close idle ones. */
 #define SUSPECT_MS 1000
 /* ApiKeys of Kafka's protocol. */
@@ -80,8 +78,9 @@ struct producer
 	rd_kafka_queue_t  *queue;
 	struct ear        *ear;
 	struct sink_topic *topics;
-	struct sink_topic *unseen;  /* by rkt: no message has been delivered yet */
-	int64_t            seen_ms; /* when the last one left that list */
+	struct sink_topic *unseen;        /* by rkt: no message has been delivered yet */
+	int64_t            seen_ms;       /* when the last one left that list */
+	int64_t            topic_wait_ms; /* how long a topic may stay unknown to a broker */
 	char              *bootstrap;
 	struct sink_stats  stats;
 	uint64_t           cost;     /* bytes of memory in flight, about */
@@ -136,7 +135,8 @@ static const struct
 	{"socket.nagle.disable", "true"},
 	{"socket.connection.setup.timeout.ms", "10000"},
 	{"reconnect.backoff.max.ms", "5000"},
-	{"topic.metadata.propagation.max.ms", "5000"},
+	/* Automatic creation takes a moment, of thousands a minute; see unknown_topic(). */
+	{"topic.metadata.propagation.max.ms", "30000"},
 	{"log.queue", "true"},
 };
 
@@ -246,7 +246,7 @@ unknown_topic(const struct producer *p, const char *topic, struct err *e)
 	if (top && top->made_ms > since)
 		since = top->made_ms;
 	/* A broker that just came up, or creates thousands, has not had the time for this one. */
-	waited = p->reach == REACH_UP && loop_now_ms() - since >= TOPIC_WAIT_MS;
+	waited = p->reach == REACH_UP && loop_now_ms() - since >= p->topic_wait_ms;
 
 	err_set(e, waited ? ERR_CONFIG : ERR_TRANSIENT, E2002, "topic \"%s\" does not exist", topic);
 	err_detail(e, "The brokers do not create it by themselves (auto.create.topics.enable), or "
@@ -804,6 +804,7 @@ producer_conf(const struct config *cfg, struct producer *p, rd_kafka_conf_t **ma
 	rd_kafka_conf_t *conf = conf_new();
 	char             servers[512];
 	char             kbytes[32];
+	char             wait_ms[32];
 	enum rc          rc = RC_OK;
 
 	for (unsigned i = 0; rc == RC_OK && i < cfg->kafka.nproperties; i++)
@@ -817,6 +818,8 @@ producer_conf(const struct config *cfg, struct producer *p, rd_kafka_conf_t **ma
 	p->bootstrap = xstrdup(servers);
 	conf_read(conf, "queue.buffering.max.kbytes", kbytes, sizeof(kbytes));
 	p->max_kbytes = strtoull(kbytes, NULL, 10);
+	conf_read(conf, "topic.metadata.propagation.max.ms", wait_ms, sizeof(wait_ms));
+	p->topic_wait_ms = strtoll(wait_ms, NULL, 10);
 	*made = conf;
 	return RC_OK;
 }

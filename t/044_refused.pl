@@ -62,7 +62,8 @@ refused('no broker', 69, 'E2001', 'no Kafka broker', 'bootstrap\.servers',
 keeps('nobroker', $lsn, 'no broker');
 
 # ---- a topic that nobody creates ----
-my @topic = settings('topic', 'refused.topic', $strict->address);
+my @topic = (settings('topic', 'refused.topic', $strict->address),
+	'--kafka.topic.metadata.propagation.max.ms=5000');
 my $said = refused('unknown topic', 78, 'E2002', 'refused\.topic\.public\.t',
 	'kafka-topics.*--create.*refused\.topic\.public\.t', @topic);
 keeps('topic', $lsn, 'unknown topic');

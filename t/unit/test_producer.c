@@ -166,6 +166,7 @@ lab_cluster(struct lab *lab)
 	lab->cluster = rd_kafka_mock_cluster_new(lab->host, 1);
 	assert_non_null(lab->cluster);
 	lab_property(lab, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(lab->cluster));
+	lab_property(lab, "topic.metadata.propagation.max.ms", "5000");
 }
 
 static void
