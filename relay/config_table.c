@@ -148,7 +148,7 @@ const struct setting settings[] = {
 	 .help = "What events say in source.version"},
 
 	{"format", "debezium.profile", NULL, KIND_CHOICE, AT(format.profile), "3.2", .words = profiles,
-	 .help = "Release of Debezium whose schemas to write; each stands for those up to the next"},
+	 .help = "Release of Debezium whose schemas to write; TYPES.md says which others have the same"},
 	{"format", "decimal.handling.mode", NULL, KIND_CHOICE, AT(format.decimals), "precise",
 	 .words = decimal_modes, .help = "How numeric and money are written"},
 	{"format", "time.precision.mode", NULL, KIND_CHOICE, AT(format.times), "adaptive",

@@ -445,10 +445,13 @@ encode_message(struct plan *plan, const struct message *msg, const struct stamp 
 	buf_put_u8(value, BRANCH_VALUE);
 	binary_long(value, now_ns / 1000000);
 	source_block_put(&plan->work->source, plan->names, msg->lsn, value);
-	if (plan->transactions)
-		transaction_block_put(stamp, msg->lsn, 0, value);
-	else
-		buf_put_u8(value, BRANCH_NULL);
+	if (plan->work->source.profile >= PROFILE_3_0) /* 2.7's have no such field */
+	{
+		if (plan->transactions)
+			transaction_block_put(stamp, msg->lsn, 0, value);
+		else
+			buf_put_u8(value, BRANCH_NULL);
+	}
 	buf_put_u8(value, BRANCH_VALUE);
 	binary_bytes(value, prefix.data, prefix.len);
 	buf_put_u8(value, BRANCH_VALUE);

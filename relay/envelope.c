@@ -441,7 +441,8 @@ envelope_message_value(const struct op *content, enum profile profile)
 	add_plain(value, "op", "string");
 	add_optional_plain(value, "ts_ms", "long");
 	add_field(value, "source", source_type(NULL, profile));
-	add_optional(value, "transaction", transaction_type());
+	if (profile >= PROFILE_3_0)
+		add_optional(value, "transaction", transaction_type());
 	add_field(value, "message", record_end(message, 1, SOURCE_NAMESPACE, "Message"));
 	return print(record_end(value, 1, SOURCE_NAMESPACE, "MessageValue"));
 }

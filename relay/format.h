@@ -65,8 +65,8 @@ enum hstore_mode
 enum profile
 {
 	PROFILE_2_7, /* Source without version, short list of snapshot values; no vectors, tsvector */
-	PROFILE_3_0, /* long list of snapshot values; vectors */
-	PROFILE_3_2, /* 3.1 to 3.4: Source has version 1; tsvector (from 3.3 on) */
+	PROFILE_3_0, /* long list of snapshot values; transaction in messages; vectors */
+	PROFILE_3_2, /* 3.1 to 3.4: Source has version 1; time[] by mode; tsvector (from 3.3 on) */
 	PROFILE_3_5	 /* Source has origin and origin_lsn */
 };
 

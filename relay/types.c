@@ -244,6 +244,9 @@ element_shape(const struct column *col, const struct type_name *name, const stru
 		return unknown_type_shape(fmt);
 	if (type->in_array == ARRAY_LEFT_OUT)
 		return fmt->exact & EXACT_ARRAY ? &exact_shape : NULL;
+	/* Before 3.1 neither precision nor time.precision.mode counted among elements. */
+	if (type->oid == TYPE_TIME && fmt->profile < PROFILE_3_2)
+		return &time_us_shape;
 	return type_shape(type, name, fmt);
 }
 
