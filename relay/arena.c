@@ -9,15 +9,15 @@
 
 #include "buf.h"
 
-#define BLOCK_BYTES 2032 /* with malloc's header about 2 kB: most tables fit */
-#define ALIGN		16
+#define BLOCK_BYTES 1984 /* 2 kB with the block's own: most tables fit */
+#define ALIGN 16
 
 struct block
 {
 	struct block *next;
-	size_t		  used;
-	size_t		  size;
-	_Alignas(ALIGN) char data[];
+	size_t        used;
+	size_t        size;
+	_Alignas(ARENA_LINE) char data[];
 };
 
 struct arena
@@ -44,26 +44,40 @@ arena_free(struct arena *arena)
 	free(arena);
 }
 
+/* bytes: a power of two. */
+static size_t
+round_up(size_t size, size_t bytes)
+{
+	return (size + bytes - 1) & ~(bytes - 1);
+}
+
+static struct block *
+block_new(size_t room)
+{
+	size_t        size = round_up(sizeof(struct block) + room, ARENA_LINE);
+	struct block *block = xaligned_alloc(ARENA_LINE, size);
+
+	block->used = 0;
+	block->size = size - sizeof(*block);
+	return block;
+}
+
 void *
 arena_alloc(struct arena *arena, size_t size)
 {
+	size_t        align = size < ARENA_LINE ? ALIGN : ARENA_LINE;
 	struct block *block = arena->head;
-	size_t		  rounded = (size + ALIGN - 1) & ~(size_t) (ALIGN - 1);
-	void		 *out;
+	size_t        at = block ? round_up(block->used, align) : 0;
 
-	if (block == NULL || block->size - block->used < rounded)
+	if (block == NULL || at > block->size || block->size - at < size)
 	{
-		size_t room = rounded > BLOCK_BYTES ? rounded : BLOCK_BYTES;
-
-		block = xmalloc(sizeof(*block) + room);
+		block = block_new(size > BLOCK_BYTES ? size : BLOCK_BYTES);
 		block->next = arena->head;
-		block->used = 0;
-		block->size = room;
 		arena->head = block;
+		at = 0;
 	}
-	out = block->data + block->used;
-	block->used += rounded;
-	return memset(out, 0, size);
+	block->used = at + size;
+	return memset(block->data + at, 0, size);
 }
 
 char *

@@ -26,6 +26,12 @@ xmalloc(size_t size)
 }
 
 void *
+xaligned_alloc(size_t alignment, size_t size)
+{
+	return check(aligned_alloc(alignment, size), size);
+}
+
+void *
 xcalloc(size_t count, size_t size)
 {
 	return check(calloc(count, size), count && size ? size : 0);

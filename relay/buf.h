@@ -14,6 +14,7 @@
 #include <string.h>
 
 void *xmalloc(size_t size);
+void *xaligned_alloc(size_t alignment, size_t size); /* as C11 has it: size a multiple */
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *old, size_t size);
 char *xstrdup(const char *s);

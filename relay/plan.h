@@ -55,6 +55,7 @@ struct workspace
 	struct buf          split[2]; /* delete and create of a changed key */
 	struct buf          header[2];
 	struct header       headers[ENCODE_MAX_OUT][HEADERS_MAX];
+	const struct plan  *last; /* whose row was encoded last; to compare with, it may be gone */
 };
 
 struct plan
@@ -75,12 +76,12 @@ struct plan
 	bool                 tombstones;
 	bool                 truncates;
 	bool                 transactions; /* events say which transaction they belong to */
-	struct op            content;      /* of logical messages */
 	struct side_plan     sides[2];
 	const struct stamp  *stamp; /* of the encode call at hand */
 	const struct str    *longs; /* of the change at hand, those not taken yet */
 	uint32_t             nlongs;
 	unsigned             ncommon; /* headers that every message has: from 1 on in work->headers */
+	struct op            content; /* of logical messages; last, for rows have no use for it */
 };
 
 /* Starts a message: empties out and puts the side's prefix in. */

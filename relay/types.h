@@ -85,55 +85,62 @@ enum record_type
 
 struct shape
 {
-	const char      *avro;         /* Avro type; "array" and "map" have items */
-	const char      *items;        /* Avro type of a vector's or a map's items; NULL for a
-									* PostgreSQL array, whose op has an element */
-	const struct shape *elements;  /* of int2vector and oidvector, whose text lists them */
-	enum record_type record;       /* avro is "record" */
-	const char      *name;         /* connect.name, NULL for none */
-	const char      *connect_type; /* NULL for none */
-	const char      *logical;      /* logicalType, NULL for none; decimals have theirs anyway */
-	enum parameters  parameters;
-	bool             any_form; /* takes values of every form, by their text */
-	enum wire_form   form;     /* in which values must come else */
-	put_fn          *put;
-	put_str_fn      *put_str;    /* values whose length is on the wire: text, bytes, arrays */
-	struct str       filler;     /* Avro of what a NOT NULL column gets without a value */
-	put_filler_fn   *put_filler; /* in place of filler, where it depends on the column */
-	literal_fn      *literal;    /* NULL: defaults are not shown in the schema */
-	const char      *computed;   /* literal in place of a default that is computed */
-	enum toasted     toasted;
-	bool             optional; /* may be NULL in the schema whatever the column says */
+	const char *avro;                 /* Avro type; "array" and "map" have items */
+	const char *items;                /* Avro type of a vector's or a map's items; NULL for a
+									   * PostgreSQL array, whose op has an element */
+	const struct shape *elements;     /* of int2vector and oidvector, whose text lists them */
+	enum record_type    record;       /* avro is "record" */
+	const char         *name;         /* connect.name, NULL for none */
+	const char         *connect_type; /* NULL for none */
+	const char         *logical;      /* logicalType, NULL for none; decimals have theirs anyway */
+	enum parameters     parameters;
+	bool                any_form; /* takes values of every form, by their text */
+	enum wire_form      form;     /* in which values must come else */
+	put_fn             *put;
+	put_str_fn         *put_str;    /* values whose length is on the wire: text, bytes, arrays */
+	struct str          filler;     /* Avro of what a NOT NULL column gets without a value */
+	put_filler_fn      *put_filler; /* in place of filler, where it depends on the column */
+	literal_fn         *literal;    /* NULL: defaults are not shown in the schema */
+	const char         *computed;   /* literal in place of a default that is computed */
+	enum toasted        toasted;
+	bool                optional; /* may be NULL in the schema whatever the column says */
 };
 
+/*
+ * How a column becomes Avro.  What every value needs comes first, in one line of the
+ * processor's cache: with thousands of tables each row waits for these from memory.
+ */
 struct op
 {
-	const struct column *col;
 	const struct shape  *shape; /* NULL: the column is left out, its values are passed over */
-	const char          *field; /* the name in the schema, UTF-8 */
+	struct text         *text;
+	struct buf          *scratch; /* a put function's, as long as it runs */
+	struct op           *element; /* of a PostgreSQL array */
+	struct str          *labels;  /* enums: Avro string each; data NULL: cannot be said */
+	const struct column *col;
+	int32_t              length;    /* bits */
+	int32_t              scale;     /* of a decimal */
 	bool                 is_column; /* no element of one */
 	bool                 identity;
 	bool                 key; /* in the message key */
 	bool                 nullable;
 	uint8_t              branch; /* Avro of the union's branch for a value, if nullable */
-	enum wire_form       form;   /* of the values that put() reads: the column's or its elements' */
-	struct type_name     type;   /* of those values, below all domains */
-	int32_t              length; /* bits */
-	int32_t              scale;  /* of a decimal */
+
+	struct str           missing;     /* Avro, with the union's branch */
+	struct str           unavailable; /* the same, for unchanged TOAST */
+	enum wire_form       form; /* of the values that put() reads: the column's or its elements' */
+	struct type_name     type; /* of those values, below all domains */
 	int32_t              precision;
 	int                  digits;       /* of a second's fraction */
 	bool                 propagated;   /* the column's type goes into the schema as parameters */
-	struct op           *element;      /* of a PostgreSQL array */
-	struct str          *labels;       /* enums: Avro string each; data NULL: cannot be said */
+	const char          *field;        /* the name in the schema, UTF-8 */
 	struct str           default_json; /* data NULL: none */
-	struct str           missing;      /* Avro, with the union's branch */
-	struct str           unavailable;  /* the same, for unchanged TOAST */
 	const struct format *fmt;
 	struct encode_stats *stats; /* counts elements that could not be said */
-	struct text         *text;
-	struct buf          *scratch; /* a put function's, as long as it runs */
 	struct buf          *scratch2;
 };
+
+_Static_assert(offsetof(struct op, missing) <= ARENA_LINE, "every row waits for a second line");
 
 /* What ops are made with; everything is borrowed. */
 struct op_context

@@ -4,13 +4,16 @@
  *
  *		bareproducer capture FILE ROWS BROKERS TOPIC
  *		bareproducer replay FILE BROKERS TOPIC [PROPERTY=VALUE ...]
+ *		bareproducer spread TOPICS MESSAGES BYTES BROKERS PREFIX [PROPERTY=VALUE ...]
  *		bareproducer count BROKERS TOPIC
  *
  * capture saves the keys and values of a topic that the relay filled, ROWS of
  * them, and tallies the rows in them; replay produces what was saved, with the
- * relay's own properties, and prints what that cost; count prints how many
- * messages a topic holds.  replay must never do anything per message but
- * produce and count its delivery.  Called by e2e.
+ * relay's own properties, and prints what that cost; spread produces MESSAGES of
+ * BYTES each to the topics PREFIX0, PREFIX1 and so on in turn, and prints what
+ * the thread that produces took; count prints how many messages a topic holds.
+ * replay and spread must never do anything per message but produce and count its
+ * delivery.  Called by e2e and tables.
  */
 #include "tally.h"
 
@@ -21,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -178,6 +180,26 @@ on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 		deliveries->bad++;
 }
 
+static void
+produce(rd_kafka_t *client, rd_kafka_topic_t *topic, const char *key, size_t key_len,
+		const char *value, size_t len)
+{
+	while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
+							(void *) (uintptr_t) value, len, key, key_len, NULL) != 0)
+	{
+		if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			die("cannot produce", rd_kafka_err2str(rd_kafka_last_error()));
+		rd_kafka_poll(client, 100);
+	}
+}
+
+static void
+flush(rd_kafka_t *client)
+{
+	if (rd_kafka_flush(client, TIMEOUT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		die("cannot flush", "not everything was acknowledged in time");
+}
+
 /* Produces all of bytes[0..size), returns the number of messages. */
 static long
 replay_all(rd_kafka_t *client, rd_kafka_topic_t *topic, const char *bytes, size_t size)
@@ -202,39 +224,42 @@ replay_all(rd_kafka_t *client, rd_kafka_topic_t *topic, const char *bytes, size_
 			value = bytes + pos;
 			pos += lengths.value;
 		}
-		while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-								(void *) (uintptr_t) value, value ? lengths.value : 0, key,
-								key ? lengths.key : 0, NULL) != 0)
-		{
-			if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-				die("cannot produce", rd_kafka_err2str(rd_kafka_last_error()));
-			rd_kafka_poll(client, 100);
-		}
+		produce(client, topic, key, key ? lengths.key : 0, value, value ? lengths.value : 0);
 		if (++sent % POLL_EVERY == 0)
 			rd_kafka_poll(client, 0);
 	}
-	if (rd_kafka_flush(client, TIMEOUT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		die("cannot flush", "not everything was acknowledged in time");
+	flush(client);
 	return sent;
 }
 
 static double
-seconds_now(void)
+seconds_of(clockid_t clock)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(clock, &time);
 	return (double) time.tv_sec + (double) time.tv_nsec / 1e9;
 }
 
-static double
-seconds_cpu(void)
+/* A producer with the properties given, whose deliveries are counted. */
+static rd_kafka_t *
+producer_new(const char *brokers, char **properties, int nproperties, struct deliveries *deliveries)
 {
-	struct rusage usage;
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
-	getrusage(RUSAGE_SELF, &usage);
-	return (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-		   (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	for (int i = 0; i < nproperties; i++)
+	{
+		char *value = strchr(properties[i], '=');
+
+		if (value == NULL)
+			die("not a PROPERTY=VALUE", properties[i]);
+		*value = '\0';
+		property_set(conf, properties[i], value + 1);
+	}
+	property_set(conf, "log_level", "3"); /* errors, not advice */
+	rd_kafka_conf_set_opaque(conf, deliveries);
+	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+	return client_new(RD_KAFKA_PRODUCER, conf, brokers);
 }
 
 /* The file is in memory before the clock starts: reading it is not measured. */
@@ -242,7 +267,6 @@ static void
 replay_run(const char *path, const char *brokers, const char *topic_name, char **properties,
 		   int nproperties)
 {
-	rd_kafka_conf_t  *conf = rd_kafka_conf_new();
 	struct deliveries deliveries = {0, 0};
 	rd_kafka_topic_t *topic;
 	rd_kafka_t       *client;
@@ -258,29 +282,63 @@ replay_run(const char *path, const char *brokers, const char *topic_name, char *
 	if (bytes == MAP_FAILED)
 		die("cannot map the file", path);
 
-	wall = seconds_now();
-	cpu = seconds_cpu();
-	for (int i = 0; i < nproperties; i++)
-	{
-		char *value = strchr(properties[i], '=');
-
-		if (value == NULL)
-			die("not a PROPERTY=VALUE", properties[i]);
-		*value = '\0';
-		property_set(conf, properties[i], value + 1);
-	}
-	property_set(conf, "log_level", "3"); /* errors, not advice */
-	rd_kafka_conf_set_opaque(conf, &deliveries);
-	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-	client = client_new(RD_KAFKA_PRODUCER, conf, brokers);
+	wall = seconds_of(CLOCK_MONOTONIC);
+	cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	client = producer_new(brokers, properties, nproperties, &deliveries);
 	topic = rd_kafka_topic_new(client, topic_name, NULL);
 	sent = replay_all(client, topic, bytes, (size_t) stat.st_size);
 	rd_kafka_topic_destroy(topic);
 	rd_kafka_destroy(client);
 	if (deliveries.good != sent)
 		die("not all messages were acknowledged", topic_name);
-	printf("{\"messages\": %ld, \"wall_s\": %.4f, \"cpu_s\": %.4f}\n", sent, seconds_now() - wall,
-		   seconds_cpu() - cpu);
+	printf("{\"messages\": %ld, \"wall_s\": %.4f, \"cpu_s\": %.4f}\n", sent,
+		   seconds_of(CLOCK_MONOTONIC) - wall, seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+}
+
+/* One message for each topic goes ahead and is not measured: the client asks for its leader. */
+static void
+spread_run(int ntopics, long messages, size_t bytes, const char *brokers, const char *prefix,
+		   char **properties, int nproperties)
+{
+	struct deliveries  deliveries = {0, 0};
+	rd_kafka_t        *client = producer_new(brokers, properties, nproperties, &deliveries);
+	rd_kafka_topic_t **topics = calloc((size_t) ntopics, sizeof(*topics));
+	char              *value = calloc(1, bytes);
+	double             thread, all;
+
+	if (topics == NULL || value == NULL)
+		die("no memory", prefix);
+	for (int i = 0; i < ntopics; i++)
+	{
+		char name[256];
+
+		snprintf(name, sizeof(name), "%s%d", prefix, i);
+		topics[i] = rd_kafka_topic_new(client, name, NULL);
+		produce(client, topics[i], name, strlen(name), value, bytes);
+	}
+	flush(client);
+	thread = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+	all = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	for (long sent = 0; sent < messages;)
+	{
+		char key[sizeof(sent)];
+
+		memcpy(key, &sent, sizeof(sent));
+		produce(client, topics[sent % ntopics], key, sizeof(key), value, bytes);
+		if (++sent % POLL_EVERY == 0)
+			rd_kafka_poll(client, 0);
+	}
+	flush(client);
+	thread = seconds_of(CLOCK_THREAD_CPUTIME_ID) - thread;
+	all = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - all;
+	if (deliveries.good != messages + ntopics)
+		die("not all messages were acknowledged", prefix);
+	for (int i = 0; i < ntopics; i++)
+		rd_kafka_topic_destroy(topics[i]);
+	rd_kafka_destroy(client);
+	free(topics);
+	free(value);
+	printf("{\"messages\": %ld, \"thread_s\": %.6f, \"cpu_s\": %.6f}\n", messages, thread, all);
 }
 
 int
@@ -290,12 +348,17 @@ main(int argc, char **argv)
 		capture_run(argv[2], atol(argv[3]), argv[4], argv[5]);
 	else if (argc >= 5 && strcmp(argv[1], "replay") == 0)
 		replay_run(argv[2], argv[3], argv[4], argv + 5, argc - 5);
+	else if (argc >= 7 && strcmp(argv[1], "spread") == 0)
+		spread_run(atoi(argv[2]), atol(argv[3]), (size_t) atol(argv[4]), argv[5], argv[6], argv + 7,
+				   argc - 7);
 	else if (argc == 4 && strcmp(argv[1], "count") == 0)
 		count_run(argv[2], argv[3]);
 	else
 	{
 		fprintf(stderr, "usage: bareproducer capture FILE ROWS BROKERS TOPIC\n"
 						"       bareproducer replay FILE BROKERS TOPIC [PROPERTY=VALUE ...]\n"
+						"       bareproducer spread TOPICS MESSAGES BYTES BROKERS PREFIX "
+						"[PROPERTY=VALUE ...]\n"
 						"       bareproducer count BROKERS TOPIC\n");
 		return 2;
 	}

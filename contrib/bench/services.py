@@ -2,16 +2,40 @@
 
 The two are those of contrib/quickstart.  They live in the folder of a Cluster and
 end before it does.  Nothing here may run between the start and the end of a timed
-part.  Imported by e2e and startup.
+part.  Imported by e2e, tables and startup.
 """
 import json
 import os
+import re
 import subprocess
 
 from cluster import BUILD, ROOT, die, say, setting
 
 QUICKSTART = os.path.join(ROOT, 'contrib', 'quickstart')
 RELAY = setting('RELAY', os.path.join(ROOT, 'build', 'walrelay'))
+
+
+def relay_properties():
+    """The librdkafka properties that the relay sets by itself, read where it sets them."""
+    with open(os.path.join(ROOT, 'relay', 'producer.c')) as file:
+        block = re.search(r'own_properties\[\] = \{(.*?)\n\};', file.read(), re.S)
+    pairs = re.findall(r'\{"([^"]+)", "([^"]*)"\}', block.group(1)) if block else []
+    return dict(pairs) or die('relay/producer.c has no own_properties any more')
+
+
+def bare_properties(extra, arguments):
+    """The relay's properties, with its budgets as the queue's limits, both with extra."""
+    properties = relay_properties()
+    del properties['log.queue']         # needs a program that reads that queue
+    shown = subprocess.check_output([RELAY, 'config', *arguments], text=True)
+    for name, key, unit in (('queue.buffering.max.messages', 'max.in.flight.messages', 1),
+                            ('queue.buffering.max.kbytes', 'max.in.flight.bytes', 1024)):
+        value = re.search(rf'^{re.escape(key)} *= *(\d+)', shown, re.M)
+        if not value:
+            die(f'walrelay config does not show {key}')
+        properties[name] = str(int(value.group(1)) // unit)
+    properties.update(pair.split('=', 1) for pair in extra)
+    return [f'{name}={value}' for name, value in properties.items()]
 
 
 class Service:
