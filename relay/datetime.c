@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digits.h"
 #include "wire.h"
 
 #define US_PER_SECOND INT64_C(1000000)
@@ -134,36 +135,16 @@ day_number(int64_t year, int month, int day)
 	return era * 146097 + in_era * 365 + in_era / 4 - in_era / 100 + in_year - 730425;
 }
 
-/* Exactly width digits. */
-static char *
-put_digits(char *at, uint32_t value, int width)
-{
-	for (int i = width - 1; i >= 0; i--)
-	{
-		at[i] = (char) ('0' + value % 10);
-		value /= 10;
-	}
-	return at + width;
-}
-
-static char *
-put_two(char *at, uint32_t value)
-{
-	at[0] = (char) ('0' + value / 10 % 10);
-	at[1] = (char) ('0' + value % 10);
-	return at + 2;
-}
-
 static char *
 put_clock(char *at, int64_t us)
 {
 	uint32_t seconds = (uint32_t) (us / US_PER_SECOND);
 
-	at = put_two(at, seconds / 3600);
+	at = digits_two(at, seconds / 3600);
 	*at++ = ':';
-	at = put_two(at, seconds / 60 % 60);
+	at = digits_two(at, seconds / 60 % 60);
 	*at++ = ':';
-	return put_two(at, seconds % 60);
+	return digits_two(at, seconds % 60);
 }
 
 static char *
@@ -174,7 +155,7 @@ put_fraction(char *at, uint32_t fraction, int digits)
 	for (int i = digits; i < 6; i++)
 		fraction /= 10;
 	*at++ = '.';
-	return put_digits(at, fraction, digits);
+	return digits_put(at, fraction, digits);
 }
 
 static char *
@@ -189,7 +170,7 @@ put_year(char *at, int64_t year)
 		*at++ = '+';
 	for (uint32_t rest = value / 10000; rest > 0; rest /= 10)
 		width++;
-	return put_digits(at, value, width);
+	return digits_put(at, value, width);
 }
 
 static char *
@@ -199,9 +180,9 @@ put_day(char *at, int64_t days)
 
 	at = put_year(at, day.year);
 	*at++ = '-';
-	at = put_two(at, (uint32_t) day.month);
+	at = digits_two(at, (uint32_t) day.month);
 	*at++ = '-';
-	return put_two(at, (uint32_t) day.day);
+	return digits_two(at, (uint32_t) day.day);
 }
 
 /* How many digits of a second's fraction are needed. */

@@ -49,13 +49,12 @@ put_unsaid(struct plan *plan, const struct op *op, struct str stand_in, uint64_t
 	return RC_OK;
 }
 
+/* After a value from start on that cannot be said. */
 static enum rc
-put_said(struct plan *plan, const struct op *op, enum said said, size_t start, struct err *e)
+put_not_said(struct plan *plan, const struct op *op, enum said said, size_t start, struct err *e)
 {
 	struct encode_stats *stats = plan->stats;
 
-	if (said == SAID)
-		return RC_OK;
 	plan->work->value.len = start;
 	switch (said)
 	{
@@ -78,14 +77,16 @@ put_said(struct plan *plan, const struct op *op, enum said said, size_t start, s
 static enum rc
 put_given(struct plan *plan, const struct op *op, struct str s, put_str_fn *put, struct err *e)
 {
-	size_t start = plan->work->value.len;
+	size_t    start = plan->work->value.len;
+	enum said said;
 
 	if (put == NULL)
 		return put_unsaid(plan, op, op->missing, &plan->stats->unsendable,
 						  "text in place of its own type", e);
 	if (op->nullable)
 		buf_put_u8(&plan->work->value, op->branch);
-	return put_said(plan, op, put(op, s, &plan->work->value), start, e);
+	said = put(op, s, &plan->work->value);
+	return said == SAID ? RC_OK : put_not_said(plan, op, said, start, e);
 }
 
 /* An unchanged TOAST value: the old row's, if that is known. */
@@ -165,17 +166,18 @@ static enum rc
 row_put(struct plan *plan, struct cursor cur, bool key_only, const size_t *old_at,
 		bool old_key_only, size_t *at, struct err *e)
 {
-	struct buf  *out = &plan->work->value;
-	struct tuple tup;
-	uint32_t     place = 0;
-	enum rc      rc = tuple_open(cur, key_only ? plan->nidentity : plan->nops, &tup, e);
+	struct buf      *out = &plan->work->value;
+	const struct op *end = plan->ops + plan->nops;
+	struct tuple     tup;
+	uint32_t         place = 0;
+	enum rc          rc = tuple_open(cur, key_only ? plan->nidentity : plan->nops, &tup, e);
 
-	for (uint32_t i = 0; i < plan->nops && rc == RC_OK; i++)
+	for (const struct op *op = plan->ops; op < end && rc == RC_OK; op++)
 	{
-		const struct op *op = &plan->ops[i];
-		enum wire_state  state;
+		size_t          start = out->len;
+		enum wire_state state;
 
-		at[i] = out->len;
+		*at++ = start;
 		if (key_only && !op->identity)
 		{
 			if (op->shape)
@@ -189,12 +191,16 @@ row_put(struct plan *plan, struct cursor cur, bool key_only, const size_t *old_a
 			value_skip(op->col->form, &tup.values);
 		else
 		{
+			enum said said;
+
 			if (op->nullable)
 				buf_put_u8(out, op->branch);
-			rc = put_said(plan, op, op->shape->put(op, &tup.values, out), at[i], e);
+			said = op->shape->put(op, &tup.values, out);
+			if (said != SAID)
+				rc = put_not_said(plan, op, said, start, e);
 		}
 	}
-	at[plan->nops] = out->len;
+	*at = out->len;
 	if (rc == RC_OK && (tup.values.bad || cursor_left(&tup.values) > 0))
 		return malformed(plan, e);
 	return rc;

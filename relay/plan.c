@@ -227,6 +227,7 @@ plan_keep_names(struct plan *plan, const char *schema, const char *table)
 	plan->names.data = arena_strndup(plan->arena, (const char *) names.data, names.len);
 	plan->names.len = names.len;
 	buf_free(&names);
+	source_block_forget_names(&plan->work->source);
 }
 
 enum rc

@@ -5,6 +5,7 @@
 #include "source_block.h"
 
 #include "binary.h"
+#include "digits.h"
 
 #define BRANCH_NULL 0x00 /* of ["null",T] */
 #define BRANCH_VALUE 0x02
@@ -46,6 +47,7 @@ source_block_free(struct source_block *block)
 	buf_free(&block->times);
 	buf_free(&block->txid);
 	buf_free(&block->tail);
+	buf_free(&block->middle);
 	buf_free(&block->now);
 }
 
@@ -62,20 +64,6 @@ stamp_is_same(const struct stamp *a, const struct stamp *b)
 	return a->xid == b->xid && a->commit_us == b->commit_us &&
 		   a->last_commit_lsn == b->last_commit_lsn && a->origin.data == b->origin.data &&
 		   a->origin_lsn == b->origin_lsn;
-}
-
-#define DIGITS_MAX 20
-
-/* Decimal digits; they end where the array does. */
-static const char *
-digits_of(char digits[DIGITS_MAX], uint64_t number)
-{
-	char *at = digits + DIGITS_MAX;
-
-	do
-		*--at = (char) ('0' + number % 10);
-	while ((number /= 10) > 0);
-	return at;
 }
 
 static void
@@ -137,6 +125,7 @@ source_block_stamp(struct source_block *block, const struct stamp *stamp)
 	else
 		buf_put_u8(&block->txid, BRANCH_NULL);
 	source_block_tail(block, stamp);
+	source_block_forget_names(block);
 }
 
 /* Once per clock reading, which many rows may share. */
@@ -153,22 +142,37 @@ source_block_now(struct source_block *block, int64_t now_ns)
 }
 
 void
-source_block_put(const struct source_block *block, struct str names, uint64_t lsn,
-				 struct buf *out)
+source_block_forget_names(struct source_block *block)
+{
+	block->middle_names = NULL;
+}
+
+static void
+source_block_middle(struct source_block *block, struct str names)
+{
+	buf_reset(&block->middle);
+	buf_put(&block->middle, block->times.data, block->times.len);
+	buf_put(&block->middle, names.data, names.len);
+	buf_put(&block->middle, block->txid.data, block->txid.len);
+	block->middle_names = names.data;
+}
+
+void
+source_block_put(struct source_block *block, struct str names, uint64_t lsn, struct buf *out)
 {
 	char        digits[DIGITS_MAX];
 	const char *from = digits_of(digits, lsn);
 	size_t      n = (size_t) (digits + DIGITS_MAX - from);
 
+	if (block->middle_names != names.data)
+		source_block_middle(block, names);
 	buf_put(out, block->head.data, block->head.len);
 	buf_put_u8(out, BRANCH_VALUE);
 	binary_long(out, (int64_t) (block->sequence.len + n + 2));
 	buf_put(out, block->sequence.data, block->sequence.len);
 	buf_put(out, from, n);
 	buf_put(out, "\"]", 2);
-	buf_put(out, block->times.data, block->times.len);
-	buf_put(out, names.data, names.len);
-	buf_put(out, block->txid.data, block->txid.len);
+	buf_put(out, block->middle.data, block->middle.len);
 	put_optional_long(out, (int64_t) lsn);
 	buf_put(out, block->tail.data, block->tail.len);
 }

@@ -24,6 +24,8 @@ struct source_block
 	struct buf   times;    /* ts_us, ts_ns */
 	struct buf   txid;
 	struct buf   tail;     /* xmin and what follows it */
+	struct buf   middle;   /* times, names and txid of the last event: rows come in runs */
+	const char  *middle_names;
 	int64_t      now_ns;   /* what now was made from */
 	struct buf   now;      /* the envelope's own ts_ms, ts_us, ts_ns */
 };
@@ -39,8 +41,11 @@ void source_block_now(struct source_block *block, int64_t now_ns);
 /* The part that tells the table: its names in the server's encoding; "" for what is of none. */
 void source_names_put(struct text *text, const char *schema, const char *table, struct buf *out);
 
+/* Names that events had may be gone, and others be where they were. */
+void source_block_forget_names(struct source_block *block);
+
 /* The record Source; names: as source_names_put() made them. */
-void source_block_put(const struct source_block *block, struct str names, uint64_t lsn,
+void source_block_put(struct source_block *block, struct str names, uint64_t lsn,
 					  struct buf *out);
 
 /*
