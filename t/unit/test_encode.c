@@ -167,6 +167,38 @@ test_stamps(void **state)
 	free(source);
 }
 
+/* Plans of one workspace are where others were before, in the same transaction. */
+static void
+test_shared_workspace(void **state)
+{
+	struct table *named[2] = {planned_table_pk(plain, 3), planned_table_pk(plain, 3)};
+
+	(void) state;
+	named[0]->name = "even";
+	named[1]->name = "uneven";
+	fmt.work = workspace_new();
+	plain_row(&new_tuple, 1, "x", 2);
+	verifying = false; /* whose memory would come between */
+	for (int i = 0; i < 100; i++)
+	{
+		char *source;
+
+		plan = planned_plan(named[i % 2], &fmt, &stats);
+		assert_rc_ok(encode(WIRE_INSERT, WIRE_OLD_NONE));
+		if (i >= 98)
+		{
+			source = planned_member(plan, out[0].value, "source");
+			assert_non_null(strstr(source, i % 2 ? "\"uneven\"" : "\"even\""));
+			free(source);
+		}
+		plan_free(plan);
+		plan = NULL;
+	}
+	workspace_free(fmt.work);
+	table_free(named[0]);
+	table_free(named[1]);
+}
+
 static void
 test_update_without_old(void **state)
 {
@@ -1059,16 +1091,37 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_envelope),      TEST(test_stamps),           TEST(test_update_without_old),
-		TEST(test_update_full),   TEST(test_delete),           TEST(test_delete_unknown),
-		TEST(test_key_change),    TEST(test_key_order),        TEST(test_identity_index),
-		TEST(test_unique_key),    TEST(test_no_key),           TEST(test_unchanged),
-		TEST(test_unchanged_key), TEST(test_long_values),      TEST(test_odd_states),
-		TEST(test_unsaid),        TEST(test_left_out),         TEST(test_header_values),
-		TEST(test_encodings),     TEST(test_encoded_names),    TEST(test_colliding_names),
-		TEST(test_malformed),     TEST(test_integer_limits),   TEST(test_truncate),
-		TEST(test_message),       TEST(test_verify_notices),   TEST(test_wide_prefix),
-		TEST(test_leftovers),     TEST(test_null_in_not_null), TEST(test_keys_are_not_repaired),
+		TEST(test_envelope),
+		TEST(test_stamps),
+		TEST(test_shared_workspace),
+		TEST(test_update_without_old),
+		TEST(test_update_full),
+		TEST(test_delete),
+		TEST(test_delete_unknown),
+		TEST(test_key_change),
+		TEST(test_key_order),
+		TEST(test_identity_index),
+		TEST(test_unique_key),
+		TEST(test_no_key),
+		TEST(test_unchanged),
+		TEST(test_unchanged_key),
+		TEST(test_long_values),
+		TEST(test_odd_states),
+		TEST(test_unsaid),
+		TEST(test_left_out),
+		TEST(test_header_values),
+		TEST(test_encodings),
+		TEST(test_encoded_names),
+		TEST(test_colliding_names),
+		TEST(test_malformed),
+		TEST(test_integer_limits),
+		TEST(test_truncate),
+		TEST(test_message),
+		TEST(test_verify_notices),
+		TEST(test_wide_prefix),
+		TEST(test_leftovers),
+		TEST(test_null_in_not_null),
+		TEST(test_keys_are_not_repaired),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
