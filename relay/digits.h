@@ -13,7 +13,7 @@
 #define DIGITS_MAX 20 /* of an uint64_t */
 
 /* "00", "01" and so on up to "99". */
-extern const char digit_pairs[200];
+extern const char digit_pairs[201];
 
 /* The last two digits of value, at at; behind them. */
 static inline char *

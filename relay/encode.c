@@ -339,21 +339,6 @@ encode_key_change(struct plan *plan, uint64_t lsn, struct outgoing *out, unsigne
 	}
 }
 
-/*
- * Asks memory for all that a row will need of its plan.  Ops in turn would wait for it
- * one after the other, and with thousands of tables the last row's are not here.
- */
-static void
-plan_prefetch(const struct plan *plan)
-{
-	__builtin_prefetch(&plan->nkeys);
-	__builtin_prefetch(&plan->sides);
-	for (uint32_t i = 0; i < plan->nops; i++)
-		__builtin_prefetch(&plan->ops[i]);
-	__builtin_prefetch(plan->key_places);
-	__builtin_prefetch(plan->names.data);
-}
-
 /* Both images, as far as the change has them. */
 static enum rc
 images_put(struct plan *plan, const struct change *chg, struct err *e)
@@ -362,9 +347,6 @@ images_put(struct plan *plan, const struct change *chg, struct err *e)
 	bool    key_only = chg->old_kind == WIRE_OLD_KEY;
 	enum rc rc = RC_OK;
 
-	if (plan->work->last != plan)
-		plan_prefetch(plan);
-	plan->work->last = plan;
 	plan->longs = chg->longs;
 	plan->nlongs = chg->nlongs;
 	side_start(&plan->sides[SIDE_VALUE], &plan->work->value);

@@ -112,6 +112,13 @@ void plan_forget_schemas(struct plan *plan);
 void plan_set_prefix(struct plan *plan, enum side side, const uint8_t *prefix, size_t len);
 
 /*
+ * Asks memory for what a row of it will need, in two steps with time between them: the
+ * plan, and what it points to.  Costs nothing but the asking.
+ */
+void plan_prefetch(const struct plan *plan);
+void plan_prefetch_ops(const struct plan *plan);
+
+/*
  * The messages of one record.  *nout may be 0 (counted in stats).  now_ns:
  * wall clock, nanoseconds since the Unix epoch.  RC_ERR E1602 (class DATA): a
  * value that cannot be encoded; names table and column, never the value.

@@ -15,6 +15,7 @@
 
 #include "catalog.h"
 #include "frame.h"
+#include "lookahead.h"
 #include "record.h"
 #include "schema_topic.h"
 #include "stream.h"
@@ -56,6 +57,7 @@ struct pipeline
 	bool			   have_rec;
 	struct cursor	   frames;	/* rest of the payload */
 	struct cursor	   records; /* rest of the frame */
+	struct lookahead   ahead;
 	struct record	   rec;		/* the record that could not be finished */
 	struct outgoing	   out[ENCODE_MAX_OUT];
 	unsigned		   nout;
@@ -589,11 +591,15 @@ pipeline_frame(struct pipeline *pl, const void *data, size_t len, struct err *e)
 			return rc;
 		pl->stats.received_bytes += len;
 		pl->in_frame = true;
+		lookahead_start(&pl->ahead, pl->records, pl->cat);
 	}
 	for (;;)
 	{
 		if (!pl->have_rec)
+		{
+			lookahead_step(&pl->ahead, pl->cat);
 			rc = record_next(pl->rdr, &pl->records, &pl->rec, e);
+		}
 		if (rc != RC_OK)
 			break;
 		rc = pipeline_record(pl, &pl->rec, e);

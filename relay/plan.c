@@ -319,6 +319,23 @@ plan_new_schema_change(const struct format *fmt, struct encode_stats *stats, str
 }
 
 void
+plan_prefetch(const struct plan *plan)
+{
+	for (const char *line = (const char *) plan; line < (const char *) &plan->content;
+		 line += ARENA_LINE)
+		__builtin_prefetch(line);
+}
+
+void
+plan_prefetch_ops(const struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->nops; i++)
+		__builtin_prefetch(&plan->ops[i]);
+	__builtin_prefetch(plan->key_places);
+	__builtin_prefetch(plan->names.data);
+}
+
+void
 plan_trim(struct plan *plan)
 {
 	struct workspace *work = plan->work;

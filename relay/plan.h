@@ -55,7 +55,6 @@ struct workspace
 	struct buf          split[2]; /* delete and create of a changed key */
 	struct buf          header[2];
 	struct header       headers[ENCODE_MAX_OUT][HEADERS_MAX];
-	const struct plan  *last; /* whose row was encoded last; to compare with, it may be gone */
 };
 
 struct plan

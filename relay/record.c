@@ -517,6 +517,18 @@ record_next(struct reader *rdr, struct cursor *records, struct record *rec, stru
 	return RC_AGAIN;
 }
 
+bool
+record_skip(struct cursor *records, uint32_t *relation)
+{
+	int            kind = cursor_u8(records);
+	uint64_t       len = cursor_uv(records);
+	const uint8_t *at = cursor_bytes(records, len);
+	struct cursor  body = cursor_over(at, at ? (size_t) len : 0);
+
+	*relation = (uint32_t) cursor_uv(&body);
+	return !body.bad && (kind == WIRE_INSERT || kind == WIRE_UPDATE || kind == WIRE_DELETE);
+}
+
 /* Columns in the map, lowest first; the bits behind the last one mean nothing. */
 static bool
 states_known(const uint8_t *map, uint32_t ncolumns)

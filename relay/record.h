@@ -125,6 +125,12 @@ enum rc record_next(struct reader *rdr, struct cursor *records, struct record *r
 enum rc tuple_open(struct cursor cur, uint32_t ncolumns, struct tuple *tup, struct err *e)
 	MUST_CHECK;
 
+/*
+ * Takes the next record off the front of a frame's, unread.  True: it is a change, and
+ * *relation the index that it names, which nobody has checked.
+ */
+bool record_skip(struct cursor *records, uint32_t *relation);
+
 static inline enum wire_state
 tuple_state(const struct tuple *tup, uint32_t i)
 {

@@ -64,6 +64,14 @@ enum rc stream_prepare(const struct stream_context *ctx, enum stream_kind kind,
 					   const struct table *tbl, struct stream **stream, struct err *e) MUST_CHECK;
 void    stream_free(const struct stream_context *ctx, struct stream *stream);
 
+/* Asks memory for it, ahead of its use. */
+static inline void
+stream_prefetch(const struct stream *stream)
+{
+	__builtin_prefetch(stream);
+	__builtin_prefetch(&stream->counted_in);
+}
+
 /* Whether stream_prepare() has nothing to do: all is known, or refused without news since. */
 bool stream_is_ready(const struct stream_context *ctx, const struct stream *stream);
 

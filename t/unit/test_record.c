@@ -645,6 +645,17 @@ tuples_of_unknown_form(void **state)
 	assert_rc_err(tuple_open(cursor_over("n", 1), UINT32_MAX, &tup, &e), ERR_PROTOCOL, E1404);
 }
 
+/* A change that record_next() has shown is the next one that record_skip() finds. */
+static void
+check_skip(struct cursor *ahead, const struct change *chg)
+{
+	uint32_t relation;
+
+	while (!record_skip(ahead, &relation))
+		assert_true(cursor_left(ahead) > 0);
+	assert_int_equal(relation, chg->relation);
+}
+
 /* Everything that reads a stream, to the first error or the end. */
 static enum rc
 run_stream(const void *data, size_t len, FILE *sink)
@@ -653,14 +664,23 @@ run_stream(const void *data, size_t len, FILE *sink)
 	struct dump   *dump = dump_new(sink, 0);
 	struct cursor  cur = cursor_over(data, len);
 	struct cursor  records;
+	uint32_t       relation;
 	size_t         need;
 	enum rc        rc;
 
 	while ((rc = frame_next(&cur, &records, &need, &e)) == RC_OK)
 	{
+		struct cursor ahead = records;
+
 		while ((rc = record_next(rdr, &records, &rec, &e)) == RC_OK)
+		{
+			if (rec.kind == WIRE_INSERT || rec.kind == WIRE_UPDATE || rec.kind == WIRE_DELETE)
+				check_skip(&ahead, &rec.change);
 			if ((rc = dump_record(dump, &rec, &e)) != RC_OK)
 				break;
+		}
+		while (cursor_left(&ahead) > 0)
+			(void) record_skip(&ahead, &relation); /* what follows an error, too */
 		if (rc == RC_ERR)
 			break;
 		if (cur.p < cur.end && *cur.p == '\n')
