@@ -435,9 +435,22 @@ producer_refused(struct producer *p, rd_kafka_resp_err_t code, const char *text)
 		producer_break(p, code, text, NULL, 0);
 }
 
+/* Of librdkafka's threads: those that read from a connection. */
+static _Thread_local bool reads_broker;
+
+static rd_kafka_resp_err_t
+on_thread_start(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name, void *arg)
+{
+	(void) rk, (void) name, (void) arg;
+	reads_broker = type == RD_KAFKA_THREAD_BROKER;
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 /*
- * Runs on librdkafka's threads, once for each response.  Its events tell when
- * all connections are gone, but not when one is back.
+ * Runs on librdkafka's threads for each response: its events tell when all
+ * connections are gone, but not when one is back.  The thread that has read a
+ * response tells of it in order with the loss of its connection; the one that
+ * waited for it tells of it again, when the connection may long be gone.
  */
 static rd_kafka_resp_err_t
 on_response(rd_kafka_t *rk, int fd, const char *name, int32_t id, int16_t api_key,
@@ -450,7 +463,7 @@ on_response(rd_kafka_t *rk, int fd, const char *name, int32_t id, int16_t api_ke
 	(void) rk, (void) fd, (void) name, (void) id, (void) api_version, (void) correlation;
 	(void) size, (void) rtt;
 	/* Others are answered before the login is accepted. */
-	if (code || (api_key != API_PRODUCE && api_key != API_METADATA))
+	if (!reads_broker || code || (api_key != API_PRODUCE && api_key != API_METADATA))
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
 	if (!atomic_exchange(&ear->heard, true) && write(ear->wake_fd, &wake, sizeof(wake)) < 0)
 		atomic_store(&ear->heard, false); /* the next one tries again */
@@ -460,7 +473,12 @@ on_response(rd_kafka_t *rk, int fd, const char *name, int32_t id, int16_t api_ke
 static rd_kafka_resp_err_t
 on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *arg, char *text, size_t size)
 {
+	rd_kafka_resp_err_t code;
+
 	(void) conf, (void) text, (void) size;
+	code = rd_kafka_interceptor_add_on_thread_start(rk, "walrelay", on_thread_start, NULL);
+	if (code)
+		return code;
 	return rd_kafka_interceptor_add_on_response_received(rk, "walrelay", on_response, arg);
 }
 
