@@ -111,6 +111,7 @@ fuzz:
 
 # Units and the tests without Java once more, relay under ASan and UBSan.
 sanitize:
+	@$(MAKE) -s walrelay.so
 	$(MAKE) B=build-san SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
 		build-san/walrelay units
 	B=build-san t/run --quick

@@ -43,21 +43,23 @@ propagate_wanted(const struct op_context *ctx, const struct column *col)
 		   matches(ctx->fmt->propagate_types, ctx, col->type.name);
 }
 
-/* Characters of a second's fraction; the driver counts two digits for one. */
-static int32_t
-fraction_width(int32_t typmod)
-{
-	if (typmod < 0)
-		return 7;
-	if (typmod == 0)
-		return 0;
-	return typmod == 1 ? 3 : typmod + 1;
-}
+#define FRACTION_MAX 6
 
 static int32_t
 fraction_digits(int32_t typmod)
 {
-	return typmod < 0 ? 6 : typmod;
+	return typmod < 0 || typmod > FRACTION_MAX ? FRACTION_MAX : typmod;
+}
+
+/* Characters of a second's fraction; the driver counts two digits for one. */
+static int32_t
+fraction_width(int32_t typmod)
+{
+	int32_t digits = fraction_digits(typmod);
+
+	if (digits == 0)
+		return 0;
+	return digits == 1 ? 3 : digits + 1;
 }
 
 /* Digits of types that have always the same; 0: another type. */

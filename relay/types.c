@@ -276,7 +276,7 @@ column_shape(const struct column *col, const struct type_name *element, const st
 static void
 op_precision(struct op *op)
 {
-	int32_t word = op->type.typmod - TYPMOD_HEADER;
+	int32_t word = op->type.typmod < TYPMOD_HEADER ? -1 : op->type.typmod - TYPMOD_HEADER;
 
 	if (op->shape->parameters == PARAMETERS_MONEY)
 	{

@@ -6,16 +6,6 @@
  *
  *		Half of the inputs have noise: values, texts and descriptions that no
  *		server sends.  Rows without are compared with their messages, too.
- *
- *		sources: relay/encode.c relay/plan.c relay/envelope.c relay/types.c relay/shapes.c
- *		sources: relay/shapes_bytes.c relay/shapes_decimal.c relay/shapes_time.c
- *		sources: relay/shapes_nested.c relay/shapes_geometry.c relay/structs.c relay/propagate.c
- *		sources: relay/patterns.c relay/names.c relay/literal.c relay/decimal.c relay/datetime.c
- *		sources: relay/header.c relay/json.c relay/source_block.c relay/text.c relay/quote.c
- *		sources: relay/schema.c relay/schema_change.c relay/verify.c relay/verify_value.c
- *		sources: relay/verify_nested.c relay/record.c relay/catalog.c relay/value.c
- *		sources: relay/array.c relay/buf.c relay/arena.c relay/err.c -lavro -lcjson -lpcre2-8
- *		sources: -lcrypto -lm
  */
 #include "encode.h"
 #include "made_row.h"

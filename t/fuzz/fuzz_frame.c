@@ -2,10 +2,6 @@
  * fuzz_frame.c
  *		Any bytes at all, to every reader that takes bytes from outside.  The
  *		first byte says to which.
- *
- *		sources: relay/frame.c relay/record.c relay/catalog.c relay/value.c relay/array.c
- *		sources: relay/quote.c relay/dump.c relay/capture.c relay/buf.c relay/arena.c
- *		sources: relay/err.c -lm
  */
 #include "capture.h"
 #include "catalog.h"

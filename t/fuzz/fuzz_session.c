@@ -7,10 +7,6 @@
  *		Input: for each record a kind, one byte of flags and length (7 bits; 127:
  *		two bytes of length follow, little-endian), the body.  The flag closes
  *		the frame after the record.
- *
- *		sources: relay/frame.c relay/record.c relay/catalog.c relay/value.c
- *		sources: relay/quote.c relay/dump.c relay/buf.c relay/arena.c
- *		sources: relay/err.c -lm
  */
 #include "dump.h"
 #include "frame.h"

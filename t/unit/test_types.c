@@ -4,6 +4,8 @@
  */
 #include "planned.h"
 
+#include "patterns.h"
+
 #include "value.h"
 
 static struct err          e;
@@ -186,12 +188,11 @@ test_domain(void **state)
 }
 
 /* An array column's element: forms, types and what is left out. */
-#define ARRAY_OF(element_form_, oid_, name_, typmod_)                            \
-	{                                                                            \
-		.name = "f", .attnum = 2, .flags = WIRE_COLUMN_ARRAY,                    \
-		.form = WIRE_FORM_ARRAY, .type = {99, typmod_, "s", "_" name_},          \
-		.base = {99, typmod_, "s", "_" name_}, .element = {oid_, -1, "s", name_}, \
-		.element_form = element_form_, .delimiter = ','                          \
+#define ARRAY_OF(element_form_, oid_, name_, typmod_)                                      \
+	{                                                                                      \
+		.name = "f", .attnum = 2, .flags = WIRE_COLUMN_ARRAY, .form = WIRE_FORM_ARRAY,     \
+		.type = {99, typmod_, "s", "_" name_}, .base = {99, typmod_, "s", "_" name_},      \
+		.element = {oid_, -1, "s", name_}, .element_form = element_form_, .delimiter = ',' \
 	}
 #define ITEMS(items) OPTIONAL_("{\"type\":\"array\",\"items\":" items "}")
 #define OPTIONAL_ITEMS(items) ITEMS("[\"null\"," items "]")
@@ -620,17 +621,48 @@ test_wrong_form(void **state)
 	table_free(tbl);
 }
 
+/* A typmod that no server gives is none; it must not be counted with. */
+static void
+test_odd_typmods(void **state)
+{
+	static const int32_t typmods[] = {INT32_MIN, INT32_MIN + 3, -2, 3, INT32_MAX};
+	struct format        fmt = planned_format();
+
+	(void) state;
+	assert_rc_ok(patterns_new("types", "numeric,time.*,varchar", &fmt.propagate_types, &e));
+	for (size_t i = 0; i < sizeof(typmods) / sizeof(typmods[0]); i++)
+	{
+		struct column columns[] = {
+			COLUMN("f", WIRE_FORM_NUMERIC, 1700, "numeric", typmods[i], 0),
+			COLUMN("f", WIRE_FORM_INT64, 1114, "timestamp", typmods[i], 0),
+			COLUMN("f", WIRE_FORM_TIMETZ, 1266, "timetz", typmods[i], 0),
+			COLUMN("f", WIRE_FORM_TEXT, 1043, "varchar", typmods[i], 0),
+		};
+
+		for (size_t k = 0; k < sizeof(columns) / sizeof(columns[0]); k++)
+		{
+			char *field = field_of(&columns[k], &fmt);
+
+			assert_non_null(field);
+			if (typmods[i] < 0 && k == 0)
+				assert_non_null(strstr(field, "VariableScaleDecimal"));
+			free(field);
+		}
+	}
+	patterns_free(fmt.propagate_types);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_schemas),  cmocka_unit_test(test_enum),
-		cmocka_unit_test(test_domain),   cmocka_unit_test(test_array),
-		cmocka_unit_test(test_left_out), cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_fillers),  cmocka_unit_test(test_wrong_form),
-		cmocka_unit_test(test_unknown),  cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_profiles), cmocka_unit_test(test_source),
-		cmocka_unit_test(test_domain_not_null),
+		cmocka_unit_test(test_schemas),         cmocka_unit_test(test_enum),
+		cmocka_unit_test(test_domain),          cmocka_unit_test(test_array),
+		cmocka_unit_test(test_left_out),        cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_fillers),         cmocka_unit_test(test_wrong_form),
+		cmocka_unit_test(test_unknown),         cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_profiles),        cmocka_unit_test(test_source),
+		cmocka_unit_test(test_domain_not_null), cmocka_unit_test(test_odd_typmods),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
