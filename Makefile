@@ -110,8 +110,7 @@ fuzz:
 	echo "$(words $(FUZZERS)) passed, 0 failed"
 
 # Units and the tests without Java once more, relay under ASan and UBSan.
-sanitize:
-	@$(MAKE) -s walrelay.so
+sanitize: module
 	$(MAKE) B=build-san SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
 		build-san/walrelay units
 	B=build-san t/run --quick
