@@ -533,14 +533,17 @@ transaction_end(void)
 	char            *topic = xasprintf("%s.transaction", capture.name);
 	struct expected *exp;
 	const char      *colon;
+	char            *lsn;
 
 	if (fix.begun)
 	{
 		exp = next_expected(topic);
 		colon = memchr(exp->key.data, ':', exp->key.len);
 		assert_non_null(colon);
-		encode_end(fix.boundaries, &fix.stamp, strtoull(colon + 1, NULL, 10), fix.collections,
+		lsn = xstrndup(colon + 1, exp->key.len - (size_t) (colon + 1 - (char *) exp->key.data));
+		encode_end(fix.boundaries, &fix.stamp, strtoull(lsn, NULL, 10), fix.collections,
 				   fix.ncollections, out, &nout);
+		free(lsn);
 		check_all(fix.boundaries, topic, out, nout);
 	}
 	fix.begun = false;
