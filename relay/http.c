@@ -308,6 +308,18 @@ is_certificate_trouble(CURLcode result)
 }
 
 /*
+ * Our own certificate or key cannot be used.  Newer releases of libcurl have other
+ * codes for some of it, which say something else, too; the texts are as before.
+ */
+static bool
+is_own_certificate_trouble(const struct http_call *call, CURLcode result)
+{
+	return result == CURLE_SSL_CERTPROBLEM ||
+		   (is_set(call->http->cfg->registry.certificate) && !strstr(call->text, "alert") &&
+			(strcasestr(call->text, "private key") || strcasestr(call->text, "client certificate")));
+}
+
+/*
  * A server that wants a certificate of ours may say so by an alert; often it just
  * ends the connection, after a handshake that looked good (TLS 1.3).
  */
@@ -422,7 +434,7 @@ is_hopeless(const struct http_call *call, CURLcode result, struct err *why)
 					  "path if it has one, and not of something else.");
 		return true;
 	}
-	if (result != CURLE_SSL_CERTPROBLEM)
+	if (!is_own_certificate_trouble(call, result))
 		return false;
 	err_set(why, ERR_CONFIG, E1002,
 			"the certificate for the schema registry, registry.ssl.certificate.location, cannot "
