@@ -119,6 +119,25 @@ sub log_count
 	return ($ok, $not_ok, $skip);
 }
 
+# skip_reasons LOG: why cases were skipped, or may fail, each reason once.  cmocka says
+# only which: the reason is in a comment before it (unit_skip).
+sub skip_reasons
+{
+	my ($log) = @_;
+	my (@reasons, %seen, $why);
+	for (split /\n/, slurp($log))
+	{
+		if (/^# skip: (.+)/) { $why = $1 }
+		elsif (/^(?:(?:not )?ok\b[\s\d-]*|1\.\.0\s*)(.*?)\s*# *(?:skip|todo)\b\s*(.*)/i)
+		{
+			my $reason = $why // (length $2 ? $2 : "$1: no reason given");
+			push @reasons, $reason if !$seen{$reason}++;
+			undef $why;
+		}
+	}
+	return @reasons;
+}
+
 # indent TEXT, LINES: the last LINES lines of it, indented
 sub indent
 {
@@ -129,7 +148,8 @@ sub indent
 }
 
 # result_print NAME, STATUS, START, LOG, EXPECTED, DETAIL...: count a test file's log
-# and print its line; if something failed, the log's end and that of the DETAIL files
+# and print its line, and why cases were skipped; if something failed, the log's end
+# and that of the DETAIL files
 sub result_print
 {
 	my ($name, $status, $start, $log, $expected, @details) = @_;
@@ -141,6 +161,7 @@ sub result_print
 	  $not_ok ? ", $not_ok failed" : '', $skip ? ", $skip skipped" : '',
 	  $not_ok && $status ? ", exit status $status" . ($status == 124 ? ' (timeout)' : '') : '',
 	  time() - $start;
+	print map { "      skipped: $_\n" } skip_reasons($log);
 	return if !$not_ok;
 	my $text = slurp($log);
 	print indent(join("\n", grep { /^not ok|^# / } split /\n/, $text), 60), "      --\n" if $text =~ tr/\n// > 60;
