@@ -115,8 +115,8 @@ sanitize: module
 		build-san/walrelay units
 	B=build-san t/run --quick
 
-# The same under valgrind; and on every PostgreSQL that Debian has, in trees of their
-# own, MAJORS="15 18" for some of them; and on servers with assertions.
+# The same under valgrind; and on servers with assertions.  Every test, Java or not, on
+# every PostgreSQL that Debian has, in trees of their own; MAJORS="15 18": some of them.
 valgrind:
 	@$(MAKE) -s all units
 	contrib/valgrind
