@@ -212,6 +212,8 @@ struct client
 	unsigned         reminded;
 	struct err       refusal; /* of the last refused() */
 	char             accepted[64];
+	uint8_t          prefix[REGISTRY_PREFIX_MAX]; /* the last that was taken */
+	size_t           prefix_len;
 	char             url[256];
 };
 
@@ -299,16 +301,36 @@ client_stop(struct client *client)
 	waitloop_end(&client->wl);
 }
 
+/* Asks once. */
+static enum rc
+client_take(struct client *client, const char *subject, struct err *e)
+{
+	return registry_prefix(client->reg, subject, SCHEMA, client->prefix, &client->prefix_len, e);
+}
+
 /* Asks until there is an answer. */
 static enum rc
-client_ask(struct client *client, const char *subject, uint8_t *prefix, size_t *len, struct err *e)
+client_ask(struct client *client, const char *subject, struct err *e)
 {
-	enum rc rc = registry_prefix(client->reg, subject, SCHEMA, prefix, len, e);
-
-	assert_int_equal(rc, RC_AGAIN);
+	assert_rc_again(client_take(client, subject, e));
 	client->ready = 0;
 	wait_until(&client->wl, is_ready, client);
-	return registry_prefix(client->reg, subject, SCHEMA, prefix, len, e);
+	return client_take(client, subject, e);
+}
+
+/* A server with these answers and a client of it. */
+static void
+pair_start(struct server *server, struct client *client, const struct step *steps, unsigned nsteps)
+{
+	server_start(server, 0, steps, nsteps);
+	client_start(client, "http://127.0.0.1:%d", server->port);
+}
+
+static void
+pair_stop(struct server *server, struct client *client)
+{
+	client_stop(client);
+	server_stop(server);
 }
 
 /* The error that one scripted answer leads to. */
@@ -318,19 +340,15 @@ expect_refusal(const struct step *steps, unsigned nsteps, enum err_class class, 
 {
 	struct server server;
 	struct client client;
-	uint8_t       prefix[REGISTRY_PREFIX_MAX];
-	size_t        len;
 
-	server_start(&server, 0, steps, nsteps);
-	client_start(&client, "http://127.0.0.1:%d", server.port);
-	assert_int_equal(client_ask(&client, "s-value", prefix, &len, e), RC_ERR);
+	pair_start(&server, &client, steps, nsteps);
+	assert_int_equal(client_ask(&client, "s-value", e), RC_ERR);
 	if (e->code != code)
 		fail_msg("%s: %s (%s)", err_code_name(e->code), e->msg, e->detail);
 	assert_int_equal(e->class, class);
 	assert_true(e->hint[0] != '\0' || e->detail[0] != '\0');
 	assert_int_equal(client.downs, 0);
-	client_stop(&client);
-	server_stop(&server);
+	pair_stop(&server, &client);
 }
 
 /* --- the tests ------------------------------------------------------------ */
@@ -344,8 +362,6 @@ id_becomes_the_prefix_and_is_asked_for_once(void **state)
 	struct server         server;
 	struct client         client;
 	struct registry_stats stats;
-	uint8_t               prefix[REGISTRY_PREFIX_MAX];
-	size_t                len = 0;
 	struct err            e;
 	cJSON                *body;
 
@@ -354,11 +370,11 @@ id_becomes_the_prefix_and_is_asked_for_once(void **state)
 	client_start(&client, "http://127.0.0.1:%d/apis/ccompat/v7/", server.port);
 	assert_int_equal(registry_prefix_len(client.reg), 5);
 	/* Single flight: asked for twice before the answer. */
-	assert_rc_again(registry_prefix(client.reg, "a/b-value", SCHEMA, prefix, &len, &e));
-	assert_rc_ok(client_ask(&client, "a/b-value", prefix, &len, &e));
-	assert_int_equal(len, 5);
-	assert_memory_equal(prefix, expected, 5);
-	assert_rc_ok(registry_prefix(client.reg, "a/b-value", SCHEMA, prefix, &len, &e));
+	assert_rc_again(client_take(&client, "a/b-value", &e));
+	assert_rc_ok(client_ask(&client, "a/b-value", &e));
+	assert_int_equal(client.prefix_len, 5);
+	assert_memory_equal(client.prefix, expected, 5);
+	assert_rc_ok(client_take(&client, "a/b-value", &e));
 	assert_int_equal(server.nrequests, 1);
 	registry_stats(client.reg, &stats);
 	assert_int_equal(stats.requests, 1);
@@ -376,8 +392,7 @@ id_becomes_the_prefix_and_is_asked_for_once(void **state)
 	body = cJSON_Parse(strstr(server.requests[0], "\r\n\r\n") + 4);
 	assert_string_equal(cJSON_GetObjectItem(body, "schema")->valuestring, SCHEMA);
 	cJSON_Delete(body);
-	client_stop(&client);
-	server_stop(&server);
+	pair_stop(&server, &client);
 }
 
 static void
@@ -388,21 +403,17 @@ look_up_and_normalise_change_the_request(void **state)
 	static const uint8_t expected[] = {0, 0, 0, 0, 0};
 	struct server        server;
 	struct client        client;
-	uint8_t              prefix[REGISTRY_PREFIX_MAX];
-	size_t               len;
 	struct err           e;
 
 	(void) state;
-	server_start(&server, 0, steps, 1);
-	client_start(&client, "http://127.0.0.1:%d", server.port);
+	pair_start(&server, &client, steps, 1);
 	client.cfg.registry.auto_register = false;
 	client.cfg.registry.normalize = true;
-	assert_rc_ok(client_ask(&client, "s-key", prefix, &len, &e));
-	assert_memory_equal(prefix, expected, 5);
+	assert_rc_ok(client_ask(&client, "s-key", &e));
+	assert_memory_equal(client.prefix, expected, 5);
 	assert_ptr_equal(strstr(server.requests[0], "POST /subjects/s-key?normalize=true HTTP/"),
 					 server.requests[0]);
-	client_stop(&client);
-	server_stop(&server);
+	pair_stop(&server, &client);
 }
 
 static void
@@ -411,19 +422,16 @@ expect_authorization(const char *login, char *user_info, char *token, const char
 	const struct step steps[] = {{200, "{\"id\":1}", 0, 0, 0}};
 	struct server     server;
 	struct client     client;
-	uint8_t           prefix[REGISTRY_PREFIX_MAX];
-	size_t            len;
 	struct err        e;
 
 	server_start(&server, 0, steps, 1);
 	client_start(&client, "http://%s127.0.0.1:%d/x", login, server.port);
 	client.cfg.registry.user_info = user_info;
 	client.cfg.registry.token = token;
-	assert_rc_ok(client_ask(&client, "s", prefix, &len, &e));
+	assert_rc_ok(client_ask(&client, "s", &e));
 	if (strstr(server.requests[0], header) == NULL)
 		fail_msg("no %s in %s", header, server.requests[0]);
-	client_stop(&client);
-	server_stop(&server);
+	pair_stop(&server, &client);
 }
 
 static void
@@ -442,8 +450,6 @@ registry_that_is_down_is_waited_for(void **state)
 	const struct step steps[] = {{200, "{\"id\":7}", 0, 0, 0}};
 	struct server     server;
 	struct client     client;
-	uint8_t           prefix[REGISTRY_PREFIX_MAX];
-	size_t            len;
 	struct err        e;
 	int               port;
 
@@ -454,7 +460,7 @@ registry_that_is_down_is_waited_for(void **state)
 	server_stop(&server);
 
 	client_start(&client, "http://who:secret@127.0.0.1:%d/base", port);
-	assert_rc_again(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+	assert_rc_again(client_take(&client, "s", &e));
 	wait_until(&client.wl, is_down, &client);
 	assert_int_equal(client.why.code, E1801);
 	assert_int_equal(client.why.class, ERR_TRANSIENT);
@@ -465,12 +471,11 @@ registry_that_is_down_is_waited_for(void **state)
 
 	server_start(&server, port, steps, 1);
 	wait_until(&client.wl, is_ready, &client);
-	assert_rc_ok(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
-	assert_int_equal(prefix[4], 7);
+	assert_rc_ok(client_take(&client, "s", &e));
+	assert_int_equal(client.prefix[4], 7);
 	assert_int_equal(client.downs, 1);
 	assert_int_equal(client.ups, 1);
-	client_stop(&client);
-	server_stop(&server);
+	pair_stop(&server, &client);
 }
 
 static void
@@ -487,15 +492,12 @@ errors_that_pass_are_retried(void **state)
 	struct server         server;
 	struct client         client;
 	struct registry_stats stats;
-	uint8_t               prefix[REGISTRY_PREFIX_MAX];
-	size_t                len;
 	struct err            e;
 
 	(void) state;
-	server_start(&server, 0, steps, 6);
-	client_start(&client, "http://127.0.0.1:%d", server.port);
-	assert_rc_ok(client_ask(&client, "s", prefix, &len, &e));
-	assert_int_equal(prefix[4], 5);
+	pair_start(&server, &client, steps, 6);
+	assert_rc_ok(client_ask(&client, "s", &e));
+	assert_int_equal(client.prefix[4], 5);
 	assert_int_equal(server.nrequests, 6);
 	assert_int_equal(client.ready, 1);
 	/* Told once, however often it failed. */
@@ -505,8 +507,7 @@ errors_that_pass_are_retried(void **state)
 	registry_stats(client.reg, &stats);
 	assert_int_equal(stats.requests, 6);
 	assert_int_equal(stats.failures, 5);
-	client_stop(&client);
-	server_stop(&server);
+	pair_stop(&server, &client);
 }
 
 static void
@@ -516,19 +517,17 @@ next_url_is_tried(void **state)
 	const struct step good[] = {{200, "{\"id\":9}", 0, 0, 0}};
 	struct server     first, second;
 	struct client     client;
-	uint8_t           prefix[REGISTRY_PREFIX_MAX];
-	size_t            len;
 	struct err        e;
 
 	(void) state;
 	server_start(&first, 0, bad, 1);
 	server_start(&second, 0, good, 1);
 	client_start(&client, "http://127.0.0.1:%d/a, http://127.0.0.1:%d/b/", first.port, second.port);
-	assert_rc_ok(client_ask(&client, "s", prefix, &len, &e));
-	assert_int_equal(prefix[4], 9);
+	assert_rc_ok(client_ask(&client, "s", &e));
+	assert_int_equal(client.prefix[4], 9);
 	assert_int_equal(first.nrequests, 1);
 	/* And stays: the next schema does not go to the first one again. */
-	assert_rc_ok(client_ask(&client, "t", prefix, &len, &e));
+	assert_rc_ok(client_ask(&client, "t", &e));
 	assert_int_equal(first.nrequests, 1);
 	assert_int_equal(second.nrequests, 2);
 	assert_ptr_equal(strstr(second.requests[1], "POST /b/subjects/t/versions HTTP/"),
@@ -550,8 +549,6 @@ all_urls_must_fail_to_be_down(void **state)
 								 {200, "{\"id\":9}", 0, 0, 0}};
 	struct server     first, second;
 	struct client     client;
-	uint8_t           prefix[REGISTRY_PREFIX_MAX];
-	size_t            len;
 	struct err        e;
 
 	(void) state;
@@ -559,8 +556,8 @@ all_urls_must_fail_to_be_down(void **state)
 	server_start(&second, 0, later, 3);
 	client_start(&client, "http://a:secret@127.0.0.1:%d,http://127.0.0.1:%d", first.port,
 				 second.port);
-	assert_rc_ok(client_ask(&client, "s", prefix, &len, &e));
-	assert_int_equal(prefix[4], 9);
+	assert_rc_ok(client_ask(&client, "s", &e));
+	assert_int_equal(client.prefix[4], 9);
 	assert_int_equal(first.nrequests, 3);
 	assert_int_equal(second.nrequests, 3);
 	assert_int_equal(client.downs, 1);
@@ -612,22 +609,18 @@ incompatible_schema_is_explained_and_asked_again(void **state)
 	struct server         server;
 	struct client         client;
 	const struct refusal *refusal;
-	uint8_t               prefix[REGISTRY_PREFIX_MAX];
-	size_t                len;
 	struct err            e;
 
 	(void) state;
-	server_start(&server, 0, steps, 5);
-	client_start(&client, "http://127.0.0.1:%d", server.port);
-	assert_rc_again(registry_prefix(client.reg, "s-value", SCHEMA, prefix, &len, &e));
+	pair_start(&server, &client, steps, 5);
+	assert_rc_again(client_take(&client, "s-value", &e));
 	/* Not told before all is known. */
 	wait_until(&client.wl, server_holds, &server);
-	assert_rc_again(registry_prefix(client.reg, "s-value", SCHEMA, prefix, &len, &e));
+	assert_rc_again(client_take(&client, "s-value", &e));
 	assert_null(registry_refusals(client.reg));
 	server_release(&server);
 	wait_until(&client.wl, is_ready, &client);
-	assert_rc_err(registry_prefix(client.reg, "s-value", SCHEMA, prefix, &len, &e), ERR_CONFIG,
-				  E1802);
+	assert_rc_err(client_take(&client, "s-value", &e), ERR_CONFIG, E1802);
 	assert_non_null(strstr(e.msg, "\"s-value\": incompatible"));
 	assert_non_null(strstr(e.detail, "The registry says: MISSING_DEFAULT id  "));
 	assert_non_null(strstr(e.detail, "The compatibility level in force is FULL."));
@@ -656,17 +649,15 @@ incompatible_schema_is_explained_and_asked_again(void **state)
 
 	/* A registry that goes away for a moment does not make it unknown. */
 	wait_until(&client.wl, is_down, &client);
-	assert_rc_err(registry_prefix(client.reg, "s-value", SCHEMA, prefix, &len, &e), ERR_CONFIG,
-				  E1802);
+	assert_rc_err(client_take(&client, "s-value", &e), ERR_CONFIG, E1802);
 	wait_until(&client.wl, is_accepted, &client);
 	assert_string_equal(client.accepted, "s-value");
 	assert_int_equal(client.refused, 1);
 	assert_int_equal(client.reminded, 0);
-	assert_rc_ok(registry_prefix(client.reg, "s-value", SCHEMA, prefix, &len, &e));
-	assert_int_equal(prefix[4], 3);
+	assert_rc_ok(client_take(&client, "s-value", &e));
+	assert_int_equal(client.prefix[4], 3);
 	assert_null(registry_refusals(client.reg));
-	client_stop(&client);
-	server_stop(&server);
+	pair_stop(&server, &client);
 }
 
 static bool
@@ -688,15 +679,12 @@ refusal_is_told_once(void **state)
 	const struct step steps[] = {NO_409};
 	struct server     server;
 	struct client     client;
-	uint8_t           prefix[REGISTRY_PREFIX_MAX];
-	size_t            len;
 	uint64_t          answers;
 	struct err        e;
 
 	(void) state;
-	server_start(&server, 0, steps, 1);
-	client_start(&client, "http://127.0.0.1:%d", server.port);
-	assert_rc_err(client_ask(&client, "s-value", prefix, &len, &e), ERR_CONFIG, E1802);
+	pair_start(&server, &client, steps, 1);
+	assert_rc_err(client_ask(&client, "s-value", &e), ERR_CONFIG, E1802);
 	/* Nothing is known but the refusal itself: that is told, too. */
 	assert_null(strstr(e.detail, "Registered:"));
 	assert_null(strstr(e.detail, "level in force"));
@@ -714,8 +702,7 @@ refusal_is_told_once(void **state)
 	registry_drop(client.reg, "s-value", SCHEMA);
 	assert_null(registry_refusals(client.reg));
 	assert_int_equal(registry_ask_again(client.reg), 0);
-	client_stop(&client);
-	server_stop(&server);
+	pair_stop(&server, &client);
 }
 
 static void
@@ -726,16 +713,13 @@ refusals_are_listed_and_unlisted(void **state)
 	struct server         server;
 	struct client         client;
 	const struct refusal *refusal;
-	uint8_t               prefix[REGISTRY_PREFIX_MAX];
-	size_t                len;
 	struct err            e;
 
 	(void) state;
-	server_start(&server, 0, steps, 1);
-	client_start(&client, "http://127.0.0.1:%d", server.port);
+	pair_start(&server, &client, steps, 1);
 	client.cfg.relay.backoff_min_ms = client.cfg.relay.backoff_max_ms = 60000;
 	for (int i = 0; i < 3; i++)
-		assert_rc_err(client_ask(&client, subjects[i], prefix, &len, &e), ERR_CONFIG, E1803);
+		assert_rc_err(client_ask(&client, subjects[i], &e), ERR_CONFIG, E1803);
 	refusal = registry_refusals(client.reg);
 	assert_string_equal(refusal->subject, "c");
 	assert_string_equal(refusal->next->subject, "b");
@@ -753,8 +737,7 @@ refusals_are_listed_and_unlisted(void **state)
 	pthread_mutex_unlock(&server.lock);
 	wait_until(&client.wl, is_ready, &client);
 	assert_int_equal(server.nrequests >= 4, true);
-	client_stop(&client);
-	server_stop(&server);
+	pair_stop(&server, &client);
 }
 
 static void
@@ -787,23 +770,19 @@ expect_look_up(bool use_latest, const struct step *steps, unsigned nsteps, enum 
 {
 	struct server server;
 	struct client client;
-	uint8_t       prefix[REGISTRY_PREFIX_MAX];
-	size_t        len;
 
-	server_start(&server, 0, steps, nsteps);
-	client_start(&client, "http://127.0.0.1:%d", server.port);
+	pair_start(&server, &client, steps, nsteps);
 	client.cfg.registry.auto_register = false;
 	client.cfg.registry.use_latest = use_latest;
-	assert_int_equal(client_ask(&client, "s-value", prefix, &len, e), code ? RC_ERR : RC_OK);
+	assert_int_equal(client_ask(&client, "s-value", e), code ? RC_ERR : RC_OK);
 	if (code)
 		assert_int_equal(e->code, code);
 	else
-		assert_int_equal(prefix[4], 1);
+		assert_int_equal(client.prefix[4], 1);
 	if (use_latest)
 		assert_ptr_equal(strstr(server.requests[0], "GET /subjects/s-value/versions/latest HTTP/"),
 						 server.requests[0]);
-	client_stop(&client);
-	server_stop(&server);
+	pair_stop(&server, &client);
 }
 
 static void
@@ -902,8 +881,6 @@ huge_reply_is_refused(void **state)
 	const struct step fits = {200, "{\"id\":4}", 0, 1024 * 1024 - 8, 0};
 	struct server     server;
 	struct client     client;
-	uint8_t           prefix[REGISTRY_PREFIX_MAX];
-	size_t            len;
 	struct err        e;
 
 	(void) state;
@@ -911,12 +888,10 @@ huge_reply_is_refused(void **state)
 				   &e);
 	expect_refusal(&(struct step){200, "{\"id\":4}", 0, 64 * 1024 * 1024, 0}, 1, ERR_PROTOCOL,
 				   E1805, &e);
-	server_start(&server, 0, &fits, 1);
-	client_start(&client, "http://127.0.0.1:%d", server.port);
-	assert_rc_ok(client_ask(&client, "s", prefix, &len, &e));
-	assert_int_equal(prefix[4], 4);
-	client_stop(&client);
-	server_stop(&server);
+	pair_start(&server, &client, &fits, 1);
+	assert_rc_ok(client_ask(&client, "s", &e));
+	assert_int_equal(client.prefix[4], 4);
+	pair_stop(&server, &client);
 }
 
 static void
@@ -925,24 +900,20 @@ slow_reply_does_not_block(void **state)
 	const struct step steps[] = {{200, "{\"id\":6}", 0, 0, true}};
 	struct server     server;
 	struct client     client;
-	uint8_t           prefix[REGISTRY_PREFIX_MAX];
-	size_t            len;
 	struct err        e;
 
 	(void) state;
-	server_start(&server, 0, steps, 1);
-	client_start(&client, "http://127.0.0.1:%d", server.port);
-	assert_rc_again(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+	pair_start(&server, &client, steps, 1);
+	assert_rc_again(client_take(&client, "s", &e));
 	/* The loop turns while half of the reply is missing. */
 	wait_until(&client.wl, server_holds, &server);
-	assert_rc_again(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+	assert_rc_again(client_take(&client, "s", &e));
 	assert_int_equal(client.ready, 0);
 	server_release(&server);
 	wait_until(&client.wl, is_ready, &client);
-	assert_rc_ok(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
-	assert_int_equal(prefix[4], 6);
-	client_stop(&client);
-	server_stop(&server);
+	assert_rc_ok(client_take(&client, "s", &e));
+	assert_int_equal(client.prefix[4], 6);
+	pair_stop(&server, &client);
 }
 
 static void
@@ -951,17 +922,13 @@ it_can_be_freed_with_a_request_under_way(void **state)
 	const struct step steps[] = {{200, "{\"id\":6}", 0, 0, true}};
 	struct server     server;
 	struct client     client;
-	uint8_t           prefix[REGISTRY_PREFIX_MAX];
-	size_t            len;
 	struct err        e;
 
 	(void) state;
-	server_start(&server, 0, steps, 1);
-	client_start(&client, "http://127.0.0.1:%d", server.port);
-	assert_rc_again(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
+	pair_start(&server, &client, steps, 1);
+	assert_rc_again(client_take(&client, "s", &e));
 	wait_until(&client.wl, server_holds, &server);
-	client_stop(&client);
-	server_stop(&server);
+	pair_stop(&server, &client);
 }
 
 static void
@@ -1034,9 +1001,7 @@ without_a_registry_the_fingerprint_is_the_prefix(void **state)
 	char         *inner;
 	char         *path;
 	char          text[512] = "";
-	uint8_t       prefix[REGISTRY_PREFIX_MAX];
 	uint64_t      fingerprint = avro_fingerprint(SCHEMA);
-	size_t        len;
 	struct err    e;
 	FILE         *file;
 
@@ -1048,12 +1013,12 @@ without_a_registry_the_fingerprint_is_the_prefix(void **state)
 	assert_int_equal(registry_prefix_len(client.reg), 10);
 	for (int i = 0; i < 2; i++)
 	{
-		assert_rc_ok(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
-		assert_int_equal(len, 10);
-		assert_int_equal(prefix[0], 0xC3);
-		assert_int_equal(prefix[1], 0x01);
+		assert_rc_ok(client_take(&client, "s", &e));
+		assert_int_equal(client.prefix_len, 10);
+		assert_int_equal(client.prefix[0], 0xC3);
+		assert_int_equal(client.prefix[1], 0x01);
 		for (int b = 0; b < 8; b++)
-			assert_int_equal(prefix[2 + b], (fingerprint >> 8 * b) & 0xFF);
+			assert_int_equal(client.prefix[2 + b], (fingerprint >> 8 * b) & 0xFF);
 	}
 	path = xasprintf("%s/%016llx.avsc", inner, (unsigned long long) fingerprint);
 	file = fopen(path, "r");
@@ -1090,8 +1055,6 @@ schema_folder_that_has_gone_is_told(void **state)
 {
 	struct client client = {0};
 	char          dir[] = "/tmp/test_registry.XXXXXX";
-	uint8_t       prefix[REGISTRY_PREFIX_MAX];
-	size_t        len;
 	struct err    e;
 
 	(void) state;
@@ -1099,7 +1062,7 @@ schema_folder_that_has_gone_is_told(void **state)
 	client.cfg.registry.dir = dir;
 	assert_rc_ok(client_open(&client, &e));
 	assert_int_equal(rmdir(dir), 0);
-	assert_rc_err(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e), ERR_CONFIG, E2007);
+	assert_rc_err(client_take(&client, "s", &e), ERR_CONFIG, E2007);
 	assert_true(e.hint[0] != '\0');
 	client_stop(&client);
 }
@@ -1115,8 +1078,6 @@ folder_is_left_alone_where_it_is_not_needed(void **state)
 	} cases[] = {{SINK_STDOUT, ""}, {SINK_FILE, ""}, {SINK_KAFKA, "http://127.0.0.1:1"}};
 	char       dir[] = "/tmp/test_registry.XXXXXX";
 	char      *inner;
-	uint8_t    prefix[REGISTRY_PREFIX_MAX];
-	size_t     len;
 	struct err e;
 
 	(void) state;
@@ -1130,8 +1091,7 @@ folder_is_left_alone_where_it_is_not_needed(void **state)
 		client.cfg.registry.url = (char *) cases[i].url;
 		client.cfg.registry.dir = inner;
 		assert_rc_ok(client_open(&client, &e));
-		assert_int_equal(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e),
-						 cases[i].url[0] ? RC_AGAIN : RC_OK);
+		assert_int_equal(client_take(&client, "s", &e), cases[i].url[0] ? RC_AGAIN : RC_OK);
 		assert_int_not_equal(access(inner, F_OK), 0);
 		client_stop(&client);
 	}
@@ -1143,16 +1103,14 @@ static void
 no_folder_means_no_files(void **state)
 {
 	struct client client = {0};
-	uint8_t       prefix[REGISTRY_PREFIX_MAX];
-	size_t        len;
 	struct err    e;
 
 	(void) state;
 	client.cfg.registry.url = (char *) "";
 	client.cfg.registry.dir = (char *) "";
 	assert_rc_ok(client_open(&client, &e));
-	assert_rc_ok(registry_prefix(client.reg, "s", SCHEMA, prefix, &len, &e));
-	assert_int_equal(len, 10);
+	assert_rc_ok(client_take(&client, "s", &e));
+	assert_int_equal(client.prefix_len, 10);
 	client_stop(&client);
 }
 
