@@ -189,27 +189,44 @@ message_of_bytes(void **state)
 	buf_free(&out);
 }
 
-/* A row, after its relation if announced, that the dump refuses. */
-static void
-refused(bool announced, const struct buf *row, enum err_code code)
+/* Records that begin as a stream's do. */
+static struct buf
+records_begin(void)
 {
 	struct buf records = {0};
-	struct buf out = {0};
-	char      *text;
 
 	fb_hello(&records);
 	fb_begin(&records, 1, 0, 0, NULL, 0);
+	return records;
+}
+
+/* The dump refuses these records, in a frame after what is in out; both are freed. */
+static void
+frame_refused(struct buf *out, struct buf *records, enum err_code code)
+{
+	char *text;
+
+	fb_frame(out, records);
+	assert_rc_err(decode(out->data, out->len, 0, &text), ERR_PROTOCOL, code);
+	free(text);
+	buf_free(records);
+	buf_free(out);
+}
+
+/* A row, after its relation if announced, that the dump refuses. */
+static void
+row_refused(bool announced, const struct buf *row, enum err_code code)
+{
+	struct buf records = records_begin();
+	struct buf out = {0};
+
 	if (announced)
 		fb_relation(&records, &sample_two);
 	fb_long(&records, true, 1, "x", 1);
 	fb_change(&records, WIRE_INSERT, sample_two.index, 0, 0, NULL, row);
-	fb_frame(&out, &records);
-	assert_rc_err(decode(out.data, out.len, 0, &text), ERR_PROTOCOL, code);
+	frame_refused(&out, &records, code);
 	assert_non_null(strstr(e.detail, "byte 0 of cap"));
 	assert_null(strstr(e.detail, "secret"));
-	free(text);
-	buf_free(&records);
-	buf_free(&out);
 }
 
 static void
@@ -221,19 +238,19 @@ rows_that_do_not_fit(void **state)
 	fb_tuple(&row, (const uint8_t[]){0, WIRE_STATE_LONG, 0}, 3);
 	fb_sv(&row, 1);
 	fb_str(&row, "secret");
-	refused(false, &row, E1406);
+	row_refused(false, &row, E1406);
 	row.len -= 1;
-	refused(true, &row, E1404);
+	row_refused(true, &row, E1404);
 	assert_non_null(strstr(e.detail, "\"b\" of table \"public.two\""));
 	buf_reset(&row);
 	fb_tuple(&row, (const uint8_t[]){1, WIRE_STATE_UNCHANGED, 1}, 3); /* the long is left over */
-	refused(true, &row, E1405);
+	row_refused(true, &row, E1405);
 	buf_reset(&row);
 	fb_tuple(&row, (const uint8_t[]){1, WIRE_STATE_LONG, WIRE_STATE_LONG}, 3); /* one is missing */
-	refused(true, &row, E1405);
+	row_refused(true, &row, E1405);
 	buf_reset(&row);
 	fb_tuple(&row, (const uint8_t[]){WIRE_STATE_LONG, 1, 1}, 3); /* an int4 is never long */
-	refused(true, &row, E1404);
+	row_refused(true, &row, E1404);
 	buf_free(&row);
 }
 
@@ -250,48 +267,34 @@ arrays_that_do_not_fit(void **state)
 		place++;
 	for (int is_long = 0; is_long < 2; is_long++)
 	{
-		struct buf records = {0};
+		struct buf records = records_begin();
 		struct buf row = {0};
 		struct buf out = {0};
-		char      *text;
 
 		memset(states, WIRE_STATE_NULL, sizeof(states));
 		states[place] = is_long ? WIRE_STATE_LONG : WIRE_STATE_VALUE;
 		fb_tuple(&row, states, SAMPLE_COLUMNS);
 		if (!is_long)
 			fb_bytes(&row, bad, sizeof(bad) - 1);
-		fb_hello(&records);
-		fb_begin(&records, 1, 0, 0, NULL, 0);
 		fb_relation(&records, &sample_every);
 		if (is_long)
 			fb_long(&records, true, sizeof(bad) - 1, bad, sizeof(bad) - 1);
 		fb_change(&records, WIRE_INSERT, sample_every.index, 0, 0, NULL, &row);
-		fb_frame(&out, &records);
-		assert_rc_err(decode(out.data, out.len, 0, &text), ERR_PROTOCOL, E1404);
+		frame_refused(&out, &records, E1404);
 		assert_non_null(strstr(e.detail, "\"moods\" of table \"public.every\""));
-		free(text);
-		buf_free(&records);
 		buf_free(&row);
-		buf_free(&out);
 	}
 }
 
 static void
 truncate_of_an_unknown_relation(void **state)
 {
-	struct buf records = {0};
+	struct buf records = records_begin();
 	struct buf out = {0};
-	char      *text;
 
 	(void) state;
-	fb_hello(&records);
-	fb_begin(&records, 1, 0, 0, NULL, 0);
 	fb_truncate(&records, 0, 0, 1, (const uint32_t[]){4});
-	fb_frame(&out, &records);
-	assert_rc_err(decode(out.data, out.len, 0, &text), ERR_PROTOCOL, E1406);
-	free(text);
-	buf_free(&records);
-	buf_free(&out);
+	frame_refused(&out, &records, E1406);
 }
 
 static unsigned
@@ -328,20 +331,13 @@ streams_one_after_another(void **state)
 static void
 relations_end_with_their_stream(void **state)
 {
-	struct buf records = {0};
+	struct buf records = records_begin();
 	struct buf out = {0};
-	char      *text;
 
 	(void) state;
 	sample_stream(&out);
-	fb_hello(&records);
-	fb_begin(&records, 1, 0, 0, NULL, 0);
 	fb_change(&records, WIRE_DELETE, 0, 0, WIRE_OLD_NONE, NULL, NULL);
-	fb_frame(&out, &records);
-	assert_rc_err(decode(out.data, out.len, 0, &text), ERR_PROTOCOL, E1406);
-	free(text);
-	buf_free(&records);
-	buf_free(&out);
+	frame_refused(&out, &records, E1406);
 }
 
 static void
