@@ -26,7 +26,9 @@ INSERT INTO squeezed VALUES (1, repeat('abcdefgh', 25000000), NULL);
 INSERT INTO squeezed VALUES (2, 'after', to_jsonb(repeat(chr(1), 180000000)));
 -- an array with such an element, after one that is fine
 INSERT INTO squeezed VALUES (4, 'between', NULL, ARRAY['1', to_jsonb(repeat(chr(1), 180000000))]);
--- arrays: fixed width, variable width, and one that takes more on the wire than in the server
+-- arrays: fixed width, variable width, and one that takes more on the wire than in the server.  With
+-- 110,000,000 elements that would be over 1 GB on the wire, and pass; but the walsender would have 4.1 GB
+-- at its peak, not 3.0, and the file took 152 s on two cores that were not idle (of CPU, 90 s either way).
 INSERT INTO arrays VALUES (1, array_fill(1000000000, ARRAY[15000000]), NULL, NULL);
 INSERT INTO arrays VALUES (2, NULL, array_fill(repeat('x', 1000), ARRAY[60, 1000]), NULL);
 INSERT INTO arrays VALUES (3, NULL, NULL, array_fill(-9223372036854775808, ARRAY[10000000]));
