@@ -12,8 +12,8 @@
 
 #include "buf.h"
 #include "config_table.h"
+#include "kafka_conf.h"
 #include "patterns.h"
-#include "producer.h"
 
 /* --- names --------------------------------------------------------------- */
 
@@ -22,7 +22,7 @@ property_is_known(const char *name)
 {
 	struct err e;
 
-	return producer_property_check(name, "", &e) == RC_OK || e.code != E1001;
+	return kafka_conf_check(name, "", &e) == RC_OK || e.code != E1001;
 }
 
 /* What a key that was given means. */
@@ -242,7 +242,7 @@ static enum rc
 property_set(struct config *cfg, const char *name, const char *value, enum origin origin,
 			 const char *where, struct err *e)
 {
-	if (producer_property_check(name, value, e) != RC_OK)
+	if (kafka_conf_check(name, value, e) != RC_OK)
 	{
 		if (e->detail[0] == '\0')
 			err_detail(e, "It comes from the %s.", where);

@@ -20,6 +20,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "buf.h"
+#include "kafka_conf.h"
 #include "schema_change.h"
 
 #include <uthash.h>
@@ -145,25 +146,10 @@ on_error(rd_kafka_t *rk, int code, const char *reason, void *arg)
 static rd_kafka_t *
 consumer_new(struct history *hist)
 {
-	/* The last ones are ours to choose, whatever [kafka] says. */
-	static const char *const own[][2] = {
-		{"client.id", "walrelay"},
-		{"enable.partition.eof", "true"},
-		/* Else a broker thinks before it says that this was all. */
-		{"fetch.wait.max.ms", "10"},
-		{"isolation.level", "read_uncommitted"},
-		{"allow.auto.create.topics", "false"}};
-	rd_kafka_conf_t       *conf = rd_kafka_conf_new();
-	const struct property *property = hist->cfg->kafka.properties;
-	char                   text[512];
-	rd_kafka_t            *rk;
+	rd_kafka_conf_t *conf = kafka_conf_consumer(hist->cfg, READ_UNCOMMITTED);
+	char             text[512];
+	rd_kafka_t      *rk;
 
-	rd_kafka_conf_set(conf, own[0][0], own[0][1], text, sizeof(text));
-	/* The producer has refused what is no property; what only producers have is passed over. */
-	for (unsigned i = 0; i < hist->cfg->kafka.nproperties; i++)
-		rd_kafka_conf_set(conf, property[i].name, property[i].value, text, sizeof(text));
-	for (size_t i = 1; i < sizeof(own) / sizeof(own[0]); i++)
-		rd_kafka_conf_set(conf, own[i][0], own[i][1], text, sizeof(text));
 	rd_kafka_conf_set_log_cb(conf, NULL);
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, hist);

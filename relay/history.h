@@ -5,8 +5,7 @@
  *
  * Runs in a thread of its own, because librdkafka's questions block; the loop
  * goes on meanwhile, and the thread shares nothing with it until it has ended.
- * With producer.c the only file that includes rdkafka.h.  Called by
- * schema_topic.c; session.c makes it.
+ * Called by schema_topic.c; session.c makes it.
  */
 #ifndef RELAY_HISTORY_H
 #define RELAY_HISTORY_H

@@ -10,9 +10,8 @@
 #ifndef RELAY_TOPIC_READER_H
 #define RELAY_TOPIC_READER_H
 
-#include "config.h"
 #include "cursor.h"
-#include "err.h"
+#include "kafka_conf.h"
 #include "loop.h"
 
 struct topic_reader;
@@ -26,22 +25,12 @@ struct topic_record
 	int64_t    offset;
 };
 
-/* Which records there are for a reader, in the words of Kafka's isolation.level. */
-enum isolation
-{
-	READ_UNCOMMITTED, /* all, also those of transactions that were aborted */
-	READ_COMMITTED,   /* up to the first transaction that is still open, without aborted ones */
-};
-
 /* What somebody reads a topic for. */
 struct topic_reading
 {
 	enum isolation isolation;
-	/* What the user can do instead of granting access, as "set include.schema.changes=false"; NULL:
-	 * nothing. */
-	const char *instead;
-	/* In the thread.  Records of a partition come in their order.  RC_ERR ends the reading with e.
-	 */
+	const char    *instead; /* of granting access, like "set a.b=false"; NULL: nothing helps */
+	/* In the thread; a partition's records in their order.  RC_ERR ends the reading with e. */
 	enum rc (*record)(void *arg, const struct topic_record *record, struct err *e);
 	loop_cb *done; /* on the loop: topic_reader_result() is not RC_AGAIN any more */
 	void    *arg;

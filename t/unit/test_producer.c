@@ -987,87 +987,7 @@ freeing_does_not_wait_for_a_peer_that_says_nothing(void **state)
 	close(fd);
 }
 
-/* --- properties ---------------------------------------------------------------- */
-
-static void
-what_weakens_delivery_is_refused(void **state)
-{
-	static const char *const properties[][2] = {
-		{"acks", "1"},
-		{"acks", "0"},
-		{"request.required.acks", "1"},
-		{"enable.idempotence", "false"},
-		{"enable.idempotence", "f"},
-		{"message.timeout.ms", "30000"},
-		{"delivery.timeout.ms", "120000"},
-		{"max.in.flight", "6"},
-		{"max.in.flight.requests.per.connection", "1000"},
-		{"enable.gapless.guarantee", "false"},
-		{"queuing.strategy", "lifo"},
-		{"delivery.report.only.error", "true"},
-		{"transactional.id", "me"},
-		{"log.queue", "false"},
-		{"enabled_events", "0"},
-	};
-	struct err e;
-
-	(void) state;
-	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
-	{
-		err_clear(&e);
-		if (producer_property_check(properties[i][0], properties[i][1], &e) != RC_ERR ||
-			e.code != E1005)
-			fail_msg("%s=%s: %s", properties[i][0], properties[i][1], e.msg);
-		assert_int_equal(e.class, ERR_CONFIG);
-		assert_non_null(strstr(e.msg, properties[i][0]));
-		assert_true(e.detail[0] != '\0');
-	}
-}
-
-static void
-what_keeps_delivery_is_taken(void **state)
-{
-	static const char *const properties[][2] = {
-		{"bootstrap.servers", "a:1,b:2"},
-		{"acks", "all"},
-		{"acks", "-1"},
-		{"enable.idempotence", "true"},
-		{"message.timeout.ms", "0"},
-		{"delivery.timeout.ms", "0"},
-		{"max.in.flight", "1"},
-		{"max.in.flight.requests.per.connection", "5"},
-		{"compression.codec", "zstd"},
-		{"compression.type", "none"},
-		{"partitioner", "consistent_random"},
-		{"linger.ms", "50"},
-		{"batch.size", "100000"},
-		{"queue.buffering.max.kbytes", "1000"},
-		{"message.max.bytes", "2000000"},
-		{"security.protocol", "sasl_ssl"},
-		{"sasl.password", "secret"},
-	};
-	struct err e;
-
-	(void) state;
-	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
-		assert_rc_ok(producer_property_check(properties[i][0], properties[i][1], &e));
-}
-
-static void
-wrong_properties_are_told_apart(void **state)
-{
-	struct err e;
-
-	(void) state;
-	assert_rc_err(producer_property_check("bootstrap.server", "x", &e), ERR_CONFIG, E1001);
-	assert_non_null(strstr(e.msg, "bootstrap.server"));
-	assert_rc_err(producer_property_check("linger.ms", "soon", &e), ERR_CONFIG, E1002);
-	assert_non_null(strstr(e.msg, "linger.ms"));
-	assert_true(e.detail[0] != '\0');
-	assert_rc_err(producer_property_check("acks", "some", &e), ERR_CONFIG, E1002);
-	assert_rc_err(producer_property_check("dr_msg_cb", "x", &e), ERR_CONFIG, E1002);
-	assert_rc_err(producer_property_check("batch.size", "-1", &e), ERR_CONFIG, E1002);
-}
+/* --- settings ------------------------------------------------------------------ */
 
 static void
 settings_that_do_not_fit_together_are_told(void **state)
@@ -1135,9 +1055,6 @@ main(void)
 		cmocka_unit_test(login_that_was_accepted_is_tried_again),
 		cmocka_unit_test(freeing_gives_up_what_is_in_flight),
 		cmocka_unit_test(freeing_does_not_wait_for_a_peer_that_says_nothing),
-		cmocka_unit_test(what_weakens_delivery_is_refused),
-		cmocka_unit_test(what_keeps_delivery_is_taken),
-		cmocka_unit_test(wrong_properties_are_told_apart),
 		cmocka_unit_test(settings_that_do_not_fit_together_are_told),
 		cmocka_unit_test(old_library_is_warned_of),
 	};
