@@ -35,7 +35,7 @@ enum isolation
 	READ_COMMITTED,   /* up to the first transaction that is open, without what was aborted */
 };
 
-/* For reading a topic to its end.  What kafka_conf_check() refuses is passed over. */
+/* For reading a topic to its end.  Cannot fail: what is no property of a consumer is passed over. */
 rd_kafka_conf_t *kafka_conf_consumer(const struct config *cfg, enum isolation isolation);
 
 /* The value of a property as librdkafka understood it, cut off to size; "": it has none. */

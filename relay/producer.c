@@ -300,13 +300,13 @@ topic_seen(struct producer *p, const rd_kafka_topic_t *rkt)
 	p->seen_ms = loop_now_ms();
 }
 
-/* One report is about the messages of one batch, in their order. */
+/* One report is about the messages of one batch, in their order, so of one topic. */
 static void
 producer_delivered(struct producer *p, rd_kafka_event_t *event)
 {
 	const rd_kafka_message_t *message;
 	rd_kafka_resp_err_t       code = RD_KAFKA_RESP_ERR_NO_ERROR;
-	const char               *topic = NULL;
+	rd_kafka_topic_t         *rkt = NULL;
 	size_t                    largest = 0;
 	uint64_t                  item = 0;
 	uint32_t                  count = 0;
@@ -315,18 +315,16 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 	{
 		p->cost -= message_cost(message->key_len, message->len);
 		p->stats.in_flight--;
+		rkt = message->rkt;
 		if (message->err)
 		{
 			code = message->err;
-			topic = rd_kafka_topic_name(message->rkt);
 			if (message->len + message->key_len > largest)
 				largest = message->len + message->key_len;
 		}
 		if (p->broken || code)
 			continue;
 		p->stats.acked++;
-		if (p->unseen)
-			topic_seen(p, message->rkt);
 		if (count > 0 && item != (uint64_t) (uintptr_t) message->_private)
 		{
 			p->events.acked(p->events.arg, item, count);
@@ -338,7 +336,9 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 	if (count > 0)
 		p->events.acked(p->events.arg, item, count);
 	if (code)
-		producer_break(p, code, rd_kafka_err2str(code), topic, largest);
+		producer_break(p, code, rd_kafka_err2str(code), rd_kafka_topic_name(rkt), largest);
+	else if (rkt && p->unseen && !p->broken)
+		topic_seen(p, rkt);
 }
 
 static void
