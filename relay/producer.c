@@ -20,6 +20,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #include "buf.h"
 #include "kafka_conf.h"
@@ -49,8 +50,9 @@ struct sink_topic
 	char              *name;
 	rd_kafka_topic_t  *rkt;
 	int64_t            made_ms;
+	struct sink_topic *prev; /* in the producer's topics */
 	struct sink_topic *next;
-	bool               seen; /* else it is in the producer's unseen */
+	bool               seen; /* else it is in the producer's unseen, too */
 	UT_hash_handle     hh;
 };
 
@@ -76,7 +78,7 @@ struct producer
 	rd_kafka_t        *rk;
 	rd_kafka_queue_t  *queue;
 	struct ear        *ear;
-	struct sink_topic *topics;
+	struct sink_topic *topics;        /* thousands may be freed at a session's end */
 	struct sink_topic *unseen;        /* by rkt: no message has been delivered yet */
 	int64_t            seen_ms;       /* when the last one left that list */
 	int64_t            topic_wait_ms; /* how long a topic may stay unknown to a broker */
@@ -440,8 +442,7 @@ producer_topic(struct sink *sink, const char *name, struct avro *key, struct avr
 	top->name = xstrdup(name);
 	top->rkt = rkt;
 	top->made_ms = loop_now_ms();
-	top->next = p->topics;
-	p->topics = top;
+	DL_PREPEND(p->topics, top);
 	HASH_ADD_PTR(p->unseen, rkt, top);
 	*topic = top;
 	return RC_OK;
@@ -451,13 +452,9 @@ producer_topic(struct sink *sink, const char *name, struct avro *key, struct avr
 static void
 producer_topic_free(struct sink *sink, struct sink_topic *topic)
 {
-	struct producer    *p = producer_of(sink);
-	struct sink_topic **at = &p->topics;
+	struct producer *p = producer_of(sink);
 
-	while (*at && *at != topic)
-		at = &(*at)->next;
-	if (*at)
-		*at = topic->next;
+	DL_DELETE(p->topics, topic);
 	if (!topic->seen)
 		HASH_DEL(p->unseen, topic);
 	rd_kafka_topic_destroy(topic->rkt);
