@@ -92,7 +92,7 @@ enum err_class
 	X(E2005, "producer failed for good")                                                          \
 	X(E2006, "Kafka refused a record")                                                            \
 	X(E2007, "output cannot be written")                                                          \
-	X(E2008, "schema-change topic cannot be read back")
+	X(E2008, "topic cannot be read back")
 
 #define ERR_ENUM(code, text) code,
 enum err_code

@@ -4,7 +4,7 @@
  *
  * The one place that says what a producer and a consumer of ours is like, and
  * what [kafka] may not change.  Called by config.c while it reads, by
- * producer.c and history.c when they make their clients.
+ * producer.c and topic_reader.c when they make their clients.
  */
 #ifndef RELAY_KAFKA_CONF_H
 #define RELAY_KAFKA_CONF_H

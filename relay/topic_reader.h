@@ -1,6 +1,6 @@
 /*
  * topic_reader.h
- *		Reads one topic from its beginning up to where it ends now.
+ *		Reads one topic from its beginning up to where it ends now, or a little more.
  *
  * In a thread of its own, because librdkafka's questions block; the loop goes
  * on meanwhile.  Each record is handed over in that thread, so what the record
@@ -36,7 +36,7 @@ struct topic_reading
 	void    *arg;
 };
 
-/* cfg and what reading points to are borrowed. */
+/* Does not begin yet.  cfg and what reading points to are borrowed. */
 struct topic_reader *topic_reader_new(struct loop *loop, const struct config *cfg,
 									  const struct topic_reading *reading);
 void topic_reader_free(struct topic_reader *reader); /* a reading under way is given up */
@@ -55,7 +55,7 @@ void topic_reader_cancel(struct topic_reader *reader);
  */
 enum rc topic_reader_result(const struct topic_reader *reader, struct err *e) MUST_CHECK;
 
-/* Of the last reading that ended with RC_OK. */
+/* Of the last reading that ended with RC_OK; topic NULL: the last one did not. */
 const char *topic_reader_topic(const struct topic_reader *reader);
 int32_t     topic_reader_partitions(const struct topic_reader *reader); /* 0: no such topic */
 uint64_t    topic_reader_records(const struct topic_reader *reader);    /* with tombstones */
