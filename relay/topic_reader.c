@@ -3,7 +3,10 @@
  *		A consumer for one topic, once; see topic_reader.h.
  *
  * No consumer group: every partition is read from its beginning to its high
- * watermark, or its last stable offset, which librdkafka reports as its end.
+ * watermark, or its last stable offset, as its leader tells it.  What librdkafka
+ * reports as an end may be too early: a follower (client.rack) may be behind,
+ * and a leader that was just elected hands out nothing before its followers
+ * have confirmed it, while it does not answer a question for the end.
  */
 #include "topic_reader.h"
 
@@ -46,7 +49,7 @@ struct topic_reader
 	char       *topic;
 	int32_t     npartitions;
 	uint64_t    records;
-	bool       *open; /* partitions whose end is not reached */
+	int64_t    *ends; /* of partitions; -1: it is reached */
 	int32_t     nopen;
 	int64_t     heard_ms;    /* loop time of the last answer */
 	char        reason[256]; /* last trouble with a connection */
@@ -67,30 +70,33 @@ unreachable(struct topic_reader *reader)
 					"was not confirmed.");
 }
 
+static bool
+is_permission(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+		   code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+		   code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
+		   code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
+}
+
 static enum rc
 refused(struct topic_reader *reader, rd_kafka_resp_err_t code)
 {
 	const char *instead = reader->reading.instead;
 
-	switch (code)
+	if (is_permission(code))
 	{
-		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-		case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-			err_set(&reader->e, ERR_PERMISSION, E2004, "Kafka does not let topic \"%s\" be read",
-					reader->topic);
-			err_detail(&reader->e, "%s.", rd_kafka_err2str(code));
-			return err_hint(&reader->e,
-							"Give the user the rights Read and Describe on the topic "
-							"(kafka-acls.sh)%s%s.",
-							instead ? ", or " : "", instead ? instead : "");
-		default:
-			err_set(&reader->e, ERR_TRANSIENT, E2008, "topic \"%s\" cannot be read back",
-					reader->topic);
-			err_detail(&reader->e, "%s.", rd_kafka_err2str(code));
-			return err_hint(&reader->e, "Look into the brokers' logs at this time.");
+		err_set(&reader->e, ERR_PERMISSION, E2004, "Kafka does not let topic \"%s\" be read",
+				reader->topic);
+		err_detail(&reader->e, "%s.", rd_kafka_err2str(code));
+		return err_hint(&reader->e,
+						"Give the user the rights Read and Describe on the topic "
+						"(kafka-acls.sh)%s%s.",
+						instead ? ", or " : "", instead ? instead : "");
 	}
+	err_set(&reader->e, ERR_TRANSIENT, E2008, "topic \"%s\" cannot be read back", reader->topic);
+	err_detail(&reader->e, "%s.", rd_kafka_err2str(code));
+	return err_hint(&reader->e, "Look into the brokers' logs at this time.");
 }
 
 /* --- the thread -------------------------------------------------------------- */
@@ -174,6 +180,32 @@ partitions_ask(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rk
 	return RC_ERR;
 }
 
+/* Where a partition ends, from its leader; whatever a leader may get over is waited for. */
+static enum rc
+end_ask(struct topic_reader *reader, rd_kafka_t *rk, int32_t partition)
+{
+	int64_t low;
+
+	while (!is_over(reader))
+	{
+		rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+			rk, reader->topic, partition, &low, &reader->ends[partition], ANSWER_MS);
+
+		rd_kafka_poll(rk, 0);
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		{
+			reader->heard_ms = loop_now_ms();
+			return RC_OK;
+		}
+		if (is_permission(code))
+			return refused(reader, code);
+		snprintf(reader->reason, sizeof(reader->reason), "%s", rd_kafka_err2str(code));
+		if (code != RD_KAFKA_RESP_ERR__TIMED_OUT)
+			rd_kafka_poll(rk, STEP_MS);
+	}
+	return RC_ERR;
+}
+
 static enum rc
 message_take(struct topic_reader *reader, const rd_kafka_message_t *message)
 {
@@ -184,9 +216,13 @@ message_take(struct topic_reader *reader, const rd_kafka_message_t *message)
 
 	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
 	{
+		int64_t *end = &reader->ends[message->partition];
+
 		/* Once only: somebody else may write more behind the end. */
-		reader->nopen -= reader->open[message->partition];
-		reader->open[message->partition] = false;
+		if (*end < 0 || message->offset < *end)
+			return RC_OK;
+		*end = -1;
+		reader->nopen--;
 		return RC_OK;
 	}
 	if (message->err)
@@ -198,7 +234,6 @@ message_take(struct topic_reader *reader, const rd_kafka_message_t *message)
 static enum rc
 partitions_read(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
 {
-	size_t            count = (size_t) reader->npartitions;
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
 	int32_t           started = 0;
 	enum rc           rc = RC_OK;
@@ -210,8 +245,6 @@ partitions_read(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *r
 		else
 			started++;
 	}
-	reader->open = xmalloc(count * sizeof(*reader->open));
-	memset(reader->open, true, count * sizeof(*reader->open));
 	reader->nopen = reader->npartitions;
 	while (rc == RC_OK && reader->nopen > 0)
 	{
@@ -230,7 +263,6 @@ partitions_read(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *r
 	for (int32_t i = 0; i < started; i++)
 		rd_kafka_consume_stop(rkt, i);
 	rd_kafka_queue_destroy(queue);
-	free(reader->open);
 	return rc;
 }
 
@@ -248,8 +280,12 @@ reader_main(void *arg)
 		(void) refused(reader, rd_kafka_last_error());
 	if (rkt)
 		reader->rc = partitions_ask(reader, rk, rkt);
+	reader->ends = xcalloc((size_t) reader->npartitions + 1, sizeof(*reader->ends));
+	for (int32_t i = 0; i < reader->npartitions && reader->rc == RC_OK; i++)
+		reader->rc = end_ask(reader, rk, i);
 	if (reader->rc == RC_OK && reader->npartitions > 0)
 		reader->rc = partitions_read(reader, rk, rkt);
+	free(reader->ends);
 	if (rkt)
 		rd_kafka_topic_destroy(rkt);
 	if (rk)
