@@ -238,6 +238,9 @@ partitions_read(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *r
 	int32_t           started = 0;
 	enum rc           rc = RC_OK;
 
+	reader->ends = xcalloc((size_t) reader->npartitions, sizeof(*reader->ends));
+	for (int32_t i = 0; i < reader->npartitions && rc == RC_OK; i++)
+		rc = end_ask(reader, rk, i);
 	while (started < reader->npartitions && rc == RC_OK)
 	{
 		if (rd_kafka_consume_start_queue(rkt, started, RD_KAFKA_OFFSET_BEGINNING, queue) != 0)
@@ -263,6 +266,7 @@ partitions_read(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *r
 	for (int32_t i = 0; i < started; i++)
 		rd_kafka_consume_stop(rkt, i);
 	rd_kafka_queue_destroy(queue);
+	free(reader->ends);
 	return rc;
 }
 
@@ -280,12 +284,8 @@ reader_main(void *arg)
 		(void) refused(reader, rd_kafka_last_error());
 	if (rkt)
 		reader->rc = partitions_ask(reader, rk, rkt);
-	reader->ends = xcalloc((size_t) reader->npartitions + 1, sizeof(*reader->ends));
-	for (int32_t i = 0; i < reader->npartitions && reader->rc == RC_OK; i++)
-		reader->rc = end_ask(reader, rk, i);
 	if (reader->rc == RC_OK && reader->npartitions > 0)
 		reader->rc = partitions_read(reader, rk, rkt);
-	free(reader->ends);
 	if (rkt)
 		rd_kafka_topic_destroy(rkt);
 	if (rk)
