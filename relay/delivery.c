@@ -67,23 +67,28 @@ is_exactly_once(const struct delivery *dlv)
 
 /* --- streams ----------------------------------------------------------------- */
 
+/*
+ * Where the server goes on by itself it was told to.  Where we ask it to, less may be
+ * written down, or even acknowledged.
+ */
 void
 delivery_start(struct delivery *dlv, const struct position *from)
 {
 	delivery_stop(dlv);
+	if (from->lsn > dlv->closed && from->lsn > dlv->durable)
+		dlv->durable = from->lsn;
 	dlv->half = false;
 	dlv->known = (struct position){.commit_lsn = from->commit_lsn, .changes = from->changes};
 	if (from->lsn == 0)
 		return;
 	dlv->closed = from->lsn;
-	if (from->lsn > dlv->durable)
-		dlv->durable = from->lsn;
 	ack_mark(dlv->ack, from->lsn);
 }
 
 void
 delivery_recalled(struct delivery *dlv, const struct position *pos)
 {
+	delivery_start(dlv, pos);
 	dlv->written = *pos;
 	if (pos->lsn > dlv->durable)
 		dlv->durable = pos->lsn;
@@ -102,19 +107,25 @@ delivery_stop(struct delivery *dlv)
 	dlv->commit_lsn = dlv->changes = 0;
 }
 
+/*
+ * Exactly once all goes on where the topic says: positions that were only acknowledged,
+ * as marks are, know nothing of the part of a transaction that is there.
+ */
 void
 delivery_forget(struct delivery *dlv)
 {
-	uint64_t confirmed = ack_confirmed(dlv->ack);
+	struct position pos = {.lsn = ack_confirmed(dlv->ack)};
 
 	delivery_stop(dlv);
-	dlv->known = (struct position){0};
+	if (is_exactly_once(dlv))
+		pos = dlv->written;
+	dlv->closed = pos.lsn;
+	dlv->known = (struct position){.commit_lsn = pos.commit_lsn, .changes = pos.changes};
 	dlv->half = false;
-	ack_free(dlv->ack);
-	dlv->ack = ack_new(confirmed);
-	dlv->closed = confirmed;
+	ack_forget(dlv->ack);
 	dlv->is_writing = false;
-	dlv->messages = dlv->bytes = 0;
+	if (is_exactly_once(dlv))
+		dlv->messages = dlv->bytes = 0;
 }
 
 bool
@@ -138,10 +149,17 @@ part_is_missing(const struct delivery *dlv, struct err *e)
 					   "run once with --accept-gap.");
 }
 
+/* The part's transaction was to come before this. */
+static bool
+is_behind_known(const struct delivery *dlv, uint64_t lsn)
+{
+	return dlv->known.commit_lsn && dlv->commit_lsn == 0 && lsn > dlv->known.commit_lsn;
+}
+
 enum rc
 delivery_begin(struct delivery *dlv, uint64_t commit_lsn, int64_t commit_us, struct err *e)
 {
-	if (dlv->known.commit_lsn && commit_lsn > dlv->known.commit_lsn)
+	if (dlv->known.commit_lsn && commit_lsn && commit_lsn != dlv->known.commit_lsn)
 		return part_is_missing(dlv, e);
 	dlv->item = ack_open(dlv->ack, commit_us);
 	dlv->commit_lsn = commit_lsn;
@@ -176,7 +194,7 @@ delivery_change(struct delivery *dlv)
 enum rc
 delivery_commit(struct delivery *dlv, uint64_t end_lsn, struct err *e)
 {
-	if (delivery_is_done(dlv))
+	if (delivery_is_done(dlv) || is_behind_known(dlv, end_lsn))
 		return part_is_missing(dlv, e);
 	if (dlv->commit_lsn && dlv->commit_lsn == dlv->known.commit_lsn)
 		dlv->known = (struct position){0};
@@ -188,9 +206,12 @@ delivery_commit(struct delivery *dlv, uint64_t end_lsn, struct err *e)
 	return RC_OK;
 }
 
+/* Without the part's transaction, nothing behind it may be confirmed: see delivery_begin(). */
 void
 delivery_mark(struct delivery *dlv, uint64_t lsn)
 {
+	if (is_behind_known(dlv, lsn))
+		return;
 	ack_mark(dlv->ack, lsn);
 	if (lsn > dlv->closed)
 		dlv->closed = lsn;
@@ -213,7 +234,7 @@ delivery_acked(struct delivery *dlv, ack_ticket item, uint32_t count)
 struct position
 delivery_position(const struct delivery *dlv)
 {
-	struct position pos = {.lsn = ack_confirmed(dlv->ack)};
+	struct position pos = {.lsn = dlv->closed};
 
 	if (!is_exactly_once(dlv))
 		return pos;
@@ -227,27 +248,20 @@ delivery_position(const struct delivery *dlv)
 	return pos;
 }
 
+/* What may be written down: exactly once it becomes true together with the record. */
+static struct position
+writable(const struct delivery *dlv)
+{
+	if (is_exactly_once(dlv))
+		return delivery_position(dlv);
+	return (struct position){.lsn = ack_confirmed(dlv->ack)};
+}
+
 static bool
 is_news(const struct delivery *dlv, const struct position *pos)
 {
 	return pos->lsn > dlv->written.lsn ||
 		   (pos->lsn == dlv->written.lsn && pos->changes > dlv->written.changes);
-}
-
-/* A Kafka transaction ends at the end of one of the database, if it has the time. */
-static bool
-is_boundary(const struct delivery *dlv, int64_t waited_ms, bool urgent)
-{
-	if (!is_exactly_once(dlv))
-		return true;
-	if (dlv->half)
-		return false;
-	if (dlv->item == 0)
-		return true;
-	if (dlv->commit_lsn == 0)
-		return false;
-	return urgent || dlv->messages >= dlv->limits.max_messages ||
-		   dlv->bytes >= dlv->limits.max_bytes || waited_ms >= dlv->limits.max_ms;
 }
 
 static bool
@@ -257,40 +271,45 @@ is_full(const struct delivery *dlv)
 									dlv->bytes >= dlv->limits.max_bytes);
 }
 
-/* How long a position waits for company. */
+/*
+ * How long after the position before the next one is written; -1: something has to come
+ * first.  A Kafka transaction ends at the end of one of the database, if it has the time.
+ */
 static int64_t
-delivery_pause_ms(const struct delivery *dlv)
+delivery_pause_ms(const struct delivery *dlv, bool urgent)
 {
-	if (dlv->written_ms == 0)
+	bool    is_within = is_exactly_once(dlv) && dlv->item != 0;
+	int64_t pause_ms = 0;
+
+	if (dlv->limits.mode == DELIVERY_WITHOUT_PROGRESS || dlv->is_writing)
+		return -1;
+	if (is_within && (dlv->half || dlv->commit_lsn == 0))
+		return -1;
+	if (urgent || is_full(dlv))
 		return 0;
-	return dlv->messages > 0 ? dlv->limits.interval_ms : dlv->limits.idle_ms;
+	if (dlv->written_ms > 0)
+		pause_ms = dlv->messages > 0 ? dlv->limits.interval_ms : dlv->limits.idle_ms;
+	if (is_within && pause_ms < dlv->limits.max_ms)
+		pause_ms = dlv->limits.max_ms;
+	return pause_ms;
 }
 
 bool
 delivery_due(const struct delivery *dlv, int64_t now_ms, bool urgent, struct position *pos)
 {
-	int64_t waited_ms = now_ms - dlv->written_ms;
+	int64_t pause_ms = delivery_pause_ms(dlv, urgent);
 
-	if (dlv->limits.mode == DELIVERY_WITHOUT_PROGRESS || dlv->is_writing ||
-		!is_boundary(dlv, waited_ms, urgent))
-		return false;
-	*pos = delivery_position(dlv);
-	if (!is_news(dlv, pos))
-		return false;
-	return urgent || is_full(dlv) || waited_ms >= delivery_pause_ms(dlv);
+	*pos = writable(dlv);
+	return pause_ms >= 0 && is_news(dlv, pos) && now_ms - dlv->written_ms >= pause_ms;
 }
 
 int64_t
 delivery_due_in(const struct delivery *dlv, int64_t now_ms)
 {
-	struct position pos;
-	int64_t         pause_ms = dlv->item && is_exactly_once(dlv) ? dlv->limits.max_ms
-																 : delivery_pause_ms(dlv);
+	int64_t         pause_ms = delivery_pause_ms(dlv, false);
+	struct position pos = writable(dlv);
 
-	if (dlv->limits.mode == DELIVERY_WITHOUT_PROGRESS || dlv->is_writing || dlv->half)
-		return -1;
-	pos = delivery_position(dlv);
-	if (!is_news(dlv, &pos))
+	if (pause_ms < 0 || !is_news(dlv, &pos))
 		return -1;
 	pause_ms -= now_ms - dlv->written_ms;
 	return pause_ms > 0 ? pause_ms : 0;
@@ -303,6 +322,9 @@ delivery_writing(struct delivery *dlv, const struct position *pos, int64_t now_m
 	dlv->writing = *pos;
 	dlv->written_ms = now_ms;
 	dlv->messages = dlv->bytes = 0;
+	/* At least once, what is in flight or of the open transaction is not behind pos. */
+	if (!is_exactly_once(dlv))
+		dlv->messages = ack_outstanding(dlv->ack) + (dlv->item != 0);
 }
 
 void
@@ -323,7 +345,7 @@ delivery_is_writing(const struct delivery *dlv)
 bool
 delivery_is_settled(const struct delivery *dlv)
 {
-	struct position pos = delivery_position(dlv);
+	struct position pos = writable(dlv);
 
 	if (ack_outstanding(dlv->ack) > 0)
 		return false;

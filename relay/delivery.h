@@ -58,22 +58,29 @@ struct delivery;
 struct delivery *delivery_new(const struct delivery_limits *limits);
 void             delivery_free(struct delivery *dlv);
 
-/* The progress topic has this position; at the start, and exactly once for each new sink. */
+/*
+ * The progress topic has this position, where the next stream is to begin; at the start,
+ * and exactly once for each new sink.
+ */
 void delivery_recalled(struct delivery *dlv, const struct position *pos);
 
 /*
- * A stream begins at from.  What was received of an unfinished transaction is
- * given up.  Messages in flight still count, unless delivery_forget() came first.
+ * A stream begins at from: delivery_position(), or where the server's slot stands if that is
+ * later.  What was received of an unfinished transaction is given up.  Messages in
+ * flight still count, unless delivery_forget() came first.
  */
 void delivery_start(struct delivery *dlv, const struct position *from);
 
 /*
- * The stream is over: the open transaction will come again as another item.
- * delivery_position() stays what it was.
+ * The stream is over: the open transaction will come again as another item, which exactly
+ * once goes on behind the part that was sent.  delivery_position() stays what it was.
  */
 void delivery_stop(struct delivery *dlv);
 
-/* Messages in flight, and a position that is being written, will never be acknowledged. */
+/*
+ * Messages in flight, and a position that is being written, will never be acknowledged.
+ * Exactly once delivery_recalled() follows, if the topic has a position.
+ */
 void delivery_forget(struct delivery *dlv);
 
 /* --- what comes in ---------------------------------------------------------- */
@@ -143,8 +150,11 @@ bool delivery_can_go_on(const struct delivery *dlv);
 uint64_t delivery_durable(const struct delivery *dlv);
 
 /*
- * Exactly once: where all that was sent ends.  Else what is acknowledged.  A stream
- * that goes on into the same sink begins here.
+ * Where all that was sent ends; after delivery_forget(), where what is safe does.  The next
+ * stream begins here, also into a sink that still has messages in flight: if these came
+ * again, their first acknowledgements would move the position past what is sent for the
+ * second time, and a start there would leave older values behind newer ones.  At
+ * least once the open transaction comes again as a whole.
  */
 struct position delivery_position(const struct delivery *dlv);
 
