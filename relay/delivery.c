@@ -90,8 +90,6 @@ delivery_recalled(struct delivery *dlv, const struct position *pos)
 {
 	delivery_start(dlv, pos);
 	dlv->written = *pos;
-	if (pos->lsn > dlv->durable)
-		dlv->durable = pos->lsn;
 }
 
 /* What is sent of the open transaction stays sent; half stays, too. */
