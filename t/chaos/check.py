@@ -47,7 +47,7 @@ from tables import PLACEHOLDER, POISON, TABLES, chain, content_fault, md5
 POSITION = '__walrelay.position'
 IGNORED = ('schema-changes', 'progress', 'dead-letter')     # topics without rows of tables
 PLACES = 1 << 62        # of a transaction, for what is behind its last event
-TIMES = ('ts_ms', 'ts_us', 'ts_ns')     # of an envelope: when it was made
+TIMES = ('ts_ms', 'ts_us', 'ts_ns')     # of an envelope: when it was made; of a source: when it was committed
 TABLE_OF = {table.collection: table for table in TABLES.values()}
 
 
@@ -446,12 +446,15 @@ class Check:
 
     def essence(self, record):
         """What must be the same when a record comes again: all but the times at which it was
-        made, and the end of the transaction before, which a new stream does not know."""
+        made, and what a new stream does not know: the end of the transaction before, and its
+        time, which is that of a message outside of transactions."""
         value = record['value']
         if value is not None:
             value = {name: item for name, item in value.items() if name not in TIMES}
             if 'source' in value:
                 value['source'] = {**value['source'], 'sequence': None}
+                if value['source']['txId'] is None:
+                    value['source'].update(dict.fromkeys(TIMES))
         headers = [header for header in record['headers'] if not header[0].startswith('__debezium.context')]
         return record['key'], value, headers
 
@@ -553,9 +556,10 @@ class Check:
         return None
 
     def event_key(self, i, value, position, where):
-        """Where an event is in the order of all; the second half of a key change may share
-        its place with the first."""
-        sub = 2 if value['op'] == 'c' else 0
+        """Where an event is in the order of all.  The second half of a key change may share its
+        place with the first; and a commit record may begin where a message outside of
+        transactions ends, which comes first then."""
+        sub = {'c': 2, 'm': 1}.get(value['op'], 0)
         if position:
             self.position_check(i, position, where)
             return order_key(*position, sub)

@@ -292,7 +292,9 @@ class Model:
         if value is None or 'source' not in value:
             return dict(message)
         value = {**value, 'ts_ms': 1000 + session}
-        if is_first and value['source']['txId'] is not None:
+        if value['source']['txId'] is None:
+            value['source'] = {**value['source'], 'ts_ms': session}
+        elif is_first:
             last, own = json.loads(value['source']['sequence'])
             value['source'] = {**value['source'], 'sequence': json.dumps([str(int(last) - session), own])}
         return {**message, 'value': value}

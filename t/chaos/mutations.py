@@ -307,7 +307,7 @@ class Mutation:
         part.insert(at + 1, part[at])
         self.edit(part, at + 1)['value']['source']['lsn'] += 1
 
-    @breaks('boundary')
+    @breaks('boundary', 'differs')
     def begin_twice(self):
         """a second BEGIN in another place of the order"""
         part, at = self.boundary('BEGIN')
