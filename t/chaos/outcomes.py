@@ -5,6 +5,7 @@ in lines of JSON that are written before and after whatever may fail:
   {"k": "end", "tag", "outcome": "committed" | "aborted"}    behind it; none: unknown
   {"k": "abort", ...as try}                                  before ROLLBACK
   {"k": "say", "content"}, {"k": "said", "content"}          a message outside transactions
+  {"k": "lost"}                                              the connection: what was said may be, too
   {"k": "fault", "state", "text"}                            an error that should not be
 
 and in resolved.jsonl what became of the unknown ones ("end" lines).  txid is the full,
@@ -63,6 +64,9 @@ class Outcomes:
                 self.messages[line['content']] = False
             elif kind == 'said':
                 said.append(line['content'])
+            elif kind == 'lost':
+                # the server may have crashed, and no commit had put them on disk
+                said.clear()
             elif kind == 'fault':
                 self.faults.append(f"{line['state']}: {line['text']}")
 

@@ -83,6 +83,7 @@ class Writer:
         name = os.path.join(options.dir, f'outcomes-{worker}.jsonl')
         self.n = self.written(name)
         self.log = open(name, 'a', encoding='utf-8')
+        self.note('lost')
 
     def written(self, name):
         """The number to go on with, if this folder has been written to before."""
@@ -159,6 +160,7 @@ class Writer:
             self.counts['unknown' if self.is_tried else 'aborted'] += 1
             if is_lost(error):
                 self.counts['lost'] += 1
+                self.note('lost')
                 self.disconnect()
             else:
                 self.fault(error)
@@ -168,6 +170,7 @@ class Writer:
         try:
             self.sql.rows('ROLLBACK')
         except pq.Error:
+            self.note('lost')
             self.disconnect()
 
     def commit(self, plan, txid, tables, statement='COMMIT'):
