@@ -5,4 +5,5 @@ use strict;
 use warnings;
 use FindBin;
 
-exec('/usr/bin/env', 'python3', "$FindBin::Bin/chaos/checker_test.py", $ENV{SEED} // ()) or die "cannot run python3: $!\n";
+my @cmd = ('/usr/bin/env', 'python3', "$FindBin::Bin/chaos/checker_test.py", $ENV{SEED} // ());
+exec(@cmd) or die "cannot run python3: $!\n";

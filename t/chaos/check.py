@@ -344,7 +344,8 @@ class Tables:
             have = self.rows[name]
             for key in rows.keys() | have.keys():
                 if rows.get(key) != have.get(key):
-                    text = 'only in the log' if key not in rows else 'only in the table' if key not in have else 'different'
+                    text = ('only in the log' if key not in rows else
+                            'only in the table' if key not in have else 'different')
                     self.breaches.add('state', f'{name} {key}', f'this row is {text}')
         for name, bag in bags.items():
             have = self.bags[name]

@@ -4,8 +4,11 @@ mutations of a correct log must be reported, and as what it is; and what is no m
 pass: replays, crashes within them, outcomes that nobody knows.  Over several seeds.  Prints
 TAP.  Run by 070_checker.pl.
 """
+import json
+import os
 import random
 import sys
+import tempfile
 
 import check
 import model
@@ -59,6 +62,37 @@ def whole_suffix(made):
     return check.check(log, made.outcomes(), made.final(), options(crashes=1))
 
 
+def outcomes_read(*lines):
+    """outcomes.load() of one writer's lines; the last one is cut off."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, 'outcomes-1.jsonl'), 'w', encoding='utf-8') as file:
+            file.write(''.join(json.dumps(line) + '\n' for line in lines) + '{"k": "sa')
+        with open(os.path.join(folder, 'resolved.jsonl'), 'w', encoding='utf-8') as file:
+            file.write(json.dumps({'k': 'end', 'tag': 'resolved', 'outcome': outcomes.COMMITTED}) + '\n')
+        return outcomes.load(folder)
+
+
+def outcomes_test(tap):
+    """What the lines of a writer mean."""
+    def attempt(tag, kind='try'):
+        return {'k': kind, 'txid': 7, 'tag': tag, 'worker': 1, 'n': 1, 'tables': {'public.acct': 2}}
+    end = {'k': 'end', 'tag': 'a', 'outcome': outcomes.COMMITTED}
+    say, said, lost = {'k': 'say', 'content': 'm'}, {'k': 'said', 'content': 'm'}, {'k': 'lost'}
+    for what, lines, wanted in (
+            ('no end', [attempt('a')], outcomes.UNKNOWN), ('committed', [attempt('a'), end], outcomes.COMMITTED),
+            ('rolled back', [attempt('a', 'abort')], outcomes.ABORTED),
+            ('resolved later', [attempt('resolved')], outcomes.COMMITTED)):
+        have = outcomes_read(*lines).transactions[0].outcome
+        tap.ok(have == wanted, f'outcomes: {what}', have)
+    for what, lines, wanted in (
+            ('a commit is behind it', [say, said, attempt('a'), end], True), ('no commit', [say, said], False),
+            ('nobody knows whether it was sent', [say, attempt('a'), end], False),
+            ('the connection was lost between', [say, said, lost, attempt('a'), end], False),
+            ('and once it is due, it stays so', [say, said, attempt('a'), end, lost], True)):
+        have = outcomes_read(*lines).messages['m']
+        tap.ok(have == wanted, f'a message outside of transactions: {what}', have)
+
+
 class Tap:
     def __init__(self):
         self.count = self.failed = 0
@@ -93,6 +127,7 @@ def main():
     first = int(sys.argv[1]) if sys.argv[1:] else FIRST_SEED
     seeds = range(first, first + SEEDS)
     tap, models = Tap(), {}
+    outcomes_test(tap)
     passed = {}
     for seed in seeds:
         for what, report in legitimate(seed):

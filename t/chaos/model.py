@@ -124,7 +124,8 @@ class Model:
 
     def send(self, topic, key, value, place=None):
         place = self.place if place is None else place
-        self.item.messages.append({'number': len(self.item.messages), 'topic': topic, 'key': key, 'key_raw': None if key is None else repr(key).encode(),
+        raw = None if key is None else repr(key).encode()
+        self.item.messages.append({'number': len(self.item.messages), 'topic': topic, 'key': key, 'key_raw': raw,
                                    'value': value, 'headers': self.header(place)})
         self.place += place == self.place
 

@@ -33,7 +33,8 @@ class Mutation:
 
     def find(self, wanted, table=None):
         """(partition's list, index) of a record that is as wanted, any of them."""
-        found = [(part, at) for part, at in self.log.all() if table in (None, part[at]['topic'][len(PREFIX) + 1:]) and wanted(part[at])]
+        found = [(part, at) for part, at in self.log.all()
+                 if table in (None, part[at]['topic'][len(PREFIX) + 1:]) and wanted(part[at])]
         return self.rng.choice(found)
 
     def event(self, table=None, op=None, wanted=lambda value: True):
@@ -329,7 +330,8 @@ class Mutation:
     @breaks('order')
     def swap_in_transaction(self):
         """two records of one transaction, of different keys, are swapped"""
-        pairs = [(part, at) for part, at in self.log.all() if at > 0 and self.is_row(part[at]) and self.is_row(part[at - 1])
+        pairs = [(part, at) for part, at in self.log.all()
+                 if at > 0 and self.is_row(part[at]) and self.is_row(part[at - 1])
                  and part[at]['item'] == part[at - 1]['item'] and part[at]['key'] != part[at - 1]['key']]
         part, at = self.rng.choice(pairs)
         part[at - 1], part[at] = part[at], part[at - 1]

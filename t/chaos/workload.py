@@ -32,6 +32,7 @@ from tables import RELAY_ARGS, TABLES, topics
 
 COUNTS = ('committed', 'aborted', 'unknown', 'lost', 'faults')
 GRACE_S = 60            # for the writers' last statements
+LOOK_S = 0.1            # between looks at the writers
 INITIAL = 1000          # balance of an account
 
 
@@ -93,7 +94,7 @@ class Opening(writer.Writer):
             if have:
                 self.options.accounts = have
                 break
-            self.transaction(writer.Plan(self.options.seed, self.worker, self.n, 0))
+            self.transaction(writer.Plan(self.options, self.worker, self.n))
             self.n += 1
         self.disconnect()
         self.log.close()
@@ -121,6 +122,7 @@ def write(options, worker, counts, deadline):
 def run(options):
     over = Over(options.seconds)
     over.listen()
+    options.two_phase = False       # until the server says that it can
     counts = [Counts() for _ in range(options.writers + 1)]
     Opening(options, 0, counts[0], over).run()
     if not options.two_phase:
@@ -137,7 +139,7 @@ def run(options):
 
     said, was = started, 0
     while any(process.is_alive() for process in writers) and not over():
-        time.sleep(0.1)
+        time.sleep(LOOK_S)
         now = time.monotonic()
         if now - said >= options.report:
             done = total('committed')
@@ -204,6 +206,8 @@ def options_read():
     parser.add_argument('--seconds', type=float, default=0, help='0: until told to end')
     parser.add_argument('--tps', type=float, default=100, help='transactions a second of all writers; 0: no limit')
     parser.add_argument('--writers', type=int, default=4)
+    parser.add_argument('--noise', type=float, default=1, help='how common what is no plain transfer is; '
+                        '1: two in five, 0: none')
     parser.add_argument('--accounts', type=int, default=200)
     parser.add_argument('--big-every', type=int, default=500, help='every Nth transaction of a writer is big; 0: none')
     parser.add_argument('--big-rows', type=int, default=3000)

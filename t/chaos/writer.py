@@ -21,6 +21,7 @@ LOST = ('', '57P01', '57P02', '57P03', '57P05')     # and class 08
 BACKOFF_S, BACKOFF_MAX_S = 0.05, 1.0
 STRIPE = 1000       # ids of a worker's own rows: worker * STRIPE and up
 ROWS_OWN = 40
+LOOK_S = 0.1        # between looks at whether it is over
 BIG_KEPT = 2        # big transactions of a worker whose rows stay
 BEGUN = 'pg_current_xact_id()::text::bigint'
 
@@ -43,12 +44,13 @@ class Plan:
     KINDS = (('plain', 62), ('noisy', 25), ('aborted', 5), ('failed', 2), ('two-phase', 3),
              ('two-phase aborted', 1), ('hidden', 2))
 
-    def __init__(self, seed, worker, n, big_every):
+    def __init__(self, options, worker, n):
+        seed, big_every = options.seed, options.big_every
         self.rng = rng = random.Random(f'{seed}/{worker}/{n}')
         self.worker, self.n = worker, n
         self.tag = f's{seed}w{worker}n{n}'
         names, weights = zip(*self.KINDS)
-        self.kind = rng.choices(names, weights)[0]
+        self.kind = rng.choices(names, [weights[0], *(weight * options.noise for weight in weights[1:])])[0]
         if big_every and n % big_every == big_every - 1:
             self.kind = 'big'
         self.is_poison = 'aborted' in self.kind or self.kind == 'failed'
@@ -140,11 +142,11 @@ class Writer:
         while not self.is_over():
             if self.sql is None and self.connect() is None:
                 break
-            self.transaction(Plan(self.options.seed, self.worker, self.n, self.options.big_every))
+            self.transaction(Plan(self.options, self.worker, self.n))
             self.n += 1
             due = max(due + pause, time.monotonic() - 1)
-            while not self.is_over() and due > time.monotonic():
-                time.sleep(min(due - time.monotonic(), 0.1) if due > time.monotonic() else 0)
+            while not self.is_over() and (left := due - time.monotonic()) > 0:
+                time.sleep(min(left, LOOK_S))
         self.disconnect()
         self.log.close()
 
