@@ -398,6 +398,11 @@ class Mutation:
         row = self.edit_row('acct')
         row['prevhash'] = bytes([row['prevhash'][0] ^ 1]) + row['prevhash'][1:]
 
+    @breaks('content')
+    def edit_pad(self):
+        """an account's text is another transaction's"""
+        self.edit_row('acct', 'u')['pad'] = 'w9n9|'
+
     @breaks('content', 'sum')
     def edit_balance(self):
         """a balance is one higher"""
@@ -495,6 +500,12 @@ class Mutation:
         part, at = self.event('item', 'c')
         self.edit(part, at)['value']['op'] = 'u'
 
+    @breaks('before')
+    def op_create_again(self):
+        """an update of a table without FULL says that it is a create"""
+        part, at = self.event('wide', 'u')
+        self.edit(part, at)['value']['op'] = 'c'
+
     @breaks('op')
     def op_delete(self):
         """an update says that it is a delete"""
@@ -577,6 +588,11 @@ class Mutation:
         self.final.append(('side', {'id': -1, 'body': 'x', 'chk': 'y'}))
 
     @breaks('state')
+    def bag_only_in_log(self):
+        """the source lacks one of two equal rows without a key"""
+        del self.final[next(at for at, (name, _) in enumerate(self.final) if name == 'nokey')]
+
+    @breaks('state')
     def row_different(self):
         """the source has another value"""
         at = self.rng.randrange(len(self.final))
@@ -619,6 +635,34 @@ class Mutation:
         """an event has another number in its table"""
         part, at = self.event()
         self.edit(part, at)['value']['transaction']['data_collection_order'] += 1
+
+    @breaks('counts')
+    def order_zero(self):
+        """an event has number 0 in the transaction"""
+        part, at = self.event()
+        self.edit(part, at)['value']['transaction']['total_order'] = 0
+
+    @breaks('counts', positions='message')
+    def block_missing(self):
+        """an event lacks the transaction block"""
+        part, at = self.event()
+        self.edit(part, at)['value']['transaction'] = None
+
+    @breaks('counts')
+    def table_miscounted(self):
+        """the transaction has an event more of one table, one less of another"""
+        txn = next(txn for txn in self.outcomes.transactions if txn.tables.get('public.acct', 0) > 1
+                   and txn.outcome == outcomes.COMMITTED)
+        txn.tables = {**txn.tables, 'public.acct': txn.tables['public.acct'] - 1, 'public.txlog': 2}
+
+    @breaks('boundary')
+    def boundaries_alone(self):
+        """of a transaction with unknown outcome there are BEGIN and END only"""
+        unknown = {txn.txid for txn in self.outcomes.transactions if txn.outcome == outcomes.UNKNOWN}
+        part, at = self.event(None, None, lambda value: value['source']['txId'] in unknown)
+        item = part[at]['item']
+        self.drop(lambda record: record['item'] == item and not (
+            record['value'] and 'status' in record['value']))
 
     @breaks('source')
     def source_table(self):
