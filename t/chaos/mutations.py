@@ -693,8 +693,9 @@ class Mutation:
 
     # ---- the position header ----
 
-    def position_edit(self, change):
-        part, at = self.late(lambda: self.event('acct'))
+    def position_edit(self, change, part=None, at=None):
+        if part is None:
+            part, at = self.late(lambda: self.event('acct'))
         record = self.edit(part, at)
         record['headers'] = [(name, change(*struct.unpack('>QQ', data)) if name == check.POSITION else data)
                              for name, data in record['headers']]
@@ -719,6 +720,14 @@ class Mutation:
     def position_ahead(self):
         """the header's LSN is behind the transaction's end"""
         self.position_edit(lambda lsn, place: struct.pack('>QQ', lsn + (1 << 40), place))
+
+    @breaks('position', positions='message')
+    def position_ahead_all(self):
+        """all headers of the last transaction have an LSN behind its end"""
+        last = max(part[at]['item'] for part, at in self.log.all() if self.is_row(part[at]))
+        for part, at in self.log.all():
+            if part[at]['item'] == last:
+                self.position_edit(lambda lsn, place: struct.pack('>QQ', lsn + (1 << 40), place), part, at)
 
     @breaks('position', 'order', positions='message')
     def position_place(self):
