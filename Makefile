@@ -133,6 +133,10 @@ storm:
 property:
 	@$(MAKE) -s all
 	contrib/property
+# Random faults of everything while a ledger is written: N=100 SEED=n MODE= FAULTS=relay-kill,kafka-*
+chaos:
+	@$(MAKE) -s all
+	contrib/chaos
 
 bare:
 	contrib/bare
@@ -158,7 +162,7 @@ bench-tables: all
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert storm property installcheck'
+	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert storm property chaos installcheck'
 	@echo 'make bench-drain bench-latency bench-e2e bench-startup bench-tables'
 
 clean:
@@ -166,4 +170,4 @@ clean:
 	rm -rf build build-san contrib/bench/build
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
-	golden fuzz sanitize valgrind matrix cassert storm property bare lint format bench-drain bench-latency bench-e2e bench-startup bench-tables help
+	golden fuzz sanitize valgrind matrix cassert storm property chaos bare lint format bench-drain bench-latency bench-e2e bench-startup bench-tables help

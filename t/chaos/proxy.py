@@ -38,6 +38,7 @@ import sys
 import termios
 import time
 
+POLL_S = 0.005
 CHUNK = 65536
 QUEUE = 1 << 20             # bytes read ahead in a direction: what a network's buffers hold
 QUEUE_HELD = 256 << 20      # while it is held: nearly all that a sender wants to be rid of
@@ -172,7 +173,7 @@ class Flow:
                 return
             if left == 0:
                 return
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(POLL_S)
 
 
 class Connection:

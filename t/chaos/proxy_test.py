@@ -13,7 +13,7 @@ import time
 import unittest
 
 PROXY = os.path.join(os.path.dirname(os.path.realpath(__file__)), 'proxy.py')
-PATIENCE_S = 60
+PATIENCE_S, POLL_S = 60, 0.002
 
 
 class Server(threading.Thread):
@@ -43,7 +43,7 @@ def wait(condition):
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError('waited in vain')
-        time.sleep(0.002)
+        time.sleep(POLL_S)
 
 
 def read(sock, size):
