@@ -400,12 +400,26 @@ class Lab:
             proxy.close()
 
     def left(self):
-        """Processes that live in our folder, which is none after stop()."""
-        found = []
+        """pid -> command line of what lives in our folder: nothing after stop(), unless a
+        server was just being started."""
+        found = {}
         for pid in filter(str.isdigit, os.listdir('/proc')):
             with contextlib.suppress(OSError):
                 with open(f'/proc/{pid}/cmdline', 'rb') as file:
                     line = file.read().replace(b'\0', b' ').decode(errors='replace')
                 if self.dir in line and int(pid) != os.getpid():
-                    found.append(f'{pid} {line[:200]}')
+                    found[int(pid)] = line[:200]
         return found
+
+    def sweep(self):
+        """Ends what stop() could not know; what it was."""
+        found = self.left()
+        with contextlib.suppress(TimeoutError):
+            wait_until(self.swept, 'the last processes to end', START_S)
+        return list(found.values())
+
+    def swept(self):
+        for pid in (left := self.left()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not left
