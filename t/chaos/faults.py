@@ -99,7 +99,7 @@ def relay_zombie(lab, rng):
         second, _ = second_start(lab)
         wait_until(lambda: lab.watch.confirmed >= mark, 'the second relay to take over', START_S)
     finally:
-        lab.relay.asked.add(pid)        # that it is fenced, and ends for it, is as it should be
+        lab.relay.replaced.add(pid)     # that it is fenced, or ends for it, is as it should be
         lab.relay.signal(signal.SIGCONT)
         last(rng, 0.5, 2)
         status = second_stop(second) if second else None

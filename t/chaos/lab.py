@@ -185,6 +185,7 @@ class Relay(threading.Thread):
         self.env, self.process, self.lives = {}, None, 0
         self.over, self.pause = threading.Event(), threading.Event()
         self.asked = set()          # pids that got a signal from us
+        self.replaced = set()       # pids whose slot another took: they may end with any code
         self.exits, self.wrong = collections.Counter(), []
 
     def launch(self, log, env=None):
@@ -200,7 +201,8 @@ class Relay(threading.Thread):
             status = self.process.wait()
             self.exits[status] += 1
             asked = self.process.pid in self.asked
-            if not (asked and status in (0, -signal.SIGKILL) or status in (UNAVAILABLE, TEMPORARY)):
+            if not (asked and status in (0, -signal.SIGKILL) or status in (UNAVAILABLE, TEMPORARY)
+                    or status > 0 and self.process.pid in self.replaced):
                 self.wrong.append(f'life {self.lives} of the relay ended with {status}')
             if not asked:
                 self.over.wait(RESTART_S)
