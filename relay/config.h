@@ -50,6 +50,14 @@ enum on_incompatible
 	INCOMPATIBLE_DEAD_LETTER
 };
 
+/* Whether a slot is made so that standbys keep a copy of it. */
+enum failover
+{
+	FAILOVER_AUTO, /* where the server can */
+	FAILOVER_YES,
+	FAILOVER_NO
+};
+
 /* Who set a value; a higher one wins. */
 enum origin
 {
@@ -84,6 +92,7 @@ struct config
 		char    *plugin; /* name of the output plugin, walrelay */
 		bool     temporary;
 		uint32_t wait_ms; /* slot.wait.ms: how long one held elsewhere is waited for */
+		enum failover failover; /* slot.failover */
 	} slot;
 	struct
 	{

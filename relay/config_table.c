@@ -37,6 +37,7 @@ static const char *const exact_types[] = {"numeric", "interval", "date", "timest
 static const char *const strategies[] = {"TopicNameStrategy", "RecordNameStrategy",
 										 "TopicRecordNameStrategy", NULL};
 static const char *const incompatibles[] = {"stop", "dead-letter", NULL};
+static const char *const failovers[] = {"auto", "true", "false", NULL};
 static const char *const generated[] = {"exclude", "include", NULL};
 static const char *const flushes[] = {"idle", "commit", NULL};
 static const char *const log_formats[] = {"auto", "text", "logfmt", "json", NULL};
@@ -61,6 +62,9 @@ const struct setting settings[] = {
 	{"slot", "slot.temporary", NULL, KIND_BOOL, AT(slot.temporary), "false",
 	 .help = "Use a slot that lives as long as the connection. Whatever is committed after that "
 			 "is not seen"},
+	{"slot", "slot.failover", NULL, KIND_CHOICE, AT(slot.failover), "auto", .words = failovers,
+	 .help = "Create the slot so that standbys keep a copy of it (PostgreSQL 17 and later); auto: "
+			 "where the server can. One that exists: walrelay slot alter"},
 	{"slot", "slot.wait.ms", NULL, KIND_DURATION, AT(slot.wait_ms), "90s", 0, HOUR,
 	 .help = "How long to wait for a slot that is active elsewhere; longer than the server's "
 			 "wal_sender_timeout, after which it gives up a dead predecessor"},

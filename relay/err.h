@@ -65,6 +65,8 @@ enum err_class
 	X(E1216, "server version is not supported")                                                   \
 	X(E1217, "replication slot exists already")                                                   \
 	X(E1218, "server or slot is not what was streamed before")                                    \
+	X(E1230, "server is a standby that cannot be streamed from")                                  \
+	X(E1231, "server cannot have failover slots")                                                 \
 	X(E1299, "PostgreSQL reported an error")                                                      \
 	X(E1401, "not a walrelay frame")                                                              \
 	X(E1402, "frame is truncated")                                                                \

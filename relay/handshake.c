@@ -177,17 +177,25 @@ handshake_decide(struct handshake *shake)
 	struct err           e;
 	enum rc              rc = pg_server_check(&shake->facts, cfg, &e);
 
-	/* A slot that has gone while we ran must not be replaced by one with a gap. */
-	create = (create || cfg->slot.temporary) && !shake->past.streamed;
+	if (cfg->slot.temporary)
+		create = !shake->past.streamed;
+	else if (!shake->facts.slot.exists && lineage_has_slot(&shake->past))
+	{
+		create = false;
+		if (rc == RC_OK)
+			rc = lineage_slot_gone(&shake->past, cfg->slot.name, &e);
+	}
 	if (rc == RC_OK && !create)
 		rc = pg_slot_check(&shake->facts, cfg, &e);
+	if (rc == RC_OK && create)
+		rc = pg_failover_check(&shake->facts, cfg, &e);
 	if (rc == RC_OK)
 		rc = lineage_check(&shake->past, &shake->facts, cfg->slot.name, &e);
 	if (rc != RC_OK)
 		handshake_fail(shake, &e);
 	else if (create)
 	{
-		pg_create_command(&shake->sql, cfg);
+		pg_create_command(&shake->sql, &shake->facts, cfg);
 		/* Waits for transactions that run: no limit. */
 		handshake_ask(shake, SHAKE_CREATING, buf_cstr(&shake->sql), 0);
 	}

@@ -36,6 +36,29 @@ lineage_needs_history(const struct lineage *past, const struct pg_facts *facts)
 		   facts->timeline > past->timeline;
 }
 
+bool
+lineage_has_slot(const struct lineage *past)
+{
+	return past->streamed || past->start_lsn > 0;
+}
+
+enum rc
+lineage_slot_gone(const struct lineage *past, const char *slot, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1207, "replication slot \"%s\" does not exist any more", slot);
+	err_detail(e,
+			   "Changes up to %X/%X came from it. Somebody has dropped it, or the server is a "
+			   "standby that was promoted without a copy of it.",
+			   LSN_PARTS(past->start_lsn));
+	return err_hint(
+		e,
+		"If another server has the slot, point source.conninfo there. Otherwise the "
+		"changes since then cannot be had: run \"walrelay slot create --slot.name=%s\", "
+		"load the tables downstream again, then start walrelay. Standbys keep a copy of "
+		"failover slots, from PostgreSQL 17 on.",
+		slot);
+}
+
 /* A standby that has just restarted shows what it has replayed so far. */
 static bool
 lineage_is_behind(const struct lineage *past, const struct pg_facts *facts)

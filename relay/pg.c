@@ -277,7 +277,10 @@ pg_slot_sql(struct buf *sql, int version, const char *slot)
 			   "FROM pg_catalog.pg_replication_slots s "
 			   "LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid "
 			   "WHERE s.slot_name = ",
-			   version >= 170000 ? "s.invalidation_reason" : "NULL");
+			   version >= 170000 ? "s.invalidation_reason, s.failover, s.synced, s.inactive_since"
+			   : version >= 160000
+				   ? "CASE WHEN s.conflicting THEN 'conflict with recovery' END, false, false, NULL"
+				   : "NULL, false, false, NULL");
 	put_quoted(sql, slot, '\'');
 }
 
@@ -306,6 +309,9 @@ pg_slot_take(struct pg_facts *facts, const PGresult *res)
 	slot->retained = int_or(res, 8, -1);
 	slot->safe = int_or(res, 9, -1);
 	replace(&slot->invalidation, res, 0, 10);
+	slot->failover = *PQgetvalue(res, 0, 11) == 't';
+	slot->synced = *PQgetvalue(res, 0, 12) == 't';
+	replace(&slot->inactive_since, res, 0, 13);
 }
 
 void
@@ -323,6 +329,7 @@ pg_facts_free(struct pg_facts *facts)
 	free(facts->slot.database);
 	free(facts->slot.wal_status);
 	free(facts->slot.invalidation);
+	free(facts->slot.inactive_since);
 	free(facts->slot.holder);
 	*facts = (struct pg_facts){0};
 }
@@ -345,15 +352,35 @@ pg_lsn_parse(const char *text)
 
 /* --- replication commands -------------------------------------------------------- */
 
+/* PostgreSQL refuses it for temporary slots and on a standby. */
+bool
+pg_failover_wanted(const struct pg_facts *facts, const struct config *cfg)
+{
+	return cfg->slot.failover != FAILOVER_NO && facts->version >= FAILOVER_SERVER &&
+		   !facts->in_recovery && !cfg->slot.temporary;
+}
+
 void
-pg_create_command(struct buf *sql, const struct config *cfg)
+pg_create_command(struct buf *sql, const struct pg_facts *facts, const struct config *cfg)
 {
 	buf_reset(sql);
 	buf_puts(sql, "CREATE_REPLICATION_SLOT ");
 	put_quoted(sql, cfg->slot.name, '"');
 	buf_puts(sql, cfg->slot.temporary ? " TEMPORARY LOGICAL " : " LOGICAL ");
 	put_quoted(sql, cfg->slot.plugin, '"');
-	buf_puts(sql, " (SNAPSHOT 'nothing')");
+	buf_puts(sql, " (SNAPSHOT 'nothing'");
+	if (pg_failover_wanted(facts, cfg))
+		buf_puts(sql, ", FAILOVER true");
+	buf_puts(sql, ")");
+}
+
+void
+pg_alter_command(struct buf *sql, const struct config *cfg, bool failover)
+{
+	buf_reset(sql);
+	buf_puts(sql, "ALTER_REPLICATION_SLOT ");
+	put_quoted(sql, cfg->slot.name, '"');
+	buf_printf(sql, " (FAILOVER %s)", failover ? "true" : "false");
 }
 
 void

@@ -25,6 +25,7 @@ enum pg_stage
 	PG_CREATE, /* CREATE_REPLICATION_SLOT */
 	PG_START,  /* START_REPLICATION */
 	PG_STREAM, /* the stream itself */
+	PG_ALTER,  /* ALTER_REPLICATION_SLOT */
 	PG_DROP    /* DROP_REPLICATION_SLOT */
 };
 
@@ -35,14 +36,17 @@ struct pg_slot
 	bool     temporary;
 	char    *plugin; /* "" for a physical slot */
 	char    *database;
-	char    *wal_status;    /* reserved, extended, unreserved, lost */
-	char    *invalidation;  /* 17 and later: reason, or "" */
-	int      active_pid;    /* 0: nobody holds it */
-	char    *holder;        /* client address and application name, "" if not visible */
-	uint64_t restart_lsn;   /* 0: none */
-	uint64_t confirmed_lsn; /* 0: none */
-	int64_t  retained;      /* bytes of WAL behind restart_lsn, -1 unknown */
-	int64_t  safe;          /* bytes that may still be written, -1: no limit */
+	char    *wal_status;     /* reserved, extended, unreserved, lost */
+	char    *invalidation;   /* 16 and later: reason, or "" */
+	char    *inactive_since; /* 17 and later: time, or "" */
+	bool     failover;       /* 17 and later: standbys keep a copy of it */
+	bool     synced;         /* it is such a copy; on a primary: it was one */
+	int      active_pid;     /* 0: nobody holds it */
+	char    *holder;         /* client address and application name, "" if not visible */
+	uint64_t restart_lsn;    /* 0: none */
+	uint64_t confirmed_lsn;  /* 0: none */
+	int64_t  retained;       /* bytes of WAL behind restart_lsn, -1 unknown */
+	int64_t  safe;           /* bytes that may still be written, -1: no limit */
 };
 
 /* What the server told about itself.  Strings are owned; NULL before they are known. */
@@ -111,11 +115,14 @@ void              pg_slot_take(struct pg_facts *facts, const struct pg_result *r
  */
 enum rc pg_server_check(const struct pg_facts *facts, const struct config *cfg,
 						struct err *e) MUST_CHECK;
-/* Whether the slot is one that we can stream from.  RC_ERR E1207 to E1211. */
+/* Whether the slot is one that we can stream from.  RC_ERR E1207 to E1211, E1230. */
 enum rc pg_slot_check(const struct pg_facts *facts, const struct config *cfg,
 					  struct err *e) MUST_CHECK;
 /* The slot is held: by whom.  Returns RC_ERR E1210. */
 enum rc pg_slot_held(const struct pg_facts *facts, const struct config *cfg, struct err *e);
+
+/* The oldest server that has failover slots. */
+#define FAILOVER_SERVER 170000
 
 /*
  * What is to be said if commits on the server may wait for us, because
@@ -123,7 +130,16 @@ enum rc pg_slot_held(const struct pg_facts *facts, const struct config *cfg, str
  */
 char *pg_sync_warning(const struct pg_facts *facts);
 
-void pg_create_command(struct buf *sql, const struct config *cfg);
+/* Whether slot.failover and the server want a slot that is made to be copied to standbys. */
+bool pg_failover_wanted(const struct pg_facts *facts, const struct config *cfg);
+/* Whether the server can make such a slot if slot.failover insists on it.  RC_ERR E1231. */
+enum rc pg_failover_check(const struct pg_facts *facts, const struct config *cfg,
+						  struct err *e) MUST_CHECK;
+/* What is to be said if slot.failover insists, and the slot is none; the caller frees it. */
+char *pg_failover_warning(const struct pg_facts *facts, const struct config *cfg);
+
+void pg_create_command(struct buf *sql, const struct pg_facts *facts, const struct config *cfg);
+void pg_alter_command(struct buf *sql, const struct config *cfg, bool failover);
 void pg_drop_command(struct buf *sql, const struct config *cfg);
 void pg_start_command(struct buf *sql, const struct config *cfg, uint64_t start_lsn);
 

@@ -236,6 +236,11 @@ on_source_started(void *arg, const struct source_info *info)
 	pipeline_start(ses->pl, ses->sink, start);
 	if (info->sync_warning)
 		log_warn("%s", info->sync_warning);
+	if (info->failover_warning)
+		log_warn("%s", info->failover_warning);
+	if (info->created && !ses->cfg->slot.temporary)
+		log_info("created replication slot \"%s\"; changes committed before are not seen",
+				 ses->cfg->slot.name);
 	log_info("streaming database \"%s\" from slot \"%s\" at %X/%X", info->database,
 			 ses->cfg->slot.name, LSN_PARTS(start));
 }

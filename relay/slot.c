@@ -123,14 +123,51 @@ slot_create(const struct config *cfg, FILE *out, struct err *e)
 		rc = err_hint(e, "Look at it with \"walrelay slot status\", or choose another slot.name.");
 	}
 	if (rc == RC_OK)
+		rc = pg_failover_check(&visit.facts, cfg, e);
+	if (rc == RC_OK)
 	{
-		pg_create_command(&visit.sql, cfg);
+		pg_create_command(&visit.sql, &visit.facts, cfg);
 		rc = visit_ask(&visit, buf_cstr(&visit.sql), PG_CREATE, &res, e);
 	}
 	if (rc == RC_OK)
-		fprintf(out, "created replication slot \"%s\" in database \"%s\" at %s\n", cfg->slot.name,
+		fprintf(out, "created %s slot \"%s\" in database \"%s\" at %s\n",
+				pg_failover_wanted(&visit.facts, cfg) ? "failover" : "replication", cfg->slot.name,
 				visit.facts.database, PQgetvalue(res, 0, 1));
 	PQclear(res);
+	visit_end(&visit);
+	return rc;
+}
+
+enum rc
+slot_alter(const struct config *cfg, FILE *out, struct err *e)
+{
+	struct visit visit = {.cfg = cfg};
+	enum rc      rc = visit_begin(&visit, e);
+	bool         failover = cfg->slot.failover != FAILOVER_NO;
+
+	if (rc == RC_OK && visit.facts.version < FAILOVER_SERVER)
+	{
+		err_set(e, ERR_CONFIG, E1231, "PostgreSQL %d has no failover slots",
+				visit.facts.version / 10000);
+		rc =
+			err_hint(e, "There is nothing to alter before PostgreSQL %d.", FAILOVER_SERVER / 10000);
+	}
+	if (rc == RC_OK)
+		rc = pg_slot_check(&visit.facts, cfg, e);
+	if (rc == RC_OK && failover && visit.facts.in_recovery)
+	{
+		err_set(e, ERR_CONFIG, E1231, "a standby cannot make failover slots");
+		rc = err_hint(e, "Point source.conninfo at the primary.");
+	}
+	if (rc == RC_OK)
+	{
+		pg_alter_command(&visit.sql, cfg, failover);
+		rc = visit_ask(&visit, buf_cstr(&visit.sql), PG_ALTER, NULL, e);
+	}
+	if (rc == RC_OK)
+		fprintf(out, "replication slot \"%s\": failover is %s%s\n", cfg->slot.name,
+				failover ? "on" : "off",
+				failover == visit.facts.slot.failover ? ", as before" : "");
 	visit_end(&visit);
 	return rc;
 }
@@ -174,6 +211,11 @@ status_table(const struct visit *visit, FILE *out)
 				*slot->holder ? " (" : "", slot->holder, *slot->holder ? ")" : "");
 	else
 		fprintf(out, "active          no\n");
+	if (*slot->inactive_since && !slot->active_pid)
+		fprintf(out, "inactive since  %s\n", slot->inactive_since);
+	if (visit->facts.version >= FAILOVER_SERVER)
+		fprintf(out, "failover        %s%s\n", slot->failover ? "yes" : "no",
+				slot->synced && visit->facts.in_recovery ? ", a copy of the primary's" : "");
 	fprintf(out, "WAL status      %s%s%s\n", slot->wal_status, *slot->invalidation ? ", " : "",
 			slot->invalidation);
 	if (slot->confirmed_lsn)
@@ -198,6 +240,13 @@ put_string(struct buf *out, const char *name, const char *value)
 {
 	put_name(out, name);
 	json_string(out, value, strlen(value));
+}
+
+static void
+put_bool(struct buf *out, const char *name, bool value)
+{
+	put_name(out, name);
+	buf_puts(out, value ? "true" : "false");
 }
 
 /* A negative number is one that is not known. */
@@ -232,11 +281,16 @@ status_json(const struct visit *visit, FILE *file)
 	put_string(&out, "plugin", slot->plugin);
 	put_string(&out, "database", slot->database);
 	put_number(&out, "server_version_num", visit->facts.version);
-	put_name(&out, "active");
-	buf_puts(&out, slot->active_pid ? "true" : "false");
+	put_bool(&out, "active", slot->active_pid != 0);
 	put_number(&out, "active_pid", slot->active_pid ? slot->active_pid : -1);
 	put_string(&out, "wal_status", slot->wal_status);
 	put_string(&out, "invalidation_reason", slot->invalidation);
+	if (visit->facts.version >= FAILOVER_SERVER)
+	{
+		put_bool(&out, "failover", slot->failover);
+		put_bool(&out, "synced", slot->synced);
+		put_string(&out, "inactive_since", slot->inactive_since);
+	}
 	put_lsn(&out, "confirmed_flush_lsn", slot->confirmed_lsn);
 	put_lsn(&out, "restart_lsn", slot->restart_lsn);
 	put_number(&out, "retained_wal_bytes", slot->retained);

@@ -422,15 +422,19 @@ on_started(void *arg, const struct handshake_result *result)
 {
 	struct source         *src = arg;
 	const struct pg_facts *facts = result->facts;
-	char                  *warning = src->past.streamed ? NULL : pg_sync_warning(facts);
-	struct source_info     info = {.database = facts->database,
-								   .encoding = facts->encoding,
-								   .server_version = facts->version,
-								   .system_id = facts->system_id,
-								   .timeline = facts->timeline,
-								   .confirmed_flush = facts->slot.confirmed_lsn,
-								   .created = result->created,
-								   .sync_warning = warning};
+	bool                   first = !src->past.streamed;
+	char                  *sync_warning = first ? pg_sync_warning(facts) : NULL;
+	char                  *failover_warning =
+        first && !result->created ? pg_failover_warning(facts, src->cfg) : NULL;
+	struct source_info info = {.database = facts->database,
+							   .encoding = facts->encoding,
+							   .server_version = facts->version,
+							   .system_id = facts->system_id,
+							   .timeline = facts->timeline,
+							   .confirmed_flush = facts->slot.confirmed_lsn,
+							   .created = result->created,
+							   .sync_warning = sync_warning,
+							   .failover_warning = failover_warning};
 
 	src->conn = result->conn;
 	src->facts = facts;
@@ -450,7 +454,8 @@ on_started(void *arg, const struct handshake_result *result)
 	source_watch_stream(src);
 	loop_timer_set(src->loop, &src->work, 0); /* what came with the answer */
 	src->events.started(src->events.arg, &info);
-	free(warning);
+	free(sync_warning);
+	free(failover_warning);
 }
 
 static void

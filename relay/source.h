@@ -24,7 +24,9 @@ struct source_info
 	uint32_t    timeline;
 	uint64_t    confirmed_flush; /* the slot's, before this stream */
 	bool        created;         /* the slot was made for this stream */
-	const char *sync_warning; /* commits may wait for us, and what to do; the first time, or NULL */
+	/* The first time, or NULL: what to do about ... */
+	const char *sync_warning;     /* commits that may wait for us */
+	const char *failover_warning; /* a slot that is to be on standbys, and is not */
 };
 
 struct source_events
