@@ -77,6 +77,15 @@ lineage_check_timeline(const struct lineage *past, const struct pg_facts *facts,
 	/* It may still have to replay the switch to our timeline. */
 	if (facts->timeline < past->timeline && facts->in_recovery && lineage_is_behind(past, facts))
 		return RC_OK;
+	if (facts->timeline < past->timeline)
+	{
+		err_set(e, ERR_CONFIG, E1218, "the server is on an older timeline");
+		err_detail(e, "It is on timeline %" PRIu32 "; streamed before was timeline %" PRIu32 ".",
+				   facts->timeline, past->timeline);
+		return err_hint(e, "An old primary that runs again after a failover has to be stopped, or "
+						   "made a standby (pg_rewind). If the server was restored to a point "
+						   "before, load the tables downstream again, then restart walrelay.");
+	}
 	err_set(e, ERR_CONFIG, E1218, "the server's history has left what was streamed before");
 	if (left)
 		err_detail(e,

@@ -3,8 +3,9 @@
  *		What the streaming connection and the slot commands share: connecting,
  *		looking at server and slot, and saying what PostgreSQL's errors mean.
  *
- * Nothing here waits.  pg.c, pg_error.c, handshake.c, source.c, probe.c and
- * slot.c are the files that know libpq; its types are only named here.
+ * Nothing here waits but for the resolver.  pg.c, pg_error.c, dial.c,
+ * handshake.c, source.c, probe.c and slot.c are the files that know libpq; its
+ * types are only named here.
  */
 #ifndef RELAY_PG_H
 #define RELAY_PG_H
@@ -53,6 +54,7 @@ struct pg_slot
 struct pg_facts
 {
 	int            version; /* server_version_num */
+	char          *server;  /* which of several hosts: "Server ..., port ..."; NULL: there is one */
 	char          *database;
 	char          *encoding;
 	char          *role;
@@ -81,19 +83,37 @@ char *pg_conninfo_masked(const char *conninfo);
 /* connect_timeout that the connection string sets, in ms, or otherwise. */
 int64_t pg_conninfo_timeout_ms(const char *conninfo, int64_t otherwise);
 
-#define PG_CONNECT_MS                                                           \
-	15000 /* for each step of connecting, unless connect_timeout says otherwise \
-		   */
+#define PG_CONNECT_MS 15000 /* for each host, unless connect_timeout says otherwise */
+
+/* Lists of hosts as libpq takes them.  NULL: what the connection string says.  Owned. */
+struct pg_hosts
+{
+	char *host;
+	char *hostaddr;
+	char *port;
+};
+
+/* The one that conn is connected to. */
+struct pg_hosts pg_hosts_of(const struct pg_conn *conn);
+/* Leaves the one out that conn is busy with, of those conn was started with.  False: it is the
+ * last. */
+bool pg_hosts_drop(struct pg_hosts *hosts, struct pg_conn *conn);
+void pg_hosts_free(struct pg_hosts *hosts);
 
 /*
- * Begins to connect for logical replication; never NULL.  With like: to the
- * server that like is connected to, whatever hosts the connection string names.
+ * Begins to connect for logical replication to one of the hosts; never NULL.
+ * May wait for the resolver.  Of several hosts that the connection string names
+ * the primary, unless target_session_attrs is chosen.
  */
-struct pg_conn *pg_connect_start(const char *conninfo, const struct pg_conn *like);
+struct pg_conn *pg_connect_start(const char *conninfo, const struct pg_hosts *hosts);
 /* The connection is made. */
 void pg_connected(struct pg_conn *conn, const char *conninfo);
 /* Why the connection could not be made.  Returns RC_ERR. */
 enum rc pg_connect_failed(struct pg_conn *conn, struct err *e);
+/* Adds to an error on which of several hosts it happened. */
+void pg_name_server(const struct pg_facts *facts, struct err *e);
+/* The connection is made: version, and which of several hosts. */
+void pg_connection_take(struct pg_facts *facts, const struct pg_conn *conn);
 /* Whether the connection could not be made because the server shuts down (or starts). */
 bool pg_is_shutting_down(struct pg_conn *conn);
 

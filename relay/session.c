@@ -241,8 +241,9 @@ on_source_started(void *arg, const struct source_info *info)
 	if (info->created && !ses->cfg->slot.temporary)
 		log_info("created replication slot \"%s\"; changes committed before are not seen",
 				 ses->cfg->slot.name);
-	log_info("streaming database \"%s\" from slot \"%s\" at %X/%X", info->database,
-			 ses->cfg->slot.name, LSN_PARTS(start));
+	log_info("streaming database \"%s\" from slot \"%s\" at %X/%X%s%s", info->database,
+			 ses->cfg->slot.name, LSN_PARTS(start), info->server ? ", " : "",
+			 info->server ? info->server : "");
 }
 
 static void

@@ -6,11 +6,10 @@
 
 #include <inttypes.h>
 #include <libpq-fe.h>
-#include <poll.h>
 #include <stdlib.h>
 
+#include "dial.h"
 #include "json.h"
-#include "loop.h"
 #include "pg.h"
 
 struct visit
@@ -20,43 +19,6 @@ struct visit
 	struct pg_facts      facts;
 	struct buf           sql;
 };
-
-static enum rc
-visit_connect(struct visit *visit, struct err *e)
-{
-	const char               *conninfo = visit->cfg->source.conninfo;
-	int64_t                   limit;
-	int64_t                   end;
-	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-
-	if (pg_conninfo_check(conninfo, e) != RC_OK)
-		return RC_ERR;
-	limit = pg_conninfo_timeout_ms(conninfo, PG_CONNECT_MS);
-	end = loop_now_ms() + limit;
-	visit->conn = pg_connect_start(conninfo, NULL);
-	if (PQstatus(visit->conn) == CONNECTION_BAD)
-		return pg_connect_failed(visit->conn, e);
-	while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED)
-	{
-		struct pollfd fd = {.fd = PQsocket(visit->conn),
-							.events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-		int64_t       left = end - loop_now_ms();
-
-		if (left <= 0)
-		{
-			err_set(e, ERR_TRANSIENT, E1201, "PostgreSQL did not answer in time");
-			return err_hint(e, "Check host and port in source.conninfo, and firewalls.");
-		}
-		if (poll(&fd, 1, (int) left) <= 0)
-			continue;
-		status = PQconnectPoll(visit->conn);
-		end = loop_now_ms() + limit; /* each step, and so each host, has the whole time */
-	}
-	if (status == PGRES_POLLING_FAILED)
-		return pg_connect_failed(visit->conn, e);
-	pg_connected(visit->conn, conninfo);
-	return RC_OK;
-}
 
 /* The last result in *res, if the caller wants it; he clears it. */
 static enum rc
@@ -81,9 +43,12 @@ visit_begin(struct visit *visit, struct err *e)
 {
 	PGresult *res;
 
-	if (visit_connect(visit, e) != RC_OK)
+	if (pg_conninfo_check(visit->cfg->source.conninfo, e) != RC_OK)
 		return RC_ERR;
-	visit->facts.version = PQserverVersion(visit->conn);
+	visit->conn = dial_wait(visit->cfg->source.conninfo, e);
+	if (visit->conn == NULL)
+		return RC_ERR;
+	pg_connection_take(&visit->facts, visit->conn);
 	if (visit->facts.version < 150000)
 		return pg_server_check(&visit->facts, visit->cfg, e);
 	if (visit_ask(visit, pg_session_sql, PG_LOOK, NULL, e) != RC_OK)
@@ -204,8 +169,9 @@ status_table(const struct visit *visit, FILE *out)
 	fprintf(out, "slot            %s\n", visit->cfg->slot.name);
 	fprintf(out, "plugin          %s\n", *slot->plugin ? slot->plugin : "none (physical)");
 	fprintf(out, "database        %s\n", slot->database);
-	fprintf(out, "server          PostgreSQL %d.%d\n", visit->facts.version / 10000,
-			visit->facts.version % 10000);
+	fprintf(out, "server          PostgreSQL %d.%d%s%s\n", visit->facts.version / 10000,
+			visit->facts.version % 10000, visit->facts.server ? ", " : "",
+			visit->facts.server ? visit->facts.server : "");
 	if (slot->active_pid)
 		fprintf(out, "active          yes, process %d%s%s%s\n", slot->active_pid,
 				*slot->holder ? " (" : "", slot->holder, *slot->holder ? ")" : "");

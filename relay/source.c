@@ -95,11 +95,19 @@ source_fail(struct source *src)
 	loop_timer_set(src->loop, &src->work, 0);
 }
 
+/* The stream has come to grief: src->failure says why. */
+static void
+source_fail_streaming(struct source *src)
+{
+	pg_name_server(src->facts, &src->failure);
+	source_fail(src);
+}
+
 static void
 source_fail_with(struct source *src, const PGresult *res)
 {
 	pg_failed(src->conn, res, PG_STREAM, src->facts, src->cfg, &src->failure);
-	source_fail(src);
+	source_fail_streaming(src);
 }
 
 /* --- socket ------------------------------------------------------------------ */
@@ -223,7 +231,7 @@ source_answer(struct source *src)
 			err_detail(&src->failure, "It is probably shutting down. Walrelay disconnects to let "
 									  "it; changes come again from the confirmed position.");
 			err_hint(&src->failure, "Start PostgreSQL again, if it does not come back by itself.");
-			source_fail(src);
+			source_fail_streaming(src);
 	}
 }
 
@@ -282,7 +290,7 @@ source_ended(struct source *src)
 	else
 	{
 		pg_stream_ended(&src->failure);
-		source_fail(src);
+		source_fail_streaming(src);
 	}
 	PQclear(res);
 }
@@ -381,7 +389,7 @@ on_shutting_down(void *arg)
 	err_detail(&src->failure, "Walrelay disconnects to let it, because messages wait that cannot "
 							  "be passed on now; they come again.");
 	err_hint(&src->failure, "Start PostgreSQL again, if it does not come back by itself.");
-	source_fail(src);
+	source_fail_streaming(src);
 }
 
 void
@@ -426,7 +434,8 @@ on_started(void *arg, const struct handshake_result *result)
 	char                  *sync_warning = first ? pg_sync_warning(facts) : NULL;
 	char                  *failover_warning =
         first && !result->created ? pg_failover_warning(facts, src->cfg) : NULL;
-	struct source_info info = {.database = facts->database,
+	struct source_info info = {.server = facts->server,
+							   .database = facts->database,
 							   .encoding = facts->encoding,
 							   .server_version = facts->version,
 							   .system_id = facts->system_id,

@@ -17,6 +17,7 @@
 /* What the stream that has started comes from; valid during started() only. */
 struct source_info
 {
+	const char *server; /* which of several hosts; NULL: there is one */
 	const char *database;
 	const char *encoding;       /* PostgreSQL's name for it */
 	int         server_version; /* server_version_num */
