@@ -555,6 +555,13 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 						   "pg_replication_slots WHERE NOT active), or raise "
 						   "max_replication_slots and restart PostgreSQL.");
 	}
+	if (stage == PG_START && state_is(state, "22023") && strstr(said, "protocol version"))
+	{
+		err_set(e, ERR_CONFIG, E1403, "the server's plugin speaks another protocol version");
+		detail_from(e, res);
+		return err_hint(e, "Install the plugin and walrelay from the same release: the plugin on "
+						   "the database server (make install), walrelay here.");
+	}
 	if (stage == PG_START &&
 		(state_is(state, "22") || state_is(state, "42601") || state_is(state, "2201B")))
 	{

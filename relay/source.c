@@ -59,6 +59,7 @@ struct source
 	struct storm   storm;
 
 	uint64_t connects;
+	uint64_t statuses;
 	uint64_t frames;
 	uint64_t bytes;
 };
@@ -172,6 +173,7 @@ source_put_status(struct source *src)
 		return false;
 	src->past.reported = src->confirmed;
 	src->status_ms = loop_now_ms();
+	src->statuses++;
 	return true;
 }
 
@@ -581,6 +583,7 @@ source_stats(const struct source *src, struct source_stats *stats)
 	*stats = (struct source_stats){.streaming = src->state == SOURCE_STREAMING,
 								   .paused = src->held != NULL,
 								   .connects = src->connects,
+								   .statuses = src->statuses,
 								   .frames = src->frames,
 								   .bytes = src->bytes,
 								   .server_lsn = src->server_lsn,

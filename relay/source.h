@@ -50,6 +50,7 @@ struct source_stats
 	bool     streaming;
 	bool     paused;
 	uint64_t connects; /* attempts */
+	uint64_t statuses; /* status messages sent */
 	uint64_t frames;
 	uint64_t bytes;      /* of payloads */
 	uint64_t server_lsn; /* how far the server says it has come */

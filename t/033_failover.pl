@@ -68,13 +68,13 @@ sub is_complete
 	return;
 }
 
-# load_start NODE: single-row transactions until the server goes away
+# load_start NODE: single-row transactions, some hundred a second, until the server goes away
 sub load_start
 {
 	my ($node) = @_;
 	my ($out, $err) = ('', '');
 	return IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
-			'DO $$ BEGIN LOOP INSERT INTO t DEFAULT VALUES; COMMIT; PERFORM pg_sleep(0.002); END LOOP; END $$' ],
+			'DO $$ BEGIN LOOP INSERT INTO t DEFAULT VALUES; COMMIT; PERFORM pg_sleep_for('2 ms'); END LOOP; END $$' ],
 		'<', \undef, '>', \$out, '2>', \$err);
 }
 
