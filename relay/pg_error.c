@@ -555,7 +555,8 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 						   "pg_replication_slots WHERE NOT active), or raise "
 						   "max_replication_slots and restart PostgreSQL.");
 	}
-	if (stage == PG_START && state_is(state, "22023") && strstr(said, "protocol version"))
+	if ((stage == PG_CREATE || stage == PG_START) && state_is(state, "22023") &&
+		strstr(said, "protocol version"))
 	{
 		err_set(e, ERR_CONFIG, E1403, "the server's plugin speaks another protocol version");
 		detail_from(e, res);

@@ -29,7 +29,8 @@ my $conninfo = $node->connstr('postgres');
 my $major = $node->pg_version->major;
 my $create = sub {
 	my ($at, $slot, @args) = @_;
-	is((relay_run('slot', 'create', "--source.conninfo=$at", "--slot.name=$slot", @args))[0], 0, "slot $slot");
+	my ($status, undef, $stderr) = relay_run('slot', 'create', "--source.conninfo=$at", "--slot.name=$slot", @args);
+	is($status, 0, "slot $slot") or diag $stderr;
 };
 $node->safe_psql('postgres', 'CREATE TABLE t (id serial PRIMARY KEY)');
 
@@ -41,6 +42,7 @@ $node->safe_psql('postgres', 'CREATE TABLE t (id serial PRIMARY KEY)');
 
 	is(system("mkdir $dir && cp $root/decoder/*.[ch] $dir"
 			  . " && sed -i 's/\\(WIRE_VERSION_M[INAX]*[[:space:]]*\\)1\$/\\12/' $dir/wire.h"
+			  . " && sed -i 's/proto), \"1\"/proto), \"2\"/' $dir/options.c"
 			  . qq{ && $cc -shared -fPIC -O1 -D_GNU_SOURCE '-DWALRELAY_VERSION="2"' -I $flags -o $dir/walrelay_tomorrow.so $dir/*.c}),
 		0, 'a plugin of tomorrow');
 	$node->append_conf('postgresql.conf', "dynamic_library_path = '$dir:$plugin_dir:\$libdir'\n");
