@@ -74,7 +74,7 @@ sub load_start
 	my ($node) = @_;
 	my ($out, $err) = ('', '');
 	return IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
-			'DO $$ BEGIN LOOP INSERT INTO t DEFAULT VALUES; COMMIT; PERFORM pg_sleep_for('2 ms'); END LOOP; END $$' ],
+			q{DO $$ BEGIN LOOP INSERT INTO t DEFAULT VALUES; COMMIT; PERFORM pg_sleep_for('2 ms'); END LOOP; END $$} ],
 		'<', \undef, '>', \$out, '2>', \$err);
 }
 
