@@ -45,6 +45,12 @@ void ack_close(struct ack *ack, ack_ticket ticket, uint64_t end_lsn);
  */
 void ack_abandon(struct ack *ack, ack_ticket ticket);
 
+/*
+ * Nothing that is in flight will be acknowledged, and all of it comes again: no item is
+ * held any more.  What is confirmed stays so.
+ */
+void ack_forget(struct ack *ack);
+
 /* A position behind everything received so far, with no messages of its own. */
 void ack_mark(struct ack *ack, uint64_t lsn);
 

@@ -88,6 +88,12 @@ execute_slot_create(const struct cli *cli, FILE *out, struct err *e)
 }
 
 static enum rc
+execute_slot_alter(const struct cli *cli, FILE *out, struct err *e)
+{
+	return slot_alter(cli->cfg, out, e);
+}
+
+static enum rc
 execute_slot_status(const struct cli *cli, FILE *out, struct err *e)
 {
 	return slot_status(cli->cfg, cli->json, out, e);
@@ -129,6 +135,10 @@ static const struct command commands[] = {
 	 "Print what pg_recvlogical has captured from a walrelay slot",
 	 "Without FILE, or with -, it reads standard input."},
 	{"slot create", "", TAKES_SETTINGS, execute_slot_create, "Create the replication slot", NULL},
+	{"slot alter", "", TAKES_SETTINGS, execute_slot_alter,
+	 "Make the slot one that standbys keep a copy of (failover)",
+	 "Needs PostgreSQL 17 or later and a slot that nobody uses just now. With\n"
+	 "--slot.failover=false it becomes an ordinary slot again."},
 	{"slot status", "", TAKES_SETTINGS | TAKES_JSON, execute_slot_status,
 	 "Show the replication slot", NULL},
 	{"slot drop", "", TAKES_SETTINGS, execute_slot_drop,
@@ -423,7 +433,8 @@ take_command(struct args *args, struct cli *cli, struct err *e)
 		else
 		{
 			err_set(e, ERR_USAGE, E1006, "\"slot\" needs to know what to do");
-			rc = err_hint(e, "Write \"walrelay slot create\", \"slot status\" or \"slot drop\".");
+			rc = err_hint(e, "Write \"walrelay slot create\", \"slot alter\", \"slot status\" or "
+							 "\"slot drop\".");
 		}
 	}
 	else if (cli->command == NULL)

@@ -12,8 +12,8 @@
 
 #include "buf.h"
 #include "config_table.h"
+#include "kafka_conf.h"
 #include "patterns.h"
-#include "producer.h"
 
 /* --- names --------------------------------------------------------------- */
 
@@ -22,7 +22,7 @@ property_is_known(const char *name)
 {
 	struct err e;
 
-	return producer_property_check(name, "", &e) == RC_OK || e.code != E1001;
+	return kafka_conf_check(name, "", &e) == RC_OK || e.code != E1001;
 }
 
 /* What a key that was given means. */
@@ -242,7 +242,7 @@ static enum rc
 property_set(struct config *cfg, const char *name, const char *value, enum origin origin,
 			 const char *where, struct err *e)
 {
-	if (producer_property_check(name, value, e) != RC_OK)
+	if (kafka_conf_check(name, value, e) != RC_OK)
 	{
 		if (e->detail[0] == '\0')
 			err_detail(e, "It comes from the %s.", where);
@@ -480,6 +480,13 @@ config_check(const struct config *cfg, struct err *e)
 		err_set(e, ERR_CONFIG, E1002, "use.latest.version has no effect while schemas are registered");
 		return err_hint(e, "Set auto.register.schemas=false with it.");
 	}
+	if (cfg->kafka.exactly_once && cfg->format.sink != SINK_KAFKA)
+	{
+		err_set(e, ERR_CONFIG, E1002, "delivery=exactly-once needs sink=kafka");
+		return err_hint(e, "Leave it at at-least-once: files have no transactions.");
+	}
+	if (cfg->kafka.exactly_once && cfg->slot.temporary)
+		return config_contradiction("delivery=exactly-once", "slot.temporary", e);
 	if (cfg->registry.on_incompatible == INCOMPATIBLE_DEAD_LETTER &&
 		cfg->format.sink != SINK_KAFKA)
 	{

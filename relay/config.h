@@ -50,6 +50,14 @@ enum on_incompatible
 	INCOMPATIBLE_DEAD_LETTER
 };
 
+/* Whether a slot is made so that standbys keep a copy of it. */
+enum failover
+{
+	FAILOVER_AUTO, /* where the server can */
+	FAILOVER_YES,
+	FAILOVER_NO
+};
+
 /* Who set a value; a higher one wins. */
 enum origin
 {
@@ -84,6 +92,7 @@ struct config
 		char    *plugin; /* name of the output plugin, walrelay */
 		bool     temporary;
 		uint32_t wait_ms; /* slot.wait.ms: how long one held elsewhere is waited for */
+		enum failover failover; /* slot.failover */
 	} slot;
 	struct
 	{
@@ -101,6 +110,8 @@ struct config
 		char            *topic_transaction;    /* topic.transaction: last part of the name */
 		char            *topic_schema_changes; /* topic.schema.changes: the same */
 		char            *topic_dead_letter;    /* topic.dead.letter: the same */
+		char            *topic_progress;       /* topic.progress: the same */
+		bool             exactly_once;         /* delivery */
 		struct property *properties;      /* librdkafka's, after our own */
 		unsigned         nproperties;
 	} kafka;
@@ -146,6 +157,7 @@ struct config
 		bool               transactions;      /* provide.transaction.metadata */
 		bool               schema_changes;    /* include.schema.changes */
 		bool               extended_headers;  /* extended.headers.enabled */
+		bool            position_header;   /* position.header */
 	} format;
 	struct
 	{
@@ -158,6 +170,9 @@ struct config
 		uint32_t shutdown_ms;    /* shutdown.timeout.ms */
 		uint32_t backoff_min_ms; /* retry.backoff.ms */
 		uint32_t backoff_max_ms; /* retry.backoff.max.ms */
+		uint32_t progress_ms;    /* progress.interval.ms */
+		uint32_t transaction_messages; /* transaction.max.messages */
+		uint64_t transaction_bytes;    /* transaction.max.bytes */
 	} relay;
 	struct
 	{
@@ -189,6 +204,12 @@ enum origin config_origin(const struct config *cfg, const char *key);
 
 /* What no single key can tell: required settings, contradictions. */
 enum rc config_check(const struct config *cfg, struct err *e) MUST_CHECK;
+
+/*
+ * Of the settings that decide which messages a change becomes, and of this release:
+ * what was delivered in part can be gone on with only if this is the same.
+ */
+uint64_t config_fingerprint(const struct config *cfg);
 
 /* Effective values with their origin; secrets as ****. */
 void config_print(const struct config *cfg, FILE *out);

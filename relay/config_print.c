@@ -122,6 +122,37 @@ config_print(const struct config *cfg, FILE *out)
 	}
 }
 
+/* --- fingerprint --------------------------------------------------------------- */
+
+static uint64_t
+fnv1a(uint64_t hash, const char *text)
+{
+	do
+		hash = (hash ^ (uint8_t) *text) * UINT64_C(0x100000001b3);
+	while (*text++);
+	return hash;
+}
+
+uint64_t
+config_fingerprint(const struct config *cfg)
+{
+	uint64_t hash = fnv1a(UINT64_C(0xcbf29ce484222325), WALRELAY_VERSION);
+
+	for (unsigned i = 0; i < nsettings; i++)
+	{
+		const struct setting *set = &settings[i];
+		char                 *value;
+
+		if (strcmp(set->section, "tables") != 0 && strcmp(set->section, "format") != 0 &&
+			strncmp(set->key, "topic.", 6) != 0)
+			continue;
+		value = setting_shown(set, cfg);
+		hash = fnv1a(fnv1a(hash, set->key), value);
+		free(value);
+	}
+	return hash;
+}
+
 /* --- reference --------------------------------------------------------------- */
 
 /* Breaks text between words; every line begins with indent blanks. */

@@ -20,6 +20,7 @@
 #define MB (1024 * KB)
 #define GB (1024 * MB)
 #define SECOND UINT64_C(1000)
+#define MINUTE (60 * SECOND)
 #define HOUR (3600 * SECOND)
 
 static const char *const sinks[] = {"kafka", "stdout", "file", NULL};
@@ -36,7 +37,9 @@ static const char *const exact_types[] = {"numeric", "interval", "date", "timest
 										  "timetz",  "array",    "bit",  NULL};
 static const char *const strategies[] = {"TopicNameStrategy", "RecordNameStrategy",
 										 "TopicRecordNameStrategy", NULL};
+static const char *const deliveries[] = {"at-least-once", "exactly-once", NULL};
 static const char *const incompatibles[] = {"stop", "dead-letter", NULL};
+static const char *const failovers[] = {"auto", "true", "false", NULL};
 static const char *const generated[] = {"exclude", "include", NULL};
 static const char *const flushes[] = {"idle", "commit", NULL};
 static const char *const log_formats[] = {"auto", "text", "logfmt", "json", NULL};
@@ -61,6 +64,9 @@ const struct setting settings[] = {
 	{"slot", "slot.temporary", NULL, KIND_BOOL, AT(slot.temporary), "false",
 	 .help = "Use a slot that lives as long as the connection. Whatever is committed after that "
 			 "is not seen"},
+	{"slot", "slot.failover", NULL, KIND_CHOICE, AT(slot.failover), "auto", .words = failovers,
+	 .help = "Create the slot so that standbys keep a copy of it (PostgreSQL 17 and later); auto: "
+			 "where the server can. One that exists: walrelay slot alter"},
 	{"slot", "slot.wait.ms", NULL, KIND_DURATION, AT(slot.wait_ms), "90s", 0, HOUR,
 	 .help = "How long to wait for a slot that is active elsewhere; longer than the server's "
 			 "wal_sender_timeout, after which it gives up a dead predecessor"},
@@ -92,6 +98,13 @@ const struct setting settings[] = {
 	{"kafka", "topic.dead.letter", NULL, KIND_NAME, AT(kafka.topic_dead_letter), "dead-letter",
 	 .help = "Topic of messages whose schema is refused is PREFIX.THIS, with "
 			 "schema.on.incompatible = dead-letter"},
+	{"kafka", "topic.progress", NULL, KIND_NAME, AT(kafka.topic_progress), "progress",
+	 .help = "Topic that keeps the position of each slot is PREFIX.THIS; it is made, compacted, if "
+			 "it is not there"},
+	{"kafka", "delivery", NULL, KIND_CHOICE, AT(kafka.exactly_once), "at-least-once",
+	 .words = deliveries,
+	 .help = "exactly-once: in Kafka transactions that hold whole transactions of the database; "
+			 "consumers must read with isolation.level = read_committed"},
 
 	{"registry", "registry.url", "schema.registry.url", KIND_URLS, AT(registry.url), "",
 	 .help = "Schema registries (Confluent's interface), separated by commas. Empty: none, "
@@ -180,6 +193,9 @@ const struct setting settings[] = {
 	{"format", "extended.headers.enabled", NULL, KIND_BOOL, AT(format.extended_headers), "false",
 	 .help = "Put the connector's context headers on each message, and __walrelay.before = key "
 			 "where before has only the key"},
+	{"format", "position.header", NULL, KIND_BOOL, AT(format.position_header), "false",
+	 .help = "Put __walrelay.position on each message: the position of its transaction's commit and "
+			 "its place in it, 8 bytes each, which order all messages and stay when they come again"},
 
 	{"relay", "stream.flush", NULL, KIND_WORD, AT(relay.flush), "idle", .words = flushes,
 	 .help = "When the server sends: when it would wait for more, or at each commit"},
@@ -200,6 +216,17 @@ const struct setting settings[] = {
 	 .help = "First pause before connecting again; doubles with each failure"},
 	{"relay", "retry.backoff.max.ms", NULL, KIND_DURATION, AT(relay.backoff_max_ms), "30s", 1, HOUR,
 	 .help = "Longest pause before connecting again"},
+
+	{"relay", "progress.interval.ms", NULL, KIND_DURATION, AT(relay.progress_ms), "200ms", 0, MINUTE,
+	 .help = "How often the position is written to topic.progress, which is what a start repeats at "
+			 "most; with delivery = exactly-once, how long a Kafka transaction is open"},
+	{"relay", "transaction.max.messages", NULL, KIND_COUNT, AT(relay.transaction_messages),
+	 "100000", 1, 10000000,
+	 .help = "With delivery = exactly-once: messages at which a Kafka transaction ends, also within "
+			 "a transaction of the database"},
+	{"relay", "transaction.max.bytes", NULL, KIND_SIZE, AT(relay.transaction_bytes), "64MB",
+	 64 * KB, 64 * GB,
+	 .help = "With delivery = exactly-once: the same by bytes"},
 
 	{"admin", "admin.listen", NULL, KIND_LISTEN, AT(admin.listen), "",
 	 .help = "HOST:PORT for metrics and health, :PORT for this machine only. Empty: none"},

@@ -65,6 +65,10 @@ enum err_class
 	X(E1216, "server version is not supported")                                                   \
 	X(E1217, "replication slot exists already")                                                   \
 	X(E1218, "server or slot is not what was streamed before")                                    \
+	X(E1219, "transaction delivered in part does not come again")                                 \
+	X(E1220, "transaction delivered in part under other settings")                                \
+	X(E1230, "server is a standby that cannot be streamed from")                                  \
+	X(E1231, "server cannot have failover slots")                                                 \
 	X(E1299, "PostgreSQL reported an error")                                                      \
 	X(E1401, "not a walrelay frame")                                                              \
 	X(E1402, "frame is truncated")                                                                \
@@ -92,7 +96,11 @@ enum err_class
 	X(E2005, "producer failed for good")                                                          \
 	X(E2006, "Kafka refused a record")                                                            \
 	X(E2007, "output cannot be written")                                                          \
-	X(E2008, "schema-change topic cannot be read back")
+	X(E2008, "topic cannot be read back")                                                         \
+	X(E2009, "another relay produces for this slot")                                              \
+	X(E2010, "progress topic cannot be used")                                                     \
+	X(E2011, "topic has another number of partitions than before")                                \
+	X(E2012, "topic was made anew or has lost records")
 
 #define ERR_ENUM(code, text) code,
 enum err_code

@@ -10,6 +10,7 @@
 #include <libpq-fe.h>
 #include <stdlib.h>
 
+#include "dial.h"
 #include "log.h"
 
 #define ANSWER_MS 60000 /* to any one query */
@@ -33,6 +34,7 @@ struct handshake
 	const struct config    *cfg;
 	struct handshake_events events;
 	enum handshake_state    state;
+	struct dial            *dial; /* SHAKE_CONNECTING */
 	PGconn                 *conn;
 	int                     fd;    /* -1: not watched */
 	struct loop_timer       limit; /* an answer must have come */
@@ -54,6 +56,9 @@ handshake_unwatch(struct handshake *shake)
 	if (shake->fd >= 0)
 		loop_forget(shake->loop, shake->fd);
 	shake->fd = -1;
+	if (shake->dial)
+		dial_cancel(shake->dial);
+	shake->dial = NULL;
 	shake->state = SHAKE_IDLE;
 }
 
@@ -66,10 +71,13 @@ handshake_cancel(struct handshake *shake)
 }
 
 static void
-handshake_fail(struct handshake *shake, const struct err *e)
+handshake_fail(struct handshake *shake, const struct err *failure)
 {
+	struct err e = *failure;
+
+	pg_name_server(&shake->facts, &e);
 	handshake_cancel(shake);
-	shake->events.failed(shake->events.arg, e);
+	shake->events.failed(shake->events.arg, &e);
 }
 
 /* By what the server answered, or with res NULL by what libpq says. */
@@ -86,25 +94,14 @@ handshake_fail_with(struct handshake *shake, const PGresult *res)
 }
 
 static void
-handshake_fail_connecting(struct handshake *shake)
-{
-	struct err e;
-
-	pg_connect_failed(shake->conn, &e);
-	handshake_fail(shake, &e);
-}
-
-static void
 on_limit(void *arg)
 {
 	struct handshake *shake = arg;
 	struct err        e;
 
 	err_set(&e, ERR_TRANSIENT, E1201, "PostgreSQL did not answer in time");
-	err_detail(&e, "%s.",
-			   shake->state == SHAKE_CONNECTING ? "The connection was not made"
-												: "A query of the start was not answered");
-	err_hint(&e, "Check host and port in source.conninfo, firewalls, and the load of the server.");
+	err_detail(&e, "A query of the start was not answered.");
+	err_hint(&e, "Check the load of the server, and the network in between.");
 	handshake_fail(shake, &e);
 }
 
@@ -177,17 +174,25 @@ handshake_decide(struct handshake *shake)
 	struct err           e;
 	enum rc              rc = pg_server_check(&shake->facts, cfg, &e);
 
-	/* A slot that has gone while we ran must not be replaced by one with a gap. */
-	create = (create || cfg->slot.temporary) && !shake->past.streamed;
+	if (cfg->slot.temporary)
+		create = !shake->past.streamed;
+	else if (!shake->facts.slot.exists && lineage_has_slot(&shake->past))
+	{
+		create = false;
+		if (rc == RC_OK)
+			rc = lineage_slot_gone(&shake->past, cfg->slot.name, &e);
+	}
 	if (rc == RC_OK && !create)
 		rc = pg_slot_check(&shake->facts, cfg, &e);
+	if (rc == RC_OK && create)
+		rc = pg_failover_check(&shake->facts, cfg, &e);
 	if (rc == RC_OK)
 		rc = lineage_check(&shake->past, &shake->facts, cfg->slot.name, &e);
 	if (rc != RC_OK)
 		handshake_fail(shake, &e);
 	else if (create)
 	{
-		pg_create_command(&shake->sql, cfg);
+		pg_create_command(&shake->sql, &shake->facts, cfg);
 		/* Waits for transactions that run: no limit. */
 		handshake_ask(shake, SHAKE_CREATING, buf_cstr(&shake->sql), 0);
 	}
@@ -298,8 +303,8 @@ handshake_connected(struct handshake *shake)
 {
 	struct err e;
 
-	pg_connected(shake->conn, shake->cfg->source.conninfo);
-	shake->facts.version = PQserverVersion(shake->conn);
+	PQsetNoticeReceiver(shake->conn, on_notice, NULL);
+	pg_connection_take(&shake->facts, shake->conn);
 	PQsetnonblocking(shake->conn, true);
 	if (shake->facts.version >= 150000)
 		handshake_ask(shake, SHAKE_SESSION, pg_session_sql, ANSWER_MS);
@@ -308,52 +313,41 @@ handshake_connected(struct handshake *shake)
 		handshake_fail(shake, &e);
 }
 
-/* Each step has the whole time: the next host does not pay for the one before. */
 static void
-handshake_connecting(struct handshake *shake, PostgresPollingStatusType status)
+on_dialled(void *arg, PGconn *conn, const struct err *e)
 {
-	const char *conninfo = shake->cfg->source.conninfo;
+	struct handshake *shake = arg;
 
-	loop_timer_set(shake->loop, &shake->limit, pg_conninfo_timeout_ms(conninfo, PG_CONNECT_MS));
-	switch (status)
-	{
-		case PGRES_POLLING_READING: handshake_watch(shake, POLLIN); break;
-		case PGRES_POLLING_WRITING: handshake_watch(shake, POLLOUT); break;
-		case PGRES_POLLING_OK: handshake_connected(shake); break;
-		default: handshake_fail_connecting(shake);
-	}
+	shake->dial = NULL;
+	shake->conn = conn;
+	if (conn)
+		handshake_connected(shake);
+	else
+		handshake_fail(shake, e);
 }
 
 static void
 on_socket(void *arg, int fd, short revents)
 {
-	struct handshake *shake = arg;
-
 	(void) fd;
 	(void) revents;
-	if (shake->state == SHAKE_CONNECTING)
-		handshake_connecting(shake, PQconnectPoll(shake->conn));
-	else
-		on_answer(shake);
+	on_answer(arg);
 }
 
 void
 handshake_start(struct handshake *shake, const struct lineage *past)
 {
+	struct err e;
+
 	if (shake->state != SHAKE_IDLE)
 		abort();
 	pg_facts_free(&shake->facts);
 	shake->past = *past;
 	shake->created = false;
-	shake->conn = pg_connect_start(shake->cfg->source.conninfo, NULL);
 	shake->state = SHAKE_CONNECTING;
-	if (PQstatus(shake->conn) == CONNECTION_BAD)
-	{
-		handshake_fail_connecting(shake);
-		return;
-	}
-	PQsetNoticeReceiver(shake->conn, on_notice, NULL);
-	handshake_connecting(shake, PGRES_POLLING_WRITING);
+	shake->dial = dial_start(shake->loop, shake->cfg->source.conninfo, on_dialled, shake, &e);
+	if (shake->dial == NULL)
+		handshake_fail(shake, &e);
 }
 
 /* --- the object -------------------------------------------------------------------- */

@@ -22,7 +22,7 @@ struct handshake_result
 	bool                   created;   /* the slot was made for this stream */
 };
 
-/* Either is the last that the handshake does, and may come from within its start. */
+/* Either is the last that the handshake does; failed() may come from within its start. */
 struct handshake_events
 {
 	void (*done)(void *arg, const struct handshake_result *result);

@@ -3,10 +3,8 @@
  *		Reads the schema-change topic back, so that a relay that starts knows how
  *		tables were described before.
  *
- * Runs in a thread of its own, because librdkafka's questions block; the loop
- * goes on meanwhile, and the thread shares nothing with it until it has ended.
- * With producer.c the only file that includes rdkafka.h.  Called by
- * schema_topic.c; session.c makes it.
+ * Learns in the thread of topic_reader.c; the loop goes on meanwhile.
+ * Called by schema_topic.c; session.c makes it.
  */
 #ifndef RELAY_HISTORY_H
 #define RELAY_HISTORY_H
@@ -24,10 +22,11 @@ void            history_free(struct history *hist); /* an unfinished reading is 
 
 /*
  * Reads topic from its beginning up to where it ends now, into *chr: the
- * description of each table of the database (its name in UTF-8) as of start, the position from which changes will
- * come (again).  RC_AGAIN: under way; ask again with the same arguments, or call
- * history_cancel().  RC_OK: *chr is the caller's now; empty if there is no such
- * topic.  RC_ERR: E2001, E2004, E2008; asking again begins anew.
+ * description of each table of the database (its name in UTF-8) as of start,
+ * the position from which changes will come (again).  RC_AGAIN: under way; ask
+ * again with the same arguments, or call history_cancel().  RC_OK: *chr is the
+ * caller's now; empty if there is no such topic.  RC_ERR: E2001, E2004, E2008;
+ * asking again begins anew.
  */
 enum rc history_read(struct history *hist, const char *topic, struct str database, uint64_t start,
 					 struct chronicle **chr, struct err *e) MUST_CHECK;

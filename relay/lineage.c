@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BEGIN_ANEW \
+	"restart walrelay, with another topic.progress if the sink is Kafka: it begins where the slot "   \
+	"stands."
+
 uint64_t
 lineage_switch(const char *history, uint32_t timeline)
 {
@@ -36,6 +40,29 @@ lineage_needs_history(const struct lineage *past, const struct pg_facts *facts)
 		   facts->timeline > past->timeline;
 }
 
+bool
+lineage_has_slot(const struct lineage *past)
+{
+	return past->streamed || past->start_lsn > 0;
+}
+
+enum rc
+lineage_slot_gone(const struct lineage *past, const char *slot, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1207, "replication slot \"%s\" does not exist any more", slot);
+	err_detail(e,
+			   "Changes up to %X/%X came from it. Somebody has dropped it, or the server is a "
+			   "standby that was promoted without a copy of it.",
+			   LSN_PARTS(past->start_lsn));
+	return err_hint(
+		e,
+		"If another server has the slot, point source.conninfo there. Otherwise the "
+		"changes since then cannot be had: run \"walrelay slot create --slot.name=%s\", "
+		"load the tables downstream again, then start walrelay. Standbys keep a copy of "
+		"failover slots, from PostgreSQL 17 on.",
+		slot);
+}
+
 /* A standby that has just restarted shows what it has replayed so far. */
 static bool
 lineage_is_behind(const struct lineage *past, const struct pg_facts *facts)
@@ -54,6 +81,15 @@ lineage_check_timeline(const struct lineage *past, const struct pg_facts *facts,
 	/* It may still have to replay the switch to our timeline. */
 	if (facts->timeline < past->timeline && facts->in_recovery && lineage_is_behind(past, facts))
 		return RC_OK;
+	if (facts->timeline < past->timeline)
+	{
+		err_set(e, ERR_CONFIG, E1218, "the server is on an older timeline");
+		err_detail(e, "It is on timeline %" PRIu32 "; streamed before was timeline %" PRIu32 ".",
+				   facts->timeline, past->timeline);
+		return err_hint(e, "An old primary that runs again after a failover has to be stopped, or "
+						   "made a standby (pg_rewind). If the server was restored to a point "
+						   "before, load the tables downstream again, then " BEGIN_ANEW);
+	}
 	err_set(e, ERR_CONFIG, E1218, "the server's history has left what was streamed before");
 	if (left)
 		err_detail(e,
@@ -68,7 +104,7 @@ lineage_check_timeline(const struct lineage *past, const struct pg_facts *facts,
 				   facts->timeline, past->timeline, past->timeline, LSN_PARTS(reached));
 	return err_hint(e, "The server failed over, or was restored, to a point before the confirmed "
 					   "position: changes that were delivered are not in it. Load the tables "
-					   "downstream again, then restart walrelay.");
+					   "downstream again, then " BEGIN_ANEW);
 }
 
 static enum rc
@@ -89,7 +125,7 @@ lineage_check_end(const struct lineage *past, const struct pg_facts *facts, stru
 	err_detail(e, "It ends at %X/%X; confirmed is %X/%X.", LSN_PARTS(facts->wal_end),
 			   LSN_PARTS(past->start_lsn));
 	return err_hint(e, "The server was restored from a backup or failed over: load the tables "
-					   "downstream again, then restart walrelay.");
+					   "downstream again, then " BEGIN_ANEW);
 }
 
 enum rc
@@ -101,7 +137,8 @@ lineage_check(const struct lineage *past, const struct pg_facts *facts, const ch
 		err_set(e, ERR_CONFIG, E1218, "this is not the server that was streamed before");
 		err_detail(e, "Its system identifier is %" PRIu64 "; it was %" PRIu64 ".", facts->system_id,
 				   past->system_id);
-		return err_hint(e, "Check what source.conninfo leads to, then restart walrelay.");
+		return err_hint(e, "Check what source.conninfo leads to.  If it is right, load the tables "
+						   "downstream again, then " BEGIN_ANEW);
 	}
 	if (past->streamed && lineage_check_timeline(past, facts, e) != RC_OK)
 		return RC_ERR;
@@ -113,7 +150,7 @@ lineage_check(const struct lineage *past, const struct pg_facts *facts, const ch
 		err_detail(e, "It stands at %X/%X; walrelay's last report was %X/%X.",
 				   LSN_PARTS(facts->slot.confirmed_lsn), LSN_PARTS(past->reported));
 		return err_hint(e, "Changes between the two were not seen here: give each walrelay a slot "
-						   "of its own, load the tables downstream again, restart walrelay.");
+						   "of its own, load the tables downstream again, then " BEGIN_ANEW);
 	}
 	return RC_OK;
 }

@@ -42,6 +42,14 @@ uint64_t lineage_switch(const char *history, uint32_t timeline);
 bool lineage_needs_history(const struct lineage *past, const struct pg_facts *facts);
 
 /*
+ * Whether changes are known to have come from the slot.  Then one that is not
+ * there must not be made anew: what was committed in between would be missing.
+ */
+bool lineage_has_slot(const struct lineage *past);
+/* That slot is gone: RC_ERR E1207. */
+enum rc lineage_slot_gone(const struct lineage *past, const char *slot, struct err *e);
+
+/*
  * Whether the stream may go on there.  RC_ERR E1218: of ERR_TRANSIENT if the
  * server is a standby that has yet to replay that far, of ERR_CONFIG otherwise.
  */

@@ -52,6 +52,8 @@ static const struct metric table[] = {
 	 "Whether PostgreSQL streams to us."},
 	{PREFIX "source_connects_total", KIND_COUNTER, AT(source.connects), NULL, NULL,
 	 "Attempts to connect to PostgreSQL."},
+	{PREFIX "status_messages_total", KIND_COUNTER, AT(source.statuses), NULL, NULL,
+	 "Status messages sent to PostgreSQL."},
 	{PREFIX "kafka_reachable", KIND_PEER, AT(kafka), NULL, NULL, "Whether a broker answers."},
 	{PREFIX "registry_reachable", KIND_PEER, AT(registry), NULL, NULL,
 	 "Whether the schema registry answered when it was asked last."},

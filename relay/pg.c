@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "cursor.h"
+
 #define PEER_GONE_MS 60000 /* how long sent bytes may stay without an acknowledgement */
 
 /* --- connection strings ----------------------------------------------------- */
@@ -107,14 +109,178 @@ conninfo_value(const char *conninfo, const char *keyword)
 	return value;
 }
 
+/* What the environment or a service file sets; the caller frees it. */
+static char *
+default_value(const char *keyword)
+{
+	PQconninfoOption *opts = PQconndefaults();
+	char             *value = NULL;
+
+	for (PQconninfoOption *opt = opts; opt && opt->keyword; opt++)
+		if (strcmp(opt->keyword, keyword) == 0 && opt->val)
+			value = xstrdup(opt->val);
+	PQconninfoFree(opts);
+	return value;
+}
+
 int64_t
 pg_conninfo_timeout_ms(const char *conninfo, int64_t otherwise)
 {
 	char   *value = conninfo_value(conninfo, "connect_timeout");
-	int64_t seconds = value ? atoi(value) : 0;
+	int64_t seconds;
+
+	if (value == NULL)
+		value = default_value("connect_timeout");
+	seconds = value ? atoi(value) : 0;
 
 	free(value);
 	return seconds > 0 ? seconds * 1000 : otherwise;
+}
+
+/* --- hosts ------------------------------------------------------------------ */
+
+static unsigned
+list_count(const char *list)
+{
+	unsigned count = 1;
+
+	while ((list = strchr(list, ',')) != NULL)
+	{
+		list++;
+		count++;
+	}
+	return count;
+}
+
+static bool
+conninfo_has_hosts(const char *conninfo)
+{
+	char *host = conninfo_value(conninfo, "host");
+	char *hostaddr = conninfo_value(conninfo, "hostaddr");
+	bool  several;
+
+	if (host == NULL && hostaddr == NULL)
+	{
+		host = default_value("host");
+		hostaddr = default_value("hostaddr");
+	}
+	several = (host && strchr(host, ',')) || (hostaddr && strchr(hostaddr, ','));
+	free(host);
+	free(hostaddr);
+	return several;
+}
+
+/*
+ * Of several hosts one is the primary and the others may become it: the slot
+ * is where it is.  Not read-write: a role that may only read is a good idea.
+ */
+static const char *
+session_attrs(const char *conninfo)
+{
+	char *chosen = conninfo_value(conninfo, "target_session_attrs");
+	char *otherwise = default_value("target_session_attrs");
+	bool  free_choice = chosen == NULL && getenv("PGTARGETSESSIONATTRS") == NULL &&
+					   (otherwise == NULL || strcmp(otherwise, "any") == 0);
+
+	free(chosen);
+	free(otherwise);
+	return free_choice && conninfo_has_hosts(conninfo) ? "primary" : NULL;
+}
+
+struct pg_hosts
+pg_hosts_of(const PGconn *conn)
+{
+	return (struct pg_hosts){.host = xstrdup(PQhost(conn)),
+							 .hostaddr = xstrdup(PQhostaddr(conn)),
+							 .port = xstrdup(PQport(conn))};
+}
+
+void
+pg_hosts_free(struct pg_hosts *hosts)
+{
+	free(hosts->host);
+	free(hosts->hostaddr);
+	free(hosts->port);
+	*hosts = (struct pg_hosts){0};
+}
+
+/* Element number at of a list; a port that is there once is everybody's. */
+static struct str
+list_at(const char *list, unsigned at)
+{
+	while (at-- > 0 && strchr(list, ','))
+		list = strchr(list, ',') + 1;
+	return (struct str){list, strcspn(list, ",")};
+}
+
+/* The list without that element; the caller frees it. */
+static char *
+list_without(const char *list, unsigned at)
+{
+	struct buf out = {0};
+	unsigned   count;
+
+	if (list == NULL)
+		return NULL;
+	count = list_count(list);
+	if (count == 1)
+		return xstrdup(list);
+	for (unsigned i = 0; i < count; i++)
+	{
+		struct str element = list_at(list, i);
+
+		if (i == at)
+			continue;
+		if (i > (at == 0))
+			buf_put_u8(&out, ',');
+		buf_put(&out, element.data, element.len);
+	}
+	return buf_cstr(&out);
+}
+
+/* An empty element stands for the default, which is not compared. */
+static bool
+element_is(struct str element, const char *text)
+{
+	return element.len == 0 ||
+		   (text && strlen(text) == element.len && memcmp(text, element.data, element.len) == 0);
+}
+
+bool
+pg_hosts_drop(struct pg_hosts *hosts, PGconn *conn)
+{
+	PQconninfoOption *opts = PQconninfo(conn);
+	struct pg_hosts   all = {0};
+	const char       *names;
+	unsigned          count;
+	unsigned          at = 0;
+
+	for (PQconninfoOption *opt = opts; opt && opt->keyword; opt++)
+		if (opt->val && strcmp(opt->keyword, "host") == 0)
+			all.host = opt->val;
+		else if (opt->val && strcmp(opt->keyword, "hostaddr") == 0)
+			all.hostaddr = opt->val;
+		else if (opt->val && strcmp(opt->keyword, "port") == 0)
+			all.port = opt->val;
+	names = all.host ? all.host : all.hostaddr;
+	count = names ? list_count(names) : 0;
+	while (at < count && !(element_is(list_at(names, at), PQhost(conn)) &&
+						   (all.port == NULL || element_is(list_at(all.port, at), PQport(conn)))))
+		at++;
+	if (count > 1 && at < count)
+	{
+		struct pg_hosts left = {.host = list_without(all.host, at),
+								.hostaddr = list_without(all.hostaddr, at),
+								.port = list_without(all.port, at)};
+
+		/* libpq takes an empty value for none, and begins with all of them again. */
+		if (*(all.host ? left.host : left.hostaddr) == '\0')
+			count = 1;
+		pg_hosts_free(hosts);
+		*hosts = left;
+	}
+	PQconninfoFree(opts);
+	return count > 1 && at < count;
 }
 
 /*
@@ -122,11 +288,11 @@ pg_conninfo_timeout_ms(const char *conninfo, int64_t otherwise)
  * not for the user to change.
  *
  * libpq knows connect_timeout only where it waits itself.  So that it goes on
- * to the next host or address when one swallows packets, the kernel has to give
- * up in time: tcp_user_timeout, shorter than what the caller waits for a step.
+ * to the next address of a host when one swallows packets, the kernel has to
+ * give up in time: tcp_user_timeout, shorter than what the caller waits for.
  */
 PGconn *
-pg_connect_start(const char *conninfo, const PGconn *like)
+pg_connect_start(const char *conninfo, const struct pg_hosts *hosts)
 {
 	int64_t           give_up_ms = pg_conninfo_timeout_ms(conninfo, PG_CONNECT_MS) * 2 / 3;
 	char              give_up[24];
@@ -135,24 +301,17 @@ pg_connect_start(const char *conninfo, const PGconn *like)
 									"keepalives_count",
 									"tcp_user_timeout",
 									"fallback_application_name",
+									"target_session_attrs",
 									"dbname",
 									"replication",
-									like ? "host" : NULL,
+									"host",
 									"hostaddr",
 									"port",
 									NULL};
-	const char *const values[] = {"30",
-								  "10",
-								  "3",
-								  give_up,
-								  "walrelay",
-								  conninfo,
-								  "database",
-								  like ? PQhost(like) : NULL,
-								  like ? PQhostaddr(like) : NULL,
-								  like ? PQport(like) : NULL,
-								  NULL};
-	PGconn           *conn;
+	const char *const values[] = {
+		"30",     "10",       "3",         give_up,         "walrelay",  session_attrs(conninfo),
+		conninfo, "database", hosts->host, hosts->hostaddr, hosts->port, NULL};
+	PGconn *conn;
 
 	snprintf(give_up, sizeof(give_up), "%d",
 			 (int) (give_up_ms < PEER_GONE_MS ? give_up_ms : PEER_GONE_MS));
@@ -165,6 +324,31 @@ pg_connect_start(const char *conninfo, const PGconn *like)
 	/* The one way to learn the SQLSTATE of a refused connection. */
 	PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
 	return conn;
+}
+
+void
+pg_connection_take(struct pg_facts *facts, const PGconn *conn)
+{
+	PQconninfoOption *opts = PQconninfo((PGconn *) conn);
+
+	facts->version = PQserverVersion(conn);
+	free(facts->server);
+	facts->server = NULL;
+	for (PQconninfoOption *opt = opts; opt && opt->keyword; opt++)
+		if ((strcmp(opt->keyword, "host") == 0 || strcmp(opt->keyword, "hostaddr") == 0) &&
+			opt->val && strchr(opt->val, ',') && facts->server == NULL)
+			facts->server = xasprintf("server \"%s\", port %s", PQhost(conn), PQport(conn));
+	PQconninfoFree(opts);
+}
+
+void
+pg_name_server(const struct pg_facts *facts, struct err *e)
+{
+	size_t at = strlen(e->detail);
+
+	if (facts->server)
+		snprintf(e->detail + at, sizeof(e->detail) - at, "%sIt was %s.", at ? " " : "",
+				 facts->server);
 }
 
 /*
@@ -277,7 +461,10 @@ pg_slot_sql(struct buf *sql, int version, const char *slot)
 			   "FROM pg_catalog.pg_replication_slots s "
 			   "LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid "
 			   "WHERE s.slot_name = ",
-			   version >= 170000 ? "s.invalidation_reason" : "NULL");
+			   version >= 170000 ? "s.invalidation_reason, s.failover, s.synced, s.inactive_since"
+			   : version >= 160000
+				   ? "CASE WHEN s.conflicting THEN 'conflict with recovery' END, false, false, NULL"
+				   : "NULL, false, false, NULL");
 	put_quoted(sql, slot, '\'');
 }
 
@@ -306,11 +493,15 @@ pg_slot_take(struct pg_facts *facts, const PGresult *res)
 	slot->retained = int_or(res, 8, -1);
 	slot->safe = int_or(res, 9, -1);
 	replace(&slot->invalidation, res, 0, 10);
+	slot->failover = *PQgetvalue(res, 0, 11) == 't';
+	slot->synced = *PQgetvalue(res, 0, 12) == 't';
+	replace(&slot->inactive_since, res, 0, 13);
 }
 
 void
 pg_facts_free(struct pg_facts *facts)
 {
+	free(facts->server);
 	free(facts->database);
 	free(facts->encoding);
 	free(facts->role);
@@ -323,6 +514,7 @@ pg_facts_free(struct pg_facts *facts)
 	free(facts->slot.database);
 	free(facts->slot.wal_status);
 	free(facts->slot.invalidation);
+	free(facts->slot.inactive_since);
 	free(facts->slot.holder);
 	*facts = (struct pg_facts){0};
 }
@@ -345,15 +537,35 @@ pg_lsn_parse(const char *text)
 
 /* --- replication commands -------------------------------------------------------- */
 
+/* PostgreSQL refuses it for temporary slots and on a standby. */
+bool
+pg_failover_wanted(const struct pg_facts *facts, const struct config *cfg)
+{
+	return cfg->slot.failover != FAILOVER_NO && facts->version >= FAILOVER_SERVER &&
+		   !facts->in_recovery && !cfg->slot.temporary;
+}
+
 void
-pg_create_command(struct buf *sql, const struct config *cfg)
+pg_create_command(struct buf *sql, const struct pg_facts *facts, const struct config *cfg)
 {
 	buf_reset(sql);
 	buf_puts(sql, "CREATE_REPLICATION_SLOT ");
 	put_quoted(sql, cfg->slot.name, '"');
 	buf_puts(sql, cfg->slot.temporary ? " TEMPORARY LOGICAL " : " LOGICAL ");
 	put_quoted(sql, cfg->slot.plugin, '"');
-	buf_puts(sql, " (SNAPSHOT 'nothing')");
+	buf_puts(sql, " (SNAPSHOT 'nothing'");
+	if (pg_failover_wanted(facts, cfg))
+		buf_puts(sql, ", FAILOVER true");
+	buf_puts(sql, ")");
+}
+
+void
+pg_alter_command(struct buf *sql, const struct config *cfg, bool failover)
+{
+	buf_reset(sql);
+	buf_puts(sql, "ALTER_REPLICATION_SLOT ");
+	put_quoted(sql, cfg->slot.name, '"');
+	buf_printf(sql, " (FAILOVER %s)", failover ? "true" : "false");
 }
 
 void

@@ -3,8 +3,9 @@
  *		What the streaming connection and the slot commands share: connecting,
  *		looking at server and slot, and saying what PostgreSQL's errors mean.
  *
- * Nothing here waits.  pg.c, pg_error.c, handshake.c, source.c, probe.c and
- * slot.c are the files that know libpq; its types are only named here.
+ * Nothing here waits but for the resolver.  pg.c, pg_error.c, dial.c,
+ * handshake.c, source.c, probe.c and slot.c are the files that know libpq; its
+ * types are only named here.
  */
 #ifndef RELAY_PG_H
 #define RELAY_PG_H
@@ -25,6 +26,7 @@ enum pg_stage
 	PG_CREATE, /* CREATE_REPLICATION_SLOT */
 	PG_START,  /* START_REPLICATION */
 	PG_STREAM, /* the stream itself */
+	PG_ALTER,  /* ALTER_REPLICATION_SLOT */
 	PG_DROP    /* DROP_REPLICATION_SLOT */
 };
 
@@ -35,20 +37,24 @@ struct pg_slot
 	bool     temporary;
 	char    *plugin; /* "" for a physical slot */
 	char    *database;
-	char    *wal_status;    /* reserved, extended, unreserved, lost */
-	char    *invalidation;  /* 17 and later: reason, or "" */
-	int      active_pid;    /* 0: nobody holds it */
-	char    *holder;        /* client address and application name, "" if not visible */
-	uint64_t restart_lsn;   /* 0: none */
-	uint64_t confirmed_lsn; /* 0: none */
-	int64_t  retained;      /* bytes of WAL behind restart_lsn, -1 unknown */
-	int64_t  safe;          /* bytes that may still be written, -1: no limit */
+	char    *wal_status;     /* reserved, extended, unreserved, lost */
+	char    *invalidation;   /* 16 and later: reason, or "" */
+	char    *inactive_since; /* 17 and later: time, or "" */
+	bool     failover;       /* 17 and later: standbys keep a copy of it */
+	bool     synced;         /* it is such a copy; on a primary: it was one */
+	int      active_pid;     /* 0: nobody holds it */
+	char    *holder;         /* client address and application name, "" if not visible */
+	uint64_t restart_lsn;    /* 0: none */
+	uint64_t confirmed_lsn;  /* 0: none */
+	int64_t  retained;       /* bytes of WAL behind restart_lsn, -1 unknown */
+	int64_t  safe;           /* bytes that may still be written, -1: no limit */
 };
 
 /* What the server told about itself.  Strings are owned; NULL before they are known. */
 struct pg_facts
 {
 	int            version; /* server_version_num */
+	char          *server;  /* which of several hosts: "Server ..., port ..."; NULL: there is one */
 	char          *database;
 	char          *encoding;
 	char          *role;
@@ -77,19 +83,37 @@ char *pg_conninfo_masked(const char *conninfo);
 /* connect_timeout that the connection string sets, in ms, or otherwise. */
 int64_t pg_conninfo_timeout_ms(const char *conninfo, int64_t otherwise);
 
-#define PG_CONNECT_MS                                                           \
-	15000 /* for each step of connecting, unless connect_timeout says otherwise \
-		   */
+#define PG_CONNECT_MS 15000 /* for each host, unless connect_timeout says otherwise */
+
+/* Lists of hosts as libpq takes them.  NULL: what the connection string says.  Owned. */
+struct pg_hosts
+{
+	char *host;
+	char *hostaddr;
+	char *port;
+};
+
+/* The one that conn is connected to. */
+struct pg_hosts pg_hosts_of(const struct pg_conn *conn);
+/* Leaves the one out that conn is busy with, of those conn was started with.  False: it is the
+ * last. */
+bool pg_hosts_drop(struct pg_hosts *hosts, struct pg_conn *conn);
+void pg_hosts_free(struct pg_hosts *hosts);
 
 /*
- * Begins to connect for logical replication; never NULL.  With like: to the
- * server that like is connected to, whatever hosts the connection string names.
+ * Begins to connect for logical replication to one of the hosts; never NULL.
+ * May wait for the resolver.  Of several hosts that the connection string names
+ * the primary, unless target_session_attrs is chosen.
  */
-struct pg_conn *pg_connect_start(const char *conninfo, const struct pg_conn *like);
+struct pg_conn *pg_connect_start(const char *conninfo, const struct pg_hosts *hosts);
 /* The connection is made. */
 void pg_connected(struct pg_conn *conn, const char *conninfo);
 /* Why the connection could not be made.  Returns RC_ERR. */
 enum rc pg_connect_failed(struct pg_conn *conn, struct err *e);
+/* Adds to an error on which of several hosts it happened. */
+void pg_name_server(const struct pg_facts *facts, struct err *e);
+/* The connection is made: version, and which of several hosts. */
+void pg_connection_take(struct pg_facts *facts, const struct pg_conn *conn);
 /* Whether the connection could not be made because the server shuts down (or starts). */
 bool pg_is_shutting_down(struct pg_conn *conn);
 
@@ -111,11 +135,14 @@ void              pg_slot_take(struct pg_facts *facts, const struct pg_result *r
  */
 enum rc pg_server_check(const struct pg_facts *facts, const struct config *cfg,
 						struct err *e) MUST_CHECK;
-/* Whether the slot is one that we can stream from.  RC_ERR E1207 to E1211. */
+/* Whether the slot is one that we can stream from.  RC_ERR E1207 to E1211, E1230. */
 enum rc pg_slot_check(const struct pg_facts *facts, const struct config *cfg,
 					  struct err *e) MUST_CHECK;
 /* The slot is held: by whom.  Returns RC_ERR E1210. */
 enum rc pg_slot_held(const struct pg_facts *facts, const struct config *cfg, struct err *e);
+
+/* The oldest server that has failover slots. */
+#define FAILOVER_SERVER 170000
 
 /*
  * What is to be said if commits on the server may wait for us, because
@@ -123,7 +150,16 @@ enum rc pg_slot_held(const struct pg_facts *facts, const struct config *cfg, str
  */
 char *pg_sync_warning(const struct pg_facts *facts);
 
-void pg_create_command(struct buf *sql, const struct config *cfg);
+/* Whether slot.failover and the server want a slot that is made to be copied to standbys. */
+bool pg_failover_wanted(const struct pg_facts *facts, const struct config *cfg);
+/* Whether the server can make such a slot if slot.failover insists on it.  RC_ERR E1231. */
+enum rc pg_failover_check(const struct pg_facts *facts, const struct config *cfg,
+						  struct err *e) MUST_CHECK;
+/* What is to be said if slot.failover insists, and the slot is none; the caller frees it. */
+char *pg_failover_warning(const struct pg_facts *facts, const struct config *cfg);
+
+void pg_create_command(struct buf *sql, const struct pg_facts *facts, const struct config *cfg);
+void pg_alter_command(struct buf *sql, const struct config *cfg, bool failover);
 void pg_drop_command(struct buf *sql, const struct config *cfg);
 void pg_start_command(struct buf *sql, const struct config *cfg, uint64_t start_lsn);
 

@@ -17,6 +17,10 @@
 
 #define OLDEST_SERVER 150000
 
+#define STANDBY_HINT                                                                             \
+	"Point source.conninfo at the primary, for example by several hosts (host=a,b), or promote " \
+	"this server."
+
 /* An identifier as SQL wants it; the caller frees it. */
 static char *
 identifier(const char *name)
@@ -243,6 +247,38 @@ pg_sync_warning(const struct pg_facts *facts)
 
 /* --- the slot --------------------------------------------------------------------- */
 
+enum rc
+pg_failover_check(const struct pg_facts *facts, const struct config *cfg, struct err *e)
+{
+	if (cfg->slot.failover != FAILOVER_YES || cfg->slot.temporary)
+		return RC_OK;
+	if (facts->version < FAILOVER_SERVER)
+	{
+		err_set(e, ERR_CONFIG, E1231, "PostgreSQL %d has no failover slots",
+				facts->version / 10000);
+		return err_hint(e,
+						"Set slot.failover = auto: then the slot is one where the server can, "
+						"from PostgreSQL %d on.",
+						FAILOVER_SERVER / 10000);
+	}
+	if (!facts->in_recovery)
+		return RC_OK;
+	err_set(e, ERR_CONFIG, E1231, "a standby cannot make failover slots");
+	return err_hint(e, "Point source.conninfo at the primary, or set slot.failover = auto.");
+}
+
+char *
+pg_failover_warning(const struct pg_facts *facts, const struct config *cfg)
+{
+	if (cfg->slot.failover != FAILOVER_YES || facts->version < FAILOVER_SERVER ||
+		facts->in_recovery || facts->slot.temporary || cfg->slot.temporary || facts->slot.failover)
+		return NULL;
+	return xasprintf("replication slot \"%s\" is not copied to standbys although slot.failover = "
+					 "true; stop walrelay, run \"walrelay slot alter\" with the same settings, and "
+					 "start it again",
+					 cfg->slot.name);
+}
+
 static enum rc
 slot_missing(const struct config *cfg, struct err *e)
 {
@@ -276,6 +312,16 @@ slot_lost(const struct pg_facts *facts, const struct config *cfg, const char *wh
 					"Drop it with \"walrelay slot drop --slot.name=%s\", create it anew, and load "
 					"the tables downstream again.",
 					cfg->slot.name);
+}
+
+/* It can be once the standby is promoted: somebody is at it if the primary is gone. */
+static enum rc
+slot_is_copy(const struct config *cfg, struct err *e)
+{
+	err_set(e, ERR_TRANSIENT, E1230, "the server is a standby and replication slot \"%s\" a copy",
+			cfg->slot.name);
+	err_detail(e, "It is synchronized from the primary and can be used after a promotion only.");
+	return err_hint(e, STANDBY_HINT);
 }
 
 enum rc
@@ -324,6 +370,8 @@ pg_slot_check(const struct pg_facts *facts, const struct config *cfg, struct err
 	}
 	if (strcmp(slot->wal_status, "lost") == 0 || *slot->invalidation)
 		return slot_lost(facts, cfg, NULL, e);
+	if (slot->synced && facts->in_recovery)
+		return slot_is_copy(cfg, e);
 	if (slot->active_pid)
 		return pg_slot_held(facts, cfg, e);
 	return RC_OK;
@@ -486,7 +534,7 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 		return plugin_not_allowed(facts, cfg, e);
 	if (state_is(state, "42501"))
 		return right_missing(facts, res, e);
-	if (state_is(state, "42704") && (stage == PG_START || stage == PG_DROP))
+	if (state_is(state, "42704") && (stage == PG_START || stage == PG_ALTER || stage == PG_DROP))
 		return slot_missing(cfg, e);
 	if (state_is(state, "42710") && stage == PG_CREATE)
 		return slot_exists(cfg, e);
@@ -507,6 +555,14 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 						   "pg_replication_slots WHERE NOT active), or raise "
 						   "max_replication_slots and restart PostgreSQL.");
 	}
+	if ((stage == PG_CREATE || stage == PG_START) && state_is(state, "22023") &&
+		strstr(said, "protocol version"))
+	{
+		err_set(e, ERR_CONFIG, E1403, "the server's plugin speaks another protocol version");
+		detail_from(e, res);
+		return err_hint(e, "Install the plugin and walrelay from the same release: the plugin on "
+						   "the database server (make install), walrelay here.");
+	}
 	if (stage == PG_START &&
 		(state_is(state, "22") || state_is(state, "42601") || state_is(state, "2201B")))
 	{
@@ -519,10 +575,9 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 	if (state_is(state, "0A000") && facts->in_recovery)
 	{
 		/* Only servers before 16: they stream once they are promoted. */
-		err_set(e, ERR_TRANSIENT, E1299, "the server is a standby and does not decode");
+		err_set(e, ERR_TRANSIENT, E1230, "the server is a standby and does not decode");
 		detail_from(e, res);
-		return err_hint(e, "Point source.conninfo at the primary, for example by several hosts "
-						   "and target_session_attrs=read-write, or promote this server.");
+		return err_hint(e, STANDBY_HINT);
 	}
 	if (stage == PG_STREAM && state_is(state, "57"))
 	{

@@ -15,7 +15,10 @@
 
 #include "catalog.h"
 #include "frame.h"
+#include "kafka_conf.h"
+#include "loop.h"
 #include "lookahead.h"
+#include "position_header.h"
 #include "record.h"
 #include "schema_topic.h"
 #include "stream.h"
@@ -44,8 +47,9 @@ struct pipeline
 	struct schema_topic *changes; /* include.schema.changes; else NULL */
 	struct stream		*changed; /* where they go */
 	uint64_t			 commit_lsn; /* of the open transaction's commit record */
-	struct ack			*ack;
-	ack_ticket			 txn; /* the open item */
+	struct delivery		*dlv;
+	struct progress_topic *progress; /* where positions are written; NULL: nowhere */
+	uint64_t			 unwritten; /* its records that are not acknowledged */
 	struct stamp		 stamp;
 	struct counts		 counts;
 	struct str			 origin; /* of the open transaction: ours */
@@ -60,11 +64,16 @@ struct pipeline
 	struct lookahead   ahead;
 	struct record	   rec;		/* the record that could not be finished */
 	struct outgoing	   out[ENCODE_MAX_OUT];
+	struct position_headers positions; /* position.header: of these messages */
+	uint64_t		   place; /* of the first of them in its transaction */
+	bool			   placed;
 	unsigned		   nout;
 	unsigned		   next_out;
 	enum pipeline_wait wait;
 
 	int64_t				  now_ns; /* wall clock, read once per frame */
+	int64_t				  now_ms; /* loop time, the same */
+	bool				  exactly_once;
 	uint64_t			  until_verify;
 	struct pipeline_stats stats;
 };
@@ -96,8 +105,29 @@ run_id_make(char id[37])
 					   i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
 }
 
+/* When only other databases' or tables' changes move the position. */
+#define IDLE_PROGRESS_MS 1000
+
+static struct delivery *
+delivery_of(const struct config *cfg, bool has_progress)
+{
+	struct delivery_limits limits = {
+		.mode = !has_progress           ? DELIVERY_WITHOUT_PROGRESS
+				: cfg->kafka.exactly_once ? DELIVERY_EXACTLY_ONCE
+										: DELIVERY_AT_LEAST_ONCE,
+		.interval_ms = cfg->relay.progress_ms,
+		.idle_ms = cfg->relay.progress_ms > IDLE_PROGRESS_MS ? cfg->relay.progress_ms
+															 : IDLE_PROGRESS_MS,
+		.max_messages = cfg->relay.transaction_messages,
+		.max_bytes = cfg->relay.transaction_bytes,
+		.max_ms = kafka_conf_transaction_ms(cfg) / 4, /* slow brokers need the rest */
+	};
+
+	return delivery_new(&limits);
+}
+
 struct pipeline *
-pipeline_new(const struct config *cfg, struct registry *reg)
+pipeline_new(const struct config *cfg, struct registry *reg, struct progress_topic *progress)
 {
 	struct pipeline *pl = xcalloc(1, sizeof(*pl));
 
@@ -107,7 +137,9 @@ pipeline_new(const struct config *cfg, struct registry *reg)
 	if (cfg->registry.on_incompatible == INCOMPATIBLE_DEAD_LETTER && cfg->format.sink == SINK_KAFKA)
 		pl->ctx.dead = dead_letters_new(cfg);
 	run_id_make(pl->run_id);
-	pl->ack = ack_new(0);
+	pl->progress = progress;
+	pl->exactly_once = progress && cfg->kafka.exactly_once;
+	pl->dlv = delivery_of(cfg, progress != NULL);
 	pl->until_verify = cfg->format.avro_verify;
 	return pl;
 }
@@ -118,9 +150,11 @@ pipeline_free(struct pipeline *pl)
 	if (pl == NULL)
 		return;
 	pipeline_stop(pl);
+	if (pl->progress)
+		progress_topic_close(pl->progress);
 	schema_topic_free(pl->changes);
 	dead_letters_free(pl->ctx.dead);
-	ack_free(pl->ack);
+	delivery_free(pl->dlv);
 	free(pl->counts.collections);
 	free((char *) pl->origin.data);
 	free(pl);
@@ -192,18 +226,24 @@ record_lsn(const struct record *rec)
 	}
 }
 
-/* Hands what was encoded to the sink, from where it stopped. */
+/* Hands what was encoded to the sink, from where it stopped; what is in Kafka already is dropped. */
 static enum rc
-pipeline_send(struct pipeline *pl, struct stream *stream, ack_ticket item, struct err *e)
+pipeline_send(struct pipeline *pl, struct stream *stream, struct err *e)
 {
+	if (pl->ctx.cfg->format.position_header && !pl->placed)
+		position_headers_add(&pl->positions, pl->commit_lsn, pl->place, pl->out, pl->nout);
+	pl->placed = true;
+	if (delivery_is_done(pl->dlv))
+		pl->next_out = pl->nout;
 	while (pl->next_out < pl->nout)
 	{
-		uint32_t sent;
-		enum rc	 rc = stream_send(&pl->ctx, stream, &pl->out[pl->next_out], record_lsn(&pl->rec), item,
-								  &sent, e);
+		const struct outgoing *out = &pl->out[pl->next_out];
+		uint32_t			   sent;
+		enum rc				   rc = stream_send(&pl->ctx, stream, out, record_lsn(&pl->rec),
+												delivery_item(pl->dlv), &sent, e);
 
 		if (sent > 0)
-			ack_sent(pl->ack, item, sent);
+			delivery_sent(pl->dlv, sent, out->key.len + out->value.len, pl->now_ms);
 		pl->stats.sent += sent;
 		if (rc == RC_AGAIN)
 			pl->wait = WAIT_SINK;
@@ -218,6 +258,8 @@ pipeline_send(struct pipeline *pl, struct stream *stream, ack_ticket item, struc
 			plan_trim(stream->plan);
 			break;
 		}
+	pl->place += pl->nout;
+	pl->placed = false;
 	pl->nout = pl->next_out = 0;
 	return RC_OK;
 }
@@ -241,7 +283,7 @@ pipeline_collection(struct pipeline *pl, struct stream *stream)
 	struct counts *counts = &pl->counts;
 	uint32_t	   i;
 
-	if (stream->counted_in == pl->txn)
+	if (stream->counted_in == delivery_item(pl->dlv))
 		return &counts->collections[stream->place];
 	for (i = 0; i < counts->ncollections; i++)
 		if (strcmp(counts->collections[i].name, stream->collection) == 0)
@@ -255,7 +297,7 @@ pipeline_collection(struct pipeline *pl, struct stream *stream)
 	if (i == counts->ncollections)
 		counts->collections[counts->ncollections++] =
 			(struct collection){.name = xstrdup(stream->collection)};
-	stream->counted_in = pl->txn;
+	stream->counted_in = delivery_item(pl->dlv);
 	stream->place = i;
 	return &counts->collections[i];
 }
@@ -286,7 +328,7 @@ pipeline_order(struct pipeline *pl, struct stream *stream, uint64_t lsn, struct 
 		if (rc == RC_OK && pl->nout == 0)
 			encode_begin(pl->boundaries->plan, &pl->stamp, lsn, pl->out, &pl->nout);
 		if (rc == RC_OK)
-			rc = pipeline_send(pl, pl->boundaries, pl->txn, e);
+			rc = pipeline_send(pl, pl->boundaries, e);
 		if (rc != RC_OK)
 			return rc;
 		pl->counts.begun = true;
@@ -342,7 +384,10 @@ pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 		pipeline_count(pl, stream);
 		count_change(&pl->stats, chg->kind);
 	}
-	return pipeline_send(pl, stream, pl->txn, e);
+	rc = pipeline_send(pl, stream, e);
+	if (rc == RC_OK)
+		delivery_change(pl->dlv);
+	return rc;
 }
 
 /* --- the rarer records --------------------------------------------------- */
@@ -366,12 +411,13 @@ pipeline_truncate(struct pipeline *pl, struct truncate *trunc, struct err *e)
 			pipeline_count(pl, stream);
 		}
 		if (rc == RC_OK)
-			rc = pipeline_send(pl, stream, pl->txn, e);
+			rc = pipeline_send(pl, stream, e);
 		if (rc != RC_OK)
 			return rc;
 		trunc->relations = next;
 		trunc->nrelations--;
 		pl->stats.truncates++;
+		delivery_change(pl->dlv);
 	}
 	return RC_OK;
 }
@@ -399,26 +445,39 @@ pipeline_message(struct pipeline *pl, const struct message *msg, struct err *e)
 	}
 	if (rc != RC_OK)
 		return rc;
-	if (!msg->transactional && pl->txn == 0)
-		pl->txn = ack_open(pl->ack, 0);
-	rc = pipeline_send(pl, pl->messages, pl->txn, e);
+	if (!msg->transactional && delivery_item(pl->dlv) == 0)
+	{
+		/* Where no commit record can begin: positions are aligned. */
+		pl->commit_lsn = msg->lsn - 1;
+		pl->place = 0;
+		rc = delivery_begin(pl->dlv, 0, 0, e);
+	}
+	if (rc == RC_OK)
+		rc = pipeline_send(pl, pl->messages, e);
 	if (rc != RC_OK)
 		return rc;
 	pl->stats.messages++;
-	if (!msg->transactional)
+	if (msg->transactional)
 	{
-		ack_close(pl->ack, pl->txn, msg->lsn);
-		pl->txn = 0;
-		pl->received = msg->lsn;
+		delivery_change(pl->dlv);
+		return RC_OK;
 	}
-	return RC_OK;
+	pl->received = msg->lsn;
+	return delivery_commit(pl->dlv, msg->lsn, e);
+}
+
+static enum rc
+plugin_too_old(const char *what, struct err *e)
+{
+	err_set(e, ERR_PROTOCOL, E1403, "the plugin is too old for %s", what);
+	return err_hint(e, "Install the walrelay program and the walrelay plugin of one release.");
 }
 
 /* Transactions without a message cost the sink nothing, so they have a bound of their own. */
 static enum rc
-pipeline_begin(struct pipeline *pl, const struct begin *begin)
+pipeline_begin(struct pipeline *pl, const struct begin *begin, struct err *e)
 {
-	if (ack_items(pl->ack) >= ITEMS_MAX)
+	if (ack_items(delivery_ack(pl->dlv)) >= ITEMS_MAX)
 	{
 		pl->wait = WAIT_ACK;
 		return RC_AGAIN;
@@ -436,8 +495,12 @@ pipeline_begin(struct pipeline *pl, const struct begin *begin)
 		.origin_lsn = begin->origin_lsn,
 	};
 	pl->commit_lsn = begin->commit_lsn;
-	pl->txn = ack_open(pl->ack, begin->commit_us);
-	return RC_OK;
+	pl->place = 0;
+	if (pl->ctx.cfg->format.position_header && begin->commit_lsn == 0)
+		return plugin_too_old("position.header", e);
+	if (pl->exactly_once && begin->commit_lsn == 0)
+		return plugin_too_old("delivery = exactly-once", e);
+	return delivery_begin(pl->dlv, begin->commit_lsn, begin->commit_us, e);
 }
 
 static enum rc
@@ -452,13 +515,13 @@ pipeline_commit(struct pipeline *pl, const struct commit *commit, struct err *e)
 		if (pl->nout == 0)
 			encode_end(pl->boundaries->plan, &pl->stamp, commit->end_lsn, counts->collections,
 					   counts->ncollections, pl->out, &pl->nout);
-		rc = pipeline_send(pl, pl->boundaries, pl->txn, e);
+		rc = pipeline_send(pl, pl->boundaries, e);
 		if (rc != RC_OK)
 			return rc;
 		counts_clear(counts);
 	}
-	ack_close(pl->ack, pl->txn, commit->end_lsn);
-	pl->txn = 0;
+	if (delivery_commit(pl->dlv, commit->end_lsn, e) != RC_OK)
+		return RC_ERR;
 	pl->received = commit->end_lsn;
 	pl->stamp.last_commit_lsn = commit->end_lsn;
 	pl->stats.commit_us = pl->stamp.commit_us;
@@ -473,10 +536,7 @@ pipeline_prepare_changes(struct pipeline *pl, struct err *e)
 	enum rc rc;
 
 	if (pl->commit_lsn == 0)
-	{
-		err_set(e, ERR_PROTOCOL, E1403, "the plugin is too old for include.schema.changes");
-		return err_hint(e, "Install the walrelay program and the walrelay plugin of one release.");
-	}
+		return plugin_too_old("include.schema.changes", e);
 	rc = pipeline_prepare(pl, STREAM_SCHEMA_CHANGES, NULL, &pl->changed, e);
 	if (rc != RC_OK)
 		return rc;
@@ -515,9 +575,9 @@ pipeline_tell_changes(struct pipeline *pl, const struct record *rec, struct err 
 
 		if (rc == RC_OK && pl->nout == 0)
 			schema_topic_tell(pl->changes, &pl->ctx.fmt, pl->changed->plan, &position,
-							  ack_confirmed(pl->ack), pl->out, &pl->nout);
+							  delivery_durable(pl->dlv), pl->out, &pl->nout);
 		if (rc == RC_OK)
-			rc = pipeline_send(pl, pl->changed, pl->txn, e);
+			rc = pipeline_send(pl, pl->changed, e);
 		if (rc != RC_OK)
 			return rc;
 		schema_topic_next(pl->changes);
@@ -548,10 +608,10 @@ pipeline_record(struct pipeline *pl, struct record *rec, struct err *e)
 		case WIRE_INSERT:
 		case WIRE_UPDATE:
 		case WIRE_DELETE: return pipeline_change(pl, &rec->change, e);
-		case WIRE_BEGIN: return pipeline_begin(pl, &rec->begin);
+		case WIRE_BEGIN: return pipeline_begin(pl, &rec->begin, e);
 		case WIRE_COMMIT: return pipeline_commit(pl, &rec->commit, e);
 		case WIRE_MARK:
-			ack_mark(pl->ack, rec->mark);
+			delivery_mark(pl->dlv, rec->mark);
 			pl->received = rec->mark;
 			return RC_OK;
 		case WIRE_RELATION: return pipeline_relation(pl, rec->relation, e);
@@ -566,6 +626,51 @@ pipeline_record(struct pipeline *pl, struct record *rec, struct err *e)
 	}
 }
 
+/* --- positions ------------------------------------------------------------ */
+
+enum rc
+pipeline_write(struct pipeline *pl, struct sink *sink, int64_t now_ms, bool urgent, struct err *e)
+{
+	struct position pos;
+	uint32_t		sent;
+	enum rc			rc;
+
+	if (!delivery_due(pl->dlv, now_ms, urgent, &pos))
+		return RC_OK;
+	rc = progress_topic_put(pl->progress, sink, &pos, &sent, e);
+	pl->unwritten += sent;
+	if (rc != RC_OK)
+		return rc;
+	delivery_writing(pl->dlv, &pos, now_ms);
+	if (pl->exactly_once)
+		sink->ops->commit(sink);
+	return RC_OK;
+}
+
+void
+pipeline_recalled(struct pipeline *pl, const struct position *pos)
+{
+	delivery_recalled(pl->dlv, pos);
+}
+
+void
+pipeline_committed(struct pipeline *pl)
+{
+	delivery_written(pl->dlv);
+}
+
+bool
+pipeline_acked(struct pipeline *pl, uint64_t item, uint32_t count)
+{
+	if (item != PROGRESS_ITEM)
+		return delivery_acked(pl->dlv, item, count);
+	pl->unwritten -= count;
+	/* Exactly once its Kafka transaction has to be committed, too. */
+	if (!pl->exactly_once && pl->unwritten == 0 && delivery_is_writing(pl->dlv))
+		delivery_written(pl->dlv);
+	return true;
+}
+
 /* --- a frame ------------------------------------------------------------- */
 
 enum rc
@@ -575,6 +680,7 @@ pipeline_frame(struct pipeline *pl, const void *data, size_t len, struct err *e)
 
 	pl->wait = WAIT_NOTHING;
 	pl->now_ns = clock_ns();
+	pl->now_ms = loop_now_ms();
 	if (!pl->in_frame)
 	{
 		struct cursor payload = cursor_over(data, len);
@@ -595,6 +701,13 @@ pipeline_frame(struct pipeline *pl, const void *data, size_t len, struct err *e)
 	}
 	for (;;)
 	{
+		if (pl->exactly_once)
+			rc = pipeline_write(pl, pl->ctx.sink, pl->now_ms, false, e);
+		if (rc != RC_OK)
+		{
+			pl->wait = WAIT_SINK;
+			return rc;
+		}
 		if (!pl->have_rec)
 		{
 			lookahead_step(&pl->ahead, pl->cat);
@@ -616,7 +729,7 @@ pipeline_frame(struct pipeline *pl, const void *data, size_t len, struct err *e)
 /* --- streams begin and end ----------------------------------------------- */
 
 void
-pipeline_start(struct pipeline *pl, struct sink *sink, uint64_t start_lsn)
+pipeline_start(struct pipeline *pl, struct sink *sink, const struct position *from)
 {
 	pipeline_stop(pl);
 	pl->ctx.sink = sink;
@@ -624,10 +737,10 @@ pipeline_start(struct pipeline *pl, struct sink *sink, uint64_t start_lsn)
 	pl->rdr = reader_new(pl->ctx.cfg->relay.max_long);
 	pl->cat = catalog_new(pipeline_forget_table, pl);
 	pl->ctx.routes = route_new(pl->ctx.cfg->kafka.topic_prefix, pl->ctx.cfg->kafka.topic_delimiter);
-	pl->stamp = (struct stamp){.last_commit_lsn = start_lsn};
+	pl->stamp = (struct stamp){.last_commit_lsn = from->lsn};
 	if (pl->changes)
-		schema_topic_start(pl->changes, start_lsn);
-	ack_mark(pl->ack, start_lsn);
+		schema_topic_start(pl->changes, from->lsn);
+	delivery_start(pl->dlv, from);
 }
 
 void
@@ -635,9 +748,7 @@ pipeline_stop(struct pipeline *pl)
 {
 	if (pl->rdr == NULL)
 		return;
-	if (pl->txn)
-		ack_abandon(pl->ack, pl->txn);
-	pl->txn = 0;
+	delivery_stop(pl->dlv);
 	catalog_free(pl->cat); /* and with it the tables' streams */
 	stream_free(&pl->ctx, pl->messages);
 	stream_free(&pl->ctx, pl->boundaries);
@@ -655,7 +766,7 @@ pipeline_stop(struct pipeline *pl)
 	pl->ctx.routes = NULL;
 	pl->rdr = NULL;
 	pl->ctx.sink = NULL;
-	pl->in_frame = pl->have_rec = false;
+	pl->in_frame = pl->have_rec = pl->placed = false;
 	pl->nout = pl->next_out = 0;
 	counts_clear(&pl->counts);
 	pl->wait = WAIT_NOTHING;
@@ -664,14 +775,14 @@ pipeline_stop(struct pipeline *pl)
 void
 pipeline_forget(struct pipeline *pl)
 {
-	uint64_t confirmed = ack_confirmed(pl->ack);
-
 	pipeline_stop(pl);
 	if (pl->ctx.dead)
 		dead_letters_forget(pl->ctx.dead);
-	ack_free(pl->ack);
-	pl->ack = ack_new(confirmed);
-	pl->received = confirmed;
+	if (pl->progress)
+		progress_topic_close(pl->progress);
+	delivery_forget(pl->dlv);
+	pl->unwritten = 0;
+	pl->received = ack_confirmed(delivery_ack(pl->dlv));
 }
 
 enum pipeline_wait
@@ -683,31 +794,19 @@ pipeline_waits_for(const struct pipeline *pl)
 bool
 pipeline_has_room(const struct pipeline *pl)
 {
-	return ack_items(pl->ack) < ITEMS_MAX / 4 * 3;
+	return ack_items(delivery_ack(pl->dlv)) < ITEMS_MAX / 4 * 3;
 }
 
-bool
-pipeline_acked(struct pipeline *pl, uint64_t item, uint32_t count)
+const struct delivery *
+pipeline_delivery(const struct pipeline *pl)
 {
-	return ack_done(pl->ack, item, count);
-}
-
-uint64_t
-pipeline_confirmed(const struct pipeline *pl)
-{
-	return ack_confirmed(pl->ack);
+	return pl->dlv;
 }
 
 uint64_t
 pipeline_received(const struct pipeline *pl)
 {
 	return pl->received;
-}
-
-const struct ack *
-pipeline_ack(const struct pipeline *pl)
-{
-	return pl->ack;
 }
 
 const struct pipeline_stats *

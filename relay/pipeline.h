@@ -10,10 +10,11 @@
 #ifndef RELAY_PIPELINE_H
 #define RELAY_PIPELINE_H
 
-#include "ack.h"
 #include "config.h"
 #include "dead_letter.h"
+#include "delivery.h"
 #include "history.h"
+#include "progress_topic.h"
 #include "registry.h"
 #include "sink.h"
 
@@ -39,8 +40,9 @@ enum pipeline_wait
 
 struct pipeline;
 
-/* confirmed: position confirmed before, 0 for none.  cfg and reg are borrowed. */
-struct pipeline *pipeline_new(const struct config *cfg, struct registry *reg);
+/* All are borrowed.  progress: where positions are written; NULL: nowhere. */
+struct pipeline *pipeline_new(const struct config *cfg, struct registry *reg,
+							  struct progress_topic *progress);
 void			 pipeline_free(struct pipeline *pl);
 
 /*
@@ -49,12 +51,16 @@ void			 pipeline_free(struct pipeline *pl);
  */
 void pipeline_tell_schema_changes(struct pipeline *pl, struct history *hist);
 
+/* The progress topic has this position: before the first stream, and exactly once before the
+ * first one into each sink. */
+void pipeline_recalled(struct pipeline *pl, const struct position *pos);
+
 /*
  * A new stream begins, into this sink (borrowed until pipeline_stop()).  What
  * was received of an unfinished transaction is given up: the server sends it
- * again.  start_lsn: where the stream begins; it has been confirmed before.
+ * again.
  */
-void pipeline_start(struct pipeline *pl, struct sink *sink, uint64_t start_lsn);
+void pipeline_start(struct pipeline *pl, struct sink *sink, const struct position *from);
 
 /* The stream is over.  Messages in flight may still be acknowledged. */
 void pipeline_stop(struct pipeline *pl);
@@ -73,13 +79,23 @@ enum pipeline_wait pipeline_waits_for(const struct pipeline *pl);
 /* Whether what waits for WAIT_ACK may go on. */
 bool pipeline_has_room(const struct pipeline *pl);
 
+/*
+ * Writes the position down if it is due (delivery.h); exactly once this ends the
+ * sink's Kafka transaction.  sink: also when no stream goes into it.  RC_AGAIN: it is
+ * full.
+ */
+enum rc pipeline_write(struct pipeline *pl, struct sink *sink, int64_t now_ms, bool urgent,
+					   struct err *e) MUST_CHECK;
+
 /* count messages of the item are safe.  False: nobody sent them. */
 bool pipeline_acked(struct pipeline *pl, uint64_t item, uint32_t count);
 
-uint64_t				   pipeline_confirmed(const struct pipeline *pl); /* LSN to confirm */
+/* Exactly once: the sink's Kafka transaction is committed. */
+void pipeline_committed(struct pipeline *pl);
+
+const struct delivery	  *pipeline_delivery(const struct pipeline *pl);
 uint64_t				   pipeline_received(const struct pipeline *pl); /* LSN of the last
 																		   commit or mark */
-const struct ack		  *pipeline_ack(const struct pipeline *pl);
 const struct pipeline_stats *pipeline_stats(const struct pipeline *pl);
 
 /* Dead letters by table, as dead_letters_counts() gives them. */

@@ -84,9 +84,13 @@ probe_step(struct probe *probe, PostgresPollingStatusType status)
 void
 probe_ask(struct probe *probe, const PGconn *conn)
 {
+	struct pg_hosts hosts;
+
 	if (probe->conn)
 		return;
-	probe->conn = pg_connect_start(probe->conninfo, conn);
+	hosts = pg_hosts_of(conn);
+	probe->conn = pg_connect_start(probe->conninfo, &hosts);
+	pg_hosts_free(&hosts);
 	if (PQstatus(probe->conn) == CONNECTION_BAD)
 	{
 		probe_cancel(probe);

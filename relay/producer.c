@@ -2,16 +2,14 @@
  * producer.c
  *		The Kafka sink: librdkafka on the loop; see sink.h.
  *
- * With history.c the only file that includes rdkafka.h.  librdkafka's threads batch, compress
- * and send; everything they have to say comes as events on one queue, which
- * writes to an eventfd of the loop.  Nothing is acknowledged after the first
- * failure: whoever made the sink frees it and begins again at the last
- * confirmed position, so that a gap never has newer messages behind it.
- * Long because only one file may include rdkafka.h.
+ * librdkafka's threads batch, compress and send; everything they have to say
+ * comes as events on one queue, which writes to an eventfd of the loop.
+ * Nothing is acknowledged after the first failure: whoever made the sink frees
+ * it and begins again at the last confirmed position, so that a gap never has
+ * newer messages behind it.
  */
 #include "sink.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -22,9 +20,14 @@
 
 #include <librdkafka/rdkafka.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #include "buf.h"
+#include "kafka_conf.h"
+#include "partitioner.h"
 #include "producer.h"
+#include "producer_error.h"
+#include "transactor.h"
 
 _Static_assert(sizeof(void *) >= sizeof(uint64_t), "an item must fit into a message's opaque");
 
@@ -43,15 +46,15 @@ _Static_assert(sizeof(void *) >= sizeof(uint64_t), "an item must fit into a mess
 #define DESTROY_WAIT_NS (NS_PER_S / 2)
 /* Before 2.5.3 a mere disconnect could end the idempotent producer (its CHANGELOG). */
 #define GOOD_VERSION 0x020503ff
-#define EVENTS (RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG)
 
 struct sink_topic
 {
 	char              *name;
 	rd_kafka_topic_t  *rkt;
 	int64_t            made_ms;
+	struct sink_topic *prev; /* in the producer's topics */
 	struct sink_topic *next;
-	bool               seen; /* else it is in the producer's unseen */
+	bool               seen; /* else it is in the producer's unseen, too */
 	UT_hash_handle     hh;
 };
 
@@ -60,6 +63,22 @@ enum reach
 	REACH_UNKNOWN,
 	REACH_UP,
 	REACH_DOWN
+};
+
+/* delivery=exactly-once: what may be done next. */
+enum phase
+{
+	PHASE_UNFENCED, /* nothing: another relay may still produce under our name */
+	PHASE_BETWEEN,  /* a Kafka transaction may begin */
+	PHASE_OPEN,     /* one is open */
+	PHASE_COMMITTING
+};
+
+/* Messages of an item that the brokers have, in a Kafka transaction that is not committed. */
+struct held
+{
+	uint64_t item;
+	uint32_t count;
 };
 
 /* What librdkafka's threads write to; it may outlive its producer, see destroy_in_time(). */
@@ -77,7 +96,10 @@ struct producer
 	rd_kafka_t        *rk;
 	rd_kafka_queue_t  *queue;
 	struct ear        *ear;
-	struct sink_topic *topics;
+	struct topics      *remembered;   /* what topics were like; borrowed */
+	struct partitioner *partitioners; /* by topic */
+	char               *partitioner;  /* the property */
+	struct sink_topic *topics;        /* thousands may be freed at a session's end */
 	struct sink_topic *unseen;        /* by rkt: no message has been delivered yet */
 	int64_t            seen_ms;       /* when the last one left that list */
 	int64_t            topic_wait_ms; /* how long a topic may stay unknown to a broker */
@@ -96,6 +118,12 @@ struct producer
 	char              reason[256];      /* last transport error */
 	int64_t           refused_since_ms; /* first login refused since an answer; 0: none */
 
+	struct transactor *trx; /* NULL: at least once, and what follows plays no part */
+	enum phase         phase;
+	struct held       *held;
+	size_t             nheld;
+	size_t             max_held;
+
 	bool              broken;   /* something failed: no more acks */
 	bool              definite; /* why says the cause */
 	bool              reported;
@@ -109,233 +137,35 @@ producer_of(struct sink *sink)
 	return (struct producer *) sink;
 }
 
-/* --- properties ---------------------------------------------------------- */
+/* --- failures ------------------------------------------------------------ */
 
-/* The product's own; [kafka] comes after, as far as guarded_properties lets it. */
-static const struct
-{
-	const char *name;
-	const char *value;
-} own_properties[] = {
-	{"client.id", "walrelay"},
-	{"enable.idempotence", "true"},
-	{"acks", "all"},
-	{"max.in.flight.requests.per.connection", "5"},
-	{"message.timeout.ms", "0"},
-	{"enable.gapless.guarantee", "true"},
-	{"compression.codec", "lz4"},
-	{"partitioner", "murmur2_random"},
-	{"linger.ms", "5"},
-	{"batch.size", "1000000"},
-	/* The budgets are ours, see producer_full(); the broker's own limit decides on sizes. */
-	{"queue.buffering.max.messages", "0"},
-	{"queue.buffering.max.kbytes", "2147483647"},
-	{"message.max.bytes", "1000000000"},
-	{"socket.keepalive.enable", "true"},
-	{"socket.nagle.disable", "true"},
-	{"socket.connection.setup.timeout.ms", "10000"},
-	{"reconnect.backoff.max.ms", "5000"},
-	/* Automatic creation takes a moment, of thousands a minute; see unknown_topic(). */
-	{"topic.metadata.propagation.max.ms", "30000"},
-	{"log.queue", "true"},
-};
-
-/* Properties that keep their value, and why. */
-static const struct
-{
-	const char *name;
-	const char *reason;
-} guarded_properties[] = {
-	{"enable.idempotence", "Without it a retry can write a change twice or out of order."},
-	{"acks", "A position may be confirmed only when all in-sync replicas have the change."},
-	{"max.in.flight.requests.per.connection",
-	 "Brokers keep order only for up to 5 requests in flight."},
-	{"message.timeout.ms", "A change that times out would leave a gap with newer changes behind "
-						   "it; an unreachable broker is waited for instead."},
-	{"enable.gapless.guarantee", "A change that fails would leave a gap with newer changes "
-								 "behind it."},
-	{"queuing.strategy", "Changes must be sent in their order."},
-	{"delivery.report.only.error", "Without a report for each change no position is confirmed."},
-	{"transactional.id", "Changes are not produced in Kafka transactions."},
-	{"log.queue", "The library's own messages would mix with the log."},
-	{"enabled_events", "Without its events the library cannot be followed."},
-};
-
-#define NGUARDED (sizeof(guarded_properties) / sizeof(guarded_properties[0]))
-
-static void
-conf_read(const rd_kafka_conf_t *conf, const char *name, char *value, size_t size)
-{
-	value[0] = '\0';
-	if (rd_kafka_conf_get(conf, name, value, &size) != RD_KAFKA_CONF_OK)
-		value[0] = '\0';
-}
-
-static rd_kafka_conf_t *
-conf_new(void)
-{
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	char             text[256];
-
-	for (size_t i = 0; i < sizeof(own_properties) / sizeof(own_properties[0]); i++)
-		if (rd_kafka_conf_set(conf, own_properties[i].name, own_properties[i].value, text,
-							  sizeof(text)) != RD_KAFKA_CONF_OK)
-			abort(); /* a library older than the one that we build with */
-	rd_kafka_conf_set_events(conf, EVENTS);
-	return conf;
-}
-
-/* Sets one property of [kafka]. */
-static enum rc
-conf_apply(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e)
-{
-	char before[NGUARDED][64];
-	char after[64];
-	char text[256];
-
-	for (size_t i = 0; i < NGUARDED; i++)
-		conf_read(conf, guarded_properties[i].name, before[i], sizeof(before[i]));
-	switch (rd_kafka_conf_set(conf, name, value, text, sizeof(text)))
-	{
-		case RD_KAFKA_CONF_OK: break;
-		case RD_KAFKA_CONF_UNKNOWN:
-			err_set(e, ERR_CONFIG, E1001, "unknown property \"%s\" in [kafka]", name);
-			err_detail(e, "librdkafka %s does not know it.", rd_kafka_version_str());
-			return err_hint(e, "See its CONFIGURATION.md for the names; Java's differ for some.");
-		default:
-			err_set(e, ERR_CONFIG, E1002, "invalid value of \"%s\" in [kafka]", name);
-			err_detail(e, "librdkafka says: %s.", text);
-			return err_hint(e, "Give a value that its CONFIGURATION.md lists for the property, or "
-							   "remove the line.");
-	}
-	for (size_t i = 0; i < NGUARDED; i++)
-	{
-		conf_read(conf, guarded_properties[i].name, after, sizeof(after));
-		if (strcmp(before[i], after) == 0)
-			continue;
-		if (strncmp(guarded_properties[i].name, "max.in.flight", 13) == 0 && atoi(after) <= 5)
-			continue;
-		err_set(e, ERR_CONFIG, E1005, "\"%s = %s\" in [kafka] would weaken delivery", name, value);
-		err_detail(e, "%s", guarded_properties[i].reason);
-		return err_hint(e, "Remove the line.");
-	}
-	return RC_OK;
-}
-
-enum rc
-producer_property_check(const char *name, const char *value, struct err *e)
-{
-	rd_kafka_conf_t *conf = conf_new();
-	enum rc          rc = conf_apply(conf, name, value, e);
-
-	rd_kafka_conf_destroy(conf);
-	return rc;
-}
-
-/* --- errors -------------------------------------------------------------- */
-
-static enum rc
-unknown_topic(const struct producer *p, const char *topic, struct err *e)
+/* A broker that just came up, or creates thousands, has not had the time for this one. */
+static bool
+topic_waited(const struct producer *p, const char *topic)
 {
 	const struct sink_topic *top = p->topics;
 	int64_t                  since = p->up_since_ms > p->seen_ms ? p->up_since_ms : p->seen_ms;
-	bool                     waited;
 
 	while (top && strcmp(top->name, topic) != 0)
 		top = top->next;
 	if (top && top->made_ms > since)
 		since = top->made_ms;
-	/* A broker that just came up, or creates thousands, has not had the time for this one. */
-	waited = p->reach == REACH_UP && loop_now_ms() - since >= p->topic_wait_ms;
-
-	err_set(e, waited ? ERR_CONFIG : ERR_TRANSIENT, E2002, "topic \"%s\" does not exist", topic);
-	err_detail(e, "The brokers do not create it by themselves (auto.create.topics.enable), or "
-				  "this user may not.");
-	return err_hint(e, "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions 1",
-					p->bootstrap, topic);
+	return p->reach == REACH_UP && loop_now_ms() - since >= p->topic_wait_ms;
 }
 
+/* What an error code about a topic ("": none) means to the relay. */
 static enum rc
-too_large(const struct producer *p, const char *topic, size_t bytes, struct err *e)
+producer_trouble(const struct producer *p, rd_kafka_resp_err_t code, const char *text,
+				 const char *topic, size_t bytes, struct err *e)
 {
-	err_set(e, ERR_DATA, E2003, "a record for topic \"%s\" is too large for the broker", topic);
-	err_detail(e,
-			   "The largest record of the refused batch has %zu bytes before compression; the "
-			   "broker's limit is max.message.bytes of the topic, or else its message.max.bytes.",
-			   bytes);
-	return err_hint(e,
-					"Raise the limit: kafka-configs.sh --bootstrap-server %s --alter --entity-type "
-					"topics --entity-name %s --add-config max.message.bytes=%zu.  If every single "
-					"record is below the limit, set batch.size in [kafka] below it instead.",
-					p->bootstrap, topic, bytes + bytes / 8 + 1024);
-}
+	struct producer_trouble trouble = {.code = code,
+									   .text = text,
+									   .topic = topic,
+									   .bytes = bytes,
+									   .waited = topic_waited(p, topic),
+									   .bootstrap = p->bootstrap};
 
-static enum rc
-no_access(const struct producer *p, const char *what, struct err *e)
-{
-	err_set(e, ERR_PERMISSION, E2004, "Kafka refused access");
-	err_detail(e, "%s.  bootstrap.servers is %s.", what, p->bootstrap);
-	return err_hint(e, "Check sasl.* and ssl.* in [kafka]; the user needs the rights Write and "
-					   "Describe on the topics (kafka-acls.sh), and IdempotentWrite on the "
-					   "cluster with brokers before 2.8.");
-}
-
-/* What an error code about a topic (NULL: none) means to the relay. */
-static enum rc
-producer_error(const struct producer *p, rd_kafka_resp_err_t code, const char *text,
-			   const char *topic, size_t bytes, struct err *e)
-{
-	switch (code)
-	{
-		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE: return too_large(p, topic, bytes, e);
-		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-		case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: return unknown_topic(p, topic, e);
-		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-		case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED: return no_access(p, text, e);
-		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-		case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-		case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
-			err_set(e, ERR_CONFIG, E2006, "Kafka refused a record for topic \"%s\"", topic);
-			err_detail(e, "%s.", text);
-			return err_hint(e,
-							"Look at the topic's settings: kafka-configs.sh --bootstrap-server "
-							"%s --describe --entity-type topics --entity-name %s",
-							p->bootstrap, topic);
-		default:
-			err_set(e, ERR_TRANSIENT, E2005, "the Kafka producer failed");
-			err_detail(e, "%s.  A new producer goes on after the last confirmed position.", text);
-			return err_hint(e, "If this comes again, look into the brokers' logs at this time, and "
-							   "use librdkafka 2.5.3 or newer.");
-	}
-}
-
-/* A record that would wait for ever: librdkafka's queue is empty and still too small. */
-static enum rc
-queue_too_small(const struct producer *p, const char *topic, size_t bytes, struct err *e)
-{
-	err_set(e, ERR_CONFIG, E1002,
-			"queue.buffering.max.kbytes in [kafka] is too small for a record of topic \"%s\"",
-			topic);
-	err_detail(e, "The record has %zu bytes, and the setting allows %" PRIu64 " kB.", bytes,
-			   p->max_kbytes);
-	return err_hint(e,
-					"Set queue.buffering.max.kbytes to at least %zu, or remove the line: "
-					"max.in.flight.bytes limits the memory, too.",
-					bytes / 1024 + 1);
-}
-
-/* The codes that say that something failed, but not what. */
-static bool
-is_consequence(rd_kafka_resp_err_t code)
-{
-	return code == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE || code == RD_KAFKA_RESP_ERR__FATAL ||
-		   code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+	return producer_error(&trouble, e);
 }
 
 /* Ends acknowledging; failed() is called when the event queue has been read. */
@@ -343,15 +173,25 @@ static void
 producer_break(struct producer *p, rd_kafka_resp_err_t code, const char *text, const char *topic,
 			   size_t bytes)
 {
-	bool cause = !is_consequence(code);
+	bool cause = !producer_error_is_consequence(code);
 
 	if (p->definite || (p->broken && !cause))
 		return;
-	(void) producer_error(p, code, text, topic ? topic : "", bytes, &p->why);
+	(void) producer_trouble(p, code, text, topic ? topic : "", bytes, &p->why);
 	p->broken = true;
 	p->definite = cause;
 	if (!cause)
 		loop_timer_set(p->loop, &p->cause, CAUSE_WAIT_MS);
+}
+
+/* The same, by an error that is known: filled by whoever found it. */
+static void
+producer_break_with(struct producer *p, const struct err *e)
+{
+	if (p->definite)
+		return;
+	p->why = *e;
+	p->broken = p->definite = true;
 }
 
 /* May free the producer: nothing is touched afterwards. */
@@ -393,12 +233,7 @@ on_suspect(void *arg)
 	struct err       why;
 
 	p->reach = REACH_DOWN;
-	err_set(&why, ERR_TRANSIENT, E2001, "no Kafka broker is reachable");
-	err_detail(&why, "bootstrap.servers is %s.  %s%s", p->bootstrap, p->reason,
-			   p->reason[0] ? "." : "");
-	err_hint(&why,
-			 "Start the brokers, or correct bootstrap.servers, security.protocol and sasl.* "
-			 "in [kafka].  Nothing is lost meanwhile: PostgreSQL keeps what was not confirmed.");
+	(void) producer_error_unreachable(p->bootstrap, p->reason, &why);
 	p->events.state(p->events.arg, false, &why);
 }
 
@@ -504,13 +339,148 @@ topic_seen(struct producer *p, const rd_kafka_topic_t *rkt)
 	p->seen_ms = loop_now_ms();
 }
 
-/* One report is about the messages of one batch, in their order. */
+/* --- Kafka transactions ---------------------------------------------------- */
+
+/* Delivered; safe at once, or when its Kafka transaction is committed. */
+static void
+producer_acked(struct producer *p, uint64_t item, uint32_t count)
+{
+	if (p->trx == NULL)
+	{
+		p->stats.acked += count;
+		p->events.acked(p->events.arg, item, count);
+		return;
+	}
+	if (p->nheld > 0 && p->held[p->nheld - 1].item == item)
+	{
+		p->held[p->nheld - 1].count += count;
+		return;
+	}
+	if (p->nheld == p->max_held)
+	{
+		p->max_held = p->max_held ? p->max_held * 2 : 1024;
+		p->held = xrealloc(p->held, p->max_held * sizeof(*p->held));
+	}
+	p->held[p->nheld++] = (struct held){.item = item, .count = count};
+}
+
+static void
+producer_fence(struct sink *sink)
+{
+	transactor_start(producer_of(sink)->trx, TRANSACTOR_FENCE);
+}
+
+static void
+producer_commit(struct sink *sink)
+{
+	struct producer *p = producer_of(sink);
+
+	if (p->broken)
+		return; /* failed() has been called or will be in a moment */
+	p->phase = PHASE_COMMITTING;
+	transactor_start(p->trx, TRANSACTOR_COMMIT);
+}
+
+/* Whether nothing may be sent, whatever room there is. */
+static bool
+producer_is_shut(const struct producer *p)
+{
+	return p->trx && (p->phase == PHASE_UNFENCED || p->phase == PHASE_COMMITTING);
+}
+
+/* Before a message.  Asks nobody: the brokers learn of the transaction with the message. */
+static rd_kafka_resp_err_t
+producer_begin(struct producer *p)
+{
+	rd_kafka_error_t   *error;
+	rd_kafka_resp_err_t code;
+
+	if (p->trx == NULL || p->phase == PHASE_OPEN)
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	error = rd_kafka_begin_transaction(p->rk);
+	if (error == NULL)
+	{
+		p->phase = PHASE_OPEN;
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	}
+	code = rd_kafka_error_code(error);
+	rd_kafka_error_destroy(error);
+	return code;
+}
+
+/* A call has ended; librdkafka has given its delivery reports out before. */
+static void
+producer_transacted(struct producer *p)
+{
+	const char          *text;
+	int                  code;
+	enum transactor_call call = transactor_ended(p->trx, &code, &text);
+
+	if (call == TRANSACTOR_NONE || p->broken)
+		return;
+	if (code)
+	{
+		producer_break(p, (rd_kafka_resp_err_t) code, text, NULL, 0);
+		return;
+	}
+	p->phase = PHASE_BETWEEN;
+	if (call == TRANSACTOR_FENCE)
+	{
+		p->events.ready(p->events.arg);
+		return;
+	}
+	for (size_t i = 0; i < p->nheld; i++)
+	{
+		p->stats.acked += p->held[i].count;
+		p->events.acked(p->events.arg, p->held[i].item, p->held[i].count);
+	}
+	p->nheld = 0;
+	p->events.committed(p->events.arg);
+}
+
+/* --- delivery reports ------------------------------------------------------ */
+
+/* One report is about the messages of one batch, in their order, so of one topic. */
+/*
+ * Whether the topic is what it was when this message was delivered, or was not.
+ * Nothing is acknowledged from the first one on that says it is not.
+ */
+static bool
+producer_recognizes(struct producer *p, const rd_kafka_message_t *message)
+{
+	struct partitioner *part = rd_kafka_topic_opaque(message->rkt);
+	struct topic       *topic = part->topic;
+	int32_t             before = atomic_load(&part->npartitions);
+	int32_t             now = atomic_load(&part->found);
+	int64_t             next;
+	struct err          e;
+
+	if (before == 0)
+		return true; /* messages without a key go anywhere, and nobody asks for the number */
+	if (now != before)
+	{
+		(void) producer_error_partitions(topic->name, before, now, &e);
+		producer_break_with(p, &e);
+		return false;
+	}
+	if (message->err)
+		return true;
+	if (topic->npartitions == 0)
+		topic_resize(p->remembered, topic, before);
+	next = topic->next[message->partition];
+	if (topic_reached(p->remembered, topic, message->partition, message->offset))
+		return true;
+	(void) producer_error_offset(topic->name, message->partition, next, message->offset, &e);
+	producer_break_with(p, &e);
+	return false;
+}
+
 static void
 producer_delivered(struct producer *p, rd_kafka_event_t *event)
 {
 	const rd_kafka_message_t *message;
 	rd_kafka_resp_err_t       code = RD_KAFKA_RESP_ERR_NO_ERROR;
-	const char               *topic = NULL;
+	rd_kafka_topic_t         *rkt = NULL;
 	size_t                    largest = 0;
 	uint64_t                  item = 0;
 	uint32_t                  count = 0;
@@ -519,30 +489,29 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 	{
 		p->cost -= message_cost(message->key_len, message->len);
 		p->stats.in_flight--;
+		rkt = message->rkt;
 		if (message->err)
 		{
 			code = message->err;
-			topic = rd_kafka_topic_name(message->rkt);
 			if (message->len + message->key_len > largest)
 				largest = message->len + message->key_len;
 		}
-		if (p->broken || code)
+		if (p->broken || code || !producer_recognizes(p, message))
 			continue;
-		p->stats.acked++;
-		if (p->unseen)
-			topic_seen(p, message->rkt);
 		if (count > 0 && item != (uint64_t) (uintptr_t) message->_private)
 		{
-			p->events.acked(p->events.arg, item, count);
+			producer_acked(p, item, count);
 			count = 0;
 		}
 		item = (uint64_t) (uintptr_t) message->_private;
 		count++;
 	}
 	if (count > 0)
-		p->events.acked(p->events.arg, item, count);
+		producer_acked(p, item, count);
 	if (code)
-		producer_break(p, code, rd_kafka_err2str(code), topic, largest);
+		producer_break(p, code, rd_kafka_err2str(code), rd_kafka_topic_name(rkt), largest);
+	else if (rkt && p->unseen && !p->broken)
+		topic_seen(p, rkt);
 }
 
 static void
@@ -614,12 +583,14 @@ on_wake(void *arg, int fd, short revents)
 	}
 	if (atomic_load(&p->ear->heard))
 		producer_seen(p);
+	if (p->trx)
+		producer_transacted(p);
 	if (p->broken)
 	{
 		if (p->definite && !p->reported)
 			producer_report(p);
 	}
-	else if (p->full && producer_has_room(p))
+	else if (p->full && !producer_is_shut(p) && producer_has_room(p))
 	{
 		p->full = false;
 		p->events.writable(p->events.arg);
@@ -628,30 +599,42 @@ on_wake(void *arg, int fd, short revents)
 
 /* --- the sink's functions ------------------------------------------------ */
 
+/* One for each topic as long as the producer lives: librdkafka's topics outlive ours. */
+static struct partitioner *
+producer_partitioner(struct producer *p, const char *name)
+{
+	struct topic       *topic = topics_topic(p->remembered, name);
+	struct partitioner *part;
+
+	HASH_FIND_PTR(p->partitioners, &topic, part);
+	if (part == NULL)
+	{
+		part = partitioner_new(p->partitioner, topic);
+		HASH_ADD_PTR(p->partitioners, topic, part);
+	}
+	return part;
+}
+
 static enum rc
 producer_topic(struct sink *sink, const char *name, struct avro *key, struct avro *value,
 			   struct sink_topic **topic, struct err *e)
 {
-	struct producer   *p = producer_of(sink);
-	rd_kafka_topic_t  *rkt = rd_kafka_topic_new(p->rk, name, NULL);
-	struct sink_topic *top;
+	struct producer       *p = producer_of(sink);
+	rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(p->rk);
+	rd_kafka_topic_t      *rkt;
+	struct sink_topic     *top;
 
 	(void) key;
 	(void) value;
+	partitioner_use(producer_partitioner(p, name), conf);
+	rkt = rd_kafka_topic_new(p->rk, name, conf);
 	if (rkt == NULL)
-	{
-		err_set(e, ERR_CONFIG, E2006, "invalid topic name \"%.300s\"", name);
-		err_detail(e, "%s.", rd_kafka_err2str(rd_kafka_last_error()));
-		return err_hint(e, "Names have up to 249 letters, digits and \".\", \"_\", \"-\": choose a "
-						   "shorter topic.prefix, rename the table, or leave it out with "
-						   "table.exclude.list.");
-	}
+		return producer_error_name(name, rd_kafka_err2str(rd_kafka_last_error()), e);
 	top = xcalloc(1, sizeof(*top));
 	top->name = xstrdup(name);
 	top->rkt = rkt;
 	top->made_ms = loop_now_ms();
-	top->next = p->topics;
-	p->topics = top;
+	DL_PREPEND(p->topics, top);
 	HASH_ADD_PTR(p->unseen, rkt, top);
 	*topic = top;
 	return RC_OK;
@@ -661,13 +644,9 @@ producer_topic(struct sink *sink, const char *name, struct avro *key, struct avr
 static void
 producer_topic_free(struct sink *sink, struct sink_topic *topic)
 {
-	struct producer    *p = producer_of(sink);
-	struct sink_topic **at = &p->topics;
+	struct producer *p = producer_of(sink);
 
-	while (*at && *at != topic)
-		at = &(*at)->next;
-	if (*at)
-		*at = topic->next;
+	DL_DELETE(p->topics, topic);
 	if (!topic->seen)
 		HASH_DEL(p->unseen, topic);
 	rd_kafka_topic_destroy(topic->rkt);
@@ -708,12 +687,15 @@ producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing
 	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
 	/* Broken: failed() has been called or will be in a moment. */
-	if (p->broken || producer_full(p))
+	if (p->broken || producer_is_shut(p) || producer_full(p))
 	{
 		p->full = true;
 		return RC_AGAIN;
 	}
-	if (out->nheaders > 0)
+	code = producer_begin(p);
+	if (code)
+		;
+	else if (out->nheaders > 0)
 		code = produce_with_headers(p, topic, out, key, value, item);
 	else if (rd_kafka_produce(topic->rkt, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
 							  (void *) (uintptr_t) value, value_len, key, key_len,
@@ -730,15 +712,15 @@ producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing
 			return RC_OK;
 		case RD_KAFKA_RESP_ERR__QUEUE_FULL: /* [kafka] has a lower limit than ours */
 			if (p->stats.in_flight == 0 && key_len + value_len > p->max_kbytes * 1024)
-				return queue_too_small(p, topic->name, key_len + value_len, e);
+				return producer_error_queue(topic->name, key_len + value_len, p->max_kbytes, e);
 			p->full = true;
 			return RC_AGAIN;
 		case RD_KAFKA_RESP_ERR__FATAL: /* its event is on the way */
 			p->full = true;
 			return RC_AGAIN;
 		default:
-			return producer_error(p, code, rd_kafka_err2str(code), topic->name, key_len + value_len,
-								  e);
+			return producer_trouble(p, code, rd_kafka_err2str(code), topic->name,
+									key_len + value_len, e);
 	}
 }
 
@@ -755,10 +737,29 @@ producer_stats(const struct sink *sink, struct sink_stats *stats)
 	*stats = ((const struct producer *) sink)->stats;
 }
 
-static void *
-destroy_main(void *rk)
+/* What is left of a producer, for the thread that destroys it. */
+struct remains
 {
-	rd_kafka_destroy(rk);
+	rd_kafka_t         *rk;
+	struct transactor  *trx; /* or NULL */
+	struct partitioner *partitioners;
+};
+
+static void *
+destroy_main(void *arg)
+{
+	struct remains     *remains = arg;
+	struct partitioner *part;
+	struct partitioner *next;
+
+	transactor_free(remains->trx);
+	rd_kafka_destroy(remains->rk);
+	HASH_ITER(hh, remains->partitioners, part, next)
+	{
+		HASH_DEL(remains->partitioners, part);
+		free(part);
+	}
+	free(remains);
 	return NULL;
 }
 
@@ -767,18 +768,20 @@ destroy_main(void *rk)
  * look-up for many seconds: then it is left to end on its own, with its ear.
  */
 static void
-destroy_in_time(rd_kafka_t *rk, struct ear *ear)
+destroy_in_time(const struct remains *what, struct ear *ear)
 {
+	struct remains *remains = xcalloc(1, sizeof(*remains));
 	struct timespec deadline;
 	pthread_t       thread;
 
-	if (pthread_create(&thread, NULL, destroy_main, rk) != 0)
+	*remains = *what;
+	if (pthread_create(&thread, NULL, destroy_main, remains) != 0)
 		abort(); /* like memory that cannot be had */
-	clock_gettime(CLOCK_REALTIME, &deadline);
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_nsec += DESTROY_WAIT_NS;
 	deadline.tv_sec += deadline.tv_nsec / NS_PER_S;
 	deadline.tv_nsec %= NS_PER_S;
-	if (pthread_timedjoin_np(thread, NULL, &deadline) != 0)
+	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) != 0)
 	{
 		pthread_detach(thread);
 		return;
@@ -791,6 +794,7 @@ static void
 producer_free(struct sink *sink)
 {
 	struct producer *p = producer_of(sink);
+	struct remains   remains = {.rk = p->rk, .trx = p->trx, .partitioners = p->partitioners};
 
 	loop_timer_clear(p->loop, &p->suspect);
 	loop_timer_clear(p->loop, &p->cause);
@@ -801,7 +805,9 @@ producer_free(struct sink *sink)
 	rd_kafka_queue_destroy(p->queue);
 	rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
 							  RD_KAFKA_PURGE_F_NON_BLOCKING);
-	destroy_in_time(p->rk, p->ear);
+	destroy_in_time(&remains, p->ear);
+	free(p->held);
+	free(p->partitioner);
 	free(p->bootstrap);
 	free(p);
 }
@@ -810,53 +816,45 @@ static const struct sink_ops producer_ops = {
 	.topic = producer_topic,
 	.topic_free = producer_topic_free,
 	.send = producer_send,
+	.fence = producer_fence,
+	.commit = producer_commit,
 	.flush = producer_flush,
 	.stats = producer_stats,
 	.free = producer_free,
 };
 
-/* Our properties, then those of [kafka]. */
-static enum rc
-producer_conf(const struct config *cfg, struct producer *p, rd_kafka_conf_t **made, struct err *e)
+/* What the user's and our own properties come to, as far as the sink has to know it. */
+static void
+producer_learn_conf(struct producer *p, const rd_kafka_conf_t *conf)
 {
-	rd_kafka_conf_t *conf = conf_new();
-	char             servers[512];
-	char             kbytes[32];
-	char             wait_ms[32];
-	enum rc          rc = RC_OK;
+	char servers[512];
+	char kbytes[32];
+	char wait_ms[32];
+	char partitioner[32];
 
-	for (unsigned i = 0; rc == RC_OK && i < cfg->kafka.nproperties; i++)
-		rc = conf_apply(conf, cfg->kafka.properties[i].name, cfg->kafka.properties[i].value, e);
-	if (rc != RC_OK)
-	{
-		rd_kafka_conf_destroy(conf);
-		return rc;
-	}
-	conf_read(conf, "bootstrap.servers", servers, sizeof(servers));
+	kafka_conf_read(conf, "bootstrap.servers", servers, sizeof(servers));
 	p->bootstrap = xstrdup(servers);
-	conf_read(conf, "queue.buffering.max.kbytes", kbytes, sizeof(kbytes));
+	kafka_conf_read(conf, "queue.buffering.max.kbytes", kbytes, sizeof(kbytes));
 	p->max_kbytes = strtoull(kbytes, NULL, 10);
-	conf_read(conf, "topic.metadata.propagation.max.ms", wait_ms, sizeof(wait_ms));
+	kafka_conf_read(conf, "partitioner", partitioner, sizeof(partitioner));
+	p->partitioner = xstrdup(partitioner);
+	kafka_conf_read(conf, "topic.metadata.propagation.max.ms", wait_ms, sizeof(wait_ms));
 	p->topic_wait_ms = strtoll(wait_ms, NULL, 10);
-	*made = conf;
-	return RC_OK;
 }
 
 enum rc
-sink_kafka_new(struct loop *loop, const struct config *cfg, const struct sink_events *events,
-			   struct sink **sink, struct err *e)
+sink_kafka_new(struct loop *loop, const struct config *cfg, struct topics *topics,
+			   const struct sink_events *events, struct sink **sink, struct err *e)
 {
 	static const uint64_t wake = 1;
 	rd_kafka_conf_t      *conf;
 	struct producer      *p;
 	char                  text[512];
 
-	p = xcalloc(1, sizeof(*p));
-	if (producer_conf(cfg, p, &conf, e) != RC_OK)
-	{
-		free(p);
+	if (kafka_conf_producer(cfg, &conf, e) != RC_OK)
 		return RC_ERR;
-	}
+	p = xcalloc(1, sizeof(*p));
+	producer_learn_conf(p, conf);
 	p->ear = xcalloc(1, sizeof(*p->ear));
 	/* Set from the start: only a queue that was empty wakes us, and it may not be. */
 	p->ear->wake_fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -869,17 +867,15 @@ sink_kafka_new(struct loop *loop, const struct config *cfg, const struct sink_ev
 		rd_kafka_conf_destroy(conf);
 		close(p->ear->wake_fd);
 		free(p->ear);
+		free(p->partitioner);
 		free(p->bootstrap);
 		free(p);
-		err_set(e, ERR_CONFIG, E1002, "the settings in [kafka] do not make a producer");
-		err_detail(e, "librdkafka says: %s.", text);
-		return err_hint(e, "Correct the properties that it names, or remove them: walrelay needs "
-						   "none but bootstrap.servers, and security.protocol, sasl.* and ssl.* as "
-						   "the brokers ask for them.");
+		return producer_error_settings(text, e);
 	}
 	p->sink.ops = &producer_ops;
 	p->loop = loop;
 	p->events = *events;
+	p->remembered = topics;
 	p->max_cost = cfg->relay.max_bytes ? cfg->relay.max_bytes : 1;
 	p->max_messages = cfg->relay.max_in_flight ? cfg->relay.max_in_flight : 1;
 	p->suspect = (struct loop_timer){.cb = on_suspect, .arg = p};
@@ -887,6 +883,8 @@ sink_kafka_new(struct loop *loop, const struct config *cfg, const struct sink_ev
 	rd_kafka_set_log_queue(p->rk, NULL);
 	p->queue = rd_kafka_queue_get_main(p->rk);
 	rd_kafka_queue_io_event_enable(p->queue, p->ear->wake_fd, &wake, sizeof(wake));
+	if (cfg->kafka.exactly_once)
+		p->trx = transactor_new(p->rk, p->ear->wake_fd);
 	loop_watch(loop, p->ear->wake_fd, POLLIN, on_wake, p);
 	*sink = &p->sink;
 	return RC_OK;

@@ -4,9 +4,9 @@
  *
  * The states are in relay/README.md.  Two kinds of trouble are told apart.  When
  * PostgreSQL goes away, messages in flight stay good: their acknowledgements
- * still count, and the stream begins again at what is confirmed by then.  When
- * a message could not be delivered, nothing in flight counts any more: the
- * sink is made anew and everything behind the confirmed position comes again.
+ * still count, and the next stream begins behind them.  When a message could not
+ * be delivered, nothing in flight counts any more: the sink is made anew and
+ * everything behind the acknowledged position comes again.
  *
  * Source and sink report from within their own code.  What they must not lose
  * there is themselves: the stream ends at once, but a broken sink is freed and
@@ -28,6 +28,7 @@
 #include "pipeline.h"
 #include "policy.h"
 #include "producer.h"
+#include "progress_topic.h"
 #include "source.h"
 
 #define REPORT_MS 60000
@@ -42,6 +43,15 @@ enum session_state
 	SESSION_ENDED
 };
 
+/* Exactly once a sink may be sent to when no other relay produces any more. */
+enum sink_stage
+{
+	SINK_UNFENCED,
+	SINK_FENCING,
+	SINK_FENCED, /* what the progress topic says is final, and is being read */
+	SINK_READY
+};
+
 struct session
 {
 	struct loop			*loop;
@@ -51,6 +61,12 @@ struct session
 	struct source		*src;
 	struct pipeline		*pl;
 	struct history		*hist;	/* NULL: no schema changes are told, or not to Kafka */
+	struct topics		*topics;	 /* what they are like; NULL with progress */
+	struct progress_topic *progress; /* NULL: the sink is not Kafka */
+	bool				 recalled;	 /* the progress topic was read, exactly once for this sink */
+	struct position		 found;		 /* there; lsn 0: nothing */
+	enum sink_stage		 sink_stage;
+	bool				 asked;		 /* the server waits to hear the position */
 	struct admin		*admin; /* NULL: none */
 	enum session_state	 state;
 	struct backoff		 backoff;
@@ -66,6 +82,7 @@ struct session
 	struct loop_timer	 retry;
 	struct loop_timer	 drain_limit;
 	struct loop_timer	 report;
+	struct loop_timer	 progress_due;
 	struct err			*result; /* session_run's *e */
 	enum rc				 rc;
 
@@ -75,6 +92,19 @@ struct session
 };
 
 static void session_connect(struct session *ses);
+static void session_recall_again(struct session *ses);
+
+static uint64_t
+session_durable(const struct session *ses)
+{
+	return delivery_durable(pipeline_delivery(ses->pl));
+}
+
+static uint64_t
+session_outstanding(const struct session *ses)
+{
+	return ack_outstanding(delivery_ack(pipeline_delivery(ses->pl)));
+}
 
 /* --- the end ------------------------------------------------------------- */
 
@@ -84,9 +114,9 @@ session_end(struct session *ses)
 {
 	if (ses->state == SESSION_ENDED)
 		return;
-	source_confirm(ses->src, pipeline_confirmed(ses->pl));
+	source_confirm(ses->src, session_durable(ses));
 	source_stop(ses->src);
-	log_info("stopped; confirmed %X/%X", LSN_PARTS(pipeline_confirmed(ses->pl)));
+	log_info("stopped; confirmed %X/%X", LSN_PARTS(session_durable(ses)));
 	ses->state = SESSION_ENDED;
 	loop_stop(ses->loop);
 }
@@ -98,7 +128,7 @@ on_drain_limit(void *arg)
 
 	log_warn("%" PRIu64 " messages were not acknowledged within shutdown.timeout.ms; "
 			 "they will be sent again at the next start",
-			 ack_outstanding(pipeline_ack(ses->pl)));
+			 session_outstanding(ses));
 	session_end(ses);
 }
 
@@ -137,7 +167,7 @@ on_terminate(void *arg)
 	else
 	{
 		log_info("shutting down: no more changes are taken, %" PRIu64 " messages in flight",
-				 ack_outstanding(pipeline_ack(ses->pl)));
+				 session_outstanding(ses));
 		session_drain(ses);
 	}
 }
@@ -169,9 +199,23 @@ static void
 session_stream_ended(struct session *ses)
 {
 	if (ses->state == SESSION_STREAMING &&
-		(pipeline_confirmed(ses->pl) > ses->stream_lsn ||
+		(session_durable(ses) > ses->stream_lsn ||
 		 loop_now_ms() - ses->stream_since_ms >= STEADY_MS))
 		backoff_reset(&ses->backoff);
+}
+
+/*
+ * Another relay may go on in our place as long as we wait: what the progress topic says
+ * then counts, and exactly once our producer is fenced off.
+ */
+static void
+session_lose_slot(struct session *ses)
+{
+	ses->recalled = false;
+	if (ses->sink_stage == SINK_UNFENCED || !ses->cfg->kafka.exactly_once || ses->sink_broken)
+		return;
+	ses->sink_broken = true;
+	pipeline_forget(ses->pl);
 }
 
 static enum policy_action
@@ -181,6 +225,8 @@ session_decide(struct session *ses, const struct err *e)
 								   .temporary_slot = ses->cfg->slot.temporary,
 								   .slot_wait_ms = ses->cfg->slot.wait_ms};
 
+	if (e->code == E1210)
+		session_lose_slot(ses);
 	if (e->code != E1210)
 		ses->held_since_ms = 0;
 	else if (ses->held_since_ms == 0)
@@ -218,26 +264,82 @@ session_trouble(struct session *ses, const struct err *e)
 
 /* --- source ------------------------------------------------------------------ */
 
+/* Positions that are written from now on are this server's. */
+static void
+session_follow(struct session *ses, const struct source_info *info)
+{
+	struct progress of = {
+		.system_id = info->system_id,
+		.timeline = info->timeline,
+		.began_lsn = info->standby ? info->start_lsn : 0,
+		.settings = config_fingerprint(ses->cfg),
+		.exactly_once = ses->cfg->kafka.exactly_once,
+	};
+
+	snprintf(of.database, sizeof(of.database), "%s", info->database);
+	progress_topic_follow(ses->progress, &of);
+}
+
+/* Only with the slot in our hands: a relay that would only wait for it must not fence anybody. */
+static void
+session_fence(struct session *ses)
+{
+	if (ses->sink_stage == SINK_FENCED)
+		session_recall_again(ses);
+	if (ses->sink_stage != SINK_UNFENCED)
+		return;
+	ses->sink_stage = SINK_FENCING;
+	ses->sink->ops->fence(ses->sink);
+}
+
 static void
 on_source_started(void *arg, const struct source_info *info)
 {
 	struct session *ses = arg;
-	uint64_t		start = pipeline_confirmed(ses->pl);
+	struct position from = delivery_position(pipeline_delivery(ses->pl));
 
 	if (ses->state != SESSION_CONNECTING)
 		return; /* told to end meanwhile: frames will be refused */
-	if (info->confirmed_flush > start)
-		start = info->confirmed_flush;
+	if (info->start_lsn > from.lsn)
+		from = (struct position){.lsn = info->start_lsn};
+	if (ses->progress)
+		session_follow(ses, info);
 	ses->ran = true;
+	ses->asked = false;
 	ses->held_since_ms = 0;
-	ses->stream_lsn = start;
+	ses->stream_lsn = from.lsn;
 	ses->stream_since_ms = loop_now_ms();
 	ses->state = SESSION_STREAMING;
-	pipeline_start(ses->pl, ses->sink, start);
+	pipeline_start(ses->pl, ses->sink, &from);
 	if (info->sync_warning)
 		log_warn("%s", info->sync_warning);
-	log_info("streaming database \"%s\" from slot \"%s\" at %X/%X", info->database,
-			 ses->cfg->slot.name, LSN_PARTS(start));
+	if (info->failover_warning)
+		log_warn("%s", info->failover_warning);
+	if (info->created && !ses->cfg->slot.temporary)
+		log_info("created replication slot \"%s\"; changes committed before are not seen",
+				 ses->cfg->slot.name);
+	log_info("streaming database \"%s\" from slot \"%s\" at %X/%X%s%s", info->database,
+			 ses->cfg->slot.name, LSN_PARTS(from.lsn), info->server ? ", " : "",
+			 info->server ? info->server : "");
+	session_fence(ses);
+}
+
+static void
+on_source_asked(void *arg)
+{
+	struct session *ses = arg;
+
+	ses->asked = true;
+}
+
+/* Exactly once a change that was sent in half can only be given up, with its Kafka transaction. */
+static void
+session_check_sink(struct session *ses)
+{
+	if (ses->sink == NULL || ses->sink_broken || delivery_can_go_on(pipeline_delivery(ses->pl)))
+		return;
+	ses->sink_broken = true;
+	pipeline_forget(ses->pl);
 }
 
 static void
@@ -247,6 +349,7 @@ on_source_stopped(void *arg, const struct err *e)
 
 	session_stream_ended(ses);
 	pipeline_stop(ses->pl);
+	session_check_sink(ses);
 	session_trouble(ses, e);
 }
 
@@ -257,8 +360,9 @@ on_source_frame(void *arg, const void *payload, size_t len)
 	struct err		e;
 	enum rc			rc;
 
-	if (ses->state != SESSION_STREAMING)
-		return RC_AGAIN; /* draining: the socket rests, status messages go on */
+	/* Draining, or others are not fenced off: the socket rests, status messages go on. */
+	if (ses->state != SESSION_STREAMING || ses->sink_stage != SINK_READY)
+		return RC_AGAIN;
 	rc = pipeline_frame(ses->pl, payload, len, &e);
 	if (rc != RC_ERR)
 		return rc;
@@ -270,6 +374,7 @@ on_source_frame(void *arg, const void *payload, size_t len)
 	session_stream_ended(ses);
 	source_abort(ses->src);
 	pipeline_stop(ses->pl);
+	session_check_sink(ses);
 	session_trouble(ses, &e);
 	return RC_AGAIN;
 }
@@ -303,6 +408,23 @@ on_sink_failed(void *arg, const struct err *e)
 	source_abort(ses->src);
 	pipeline_forget(ses->pl);
 	session_trouble(ses, e);
+}
+
+static void
+on_sink_ready(void *arg)
+{
+	struct session *ses = arg;
+
+	ses->sink_stage = SINK_FENCED;
+	session_recall_again(ses);
+}
+
+static void
+on_sink_committed(void *arg)
+{
+	struct session *ses = arg;
+
+	pipeline_committed(ses->pl);
 }
 
 static void
@@ -414,6 +536,8 @@ session_open_sink(struct session *ses, struct err *e)
 {
 	const struct sink_events events = {.acked = on_sink_acked,
 									   .failed = on_sink_failed,
+									   .ready = on_sink_ready,
+									   .committed = on_sink_committed,
 									   .writable = on_sink_writable,
 									   .state = on_sink_state,
 									   .log = on_sink_log,
@@ -421,8 +545,11 @@ session_open_sink(struct session *ses, struct err *e)
 
 	ses->sink_broken = false;
 	ses->sink_up = false;
+	ses->sink_stage = ses->cfg->kafka.exactly_once ? SINK_UNFENCED : SINK_READY;
+	if (ses->cfg->kafka.exactly_once)
+		ses->recalled = false; /* the old one's last transaction may have been committed after all */
 	if (ses->cfg->format.sink == SINK_KAFKA)
-		return sink_kafka_new(ses->loop, ses->cfg, &events, &ses->sink, e);
+		return sink_kafka_new(ses->loop, ses->cfg, ses->topics, &events, &ses->sink, e);
 	return sink_json_new(ses->loop, ses->cfg, registry_prefix_len(ses->reg), &events, &ses->sink,
 						 e);
 }
@@ -437,6 +564,111 @@ sink_add_stats(const struct sink *sink, struct sink_stats *sum)
 	sum->messages += stats.messages;
 	sum->bytes += stats.bytes;
 	sum->acked += stats.acked;
+}
+
+/* What the progress topic says of the slot: where the stream begins, and of which server. */
+static enum rc
+session_take(struct session *ses, const struct progress *found, struct err *e)
+{
+	struct lineage past = {
+		.streamed = true,
+		.system_id = found->system_id,
+		.timeline = found->timeline,
+		.standby = found->began_lsn != 0,
+		.began_lsn = found->began_lsn,
+		.reported = found->pos.lsn,
+	};
+
+	ses->recalled = true;
+	ses->found = found->pos;
+	if (found->pos.lsn == 0)
+	{
+		log_info("topic \"%s\" has no position of slot \"%s\": the stream begins where the slot "
+				 "stands",
+				 progress_topic_name(ses->progress), ses->cfg->slot.name);
+		return RC_OK;
+	}
+	if (found->pos.commit_lsn && found->settings != config_fingerprint(ses->cfg))
+	{
+		err_set(e, ERR_CONFIG, E1220,
+				"a transaction was delivered in part under other settings");
+		err_detail(e,
+				   "%" PRIu64 " changes of the transaction with its commit at %X/%X are in Kafka; "
+				   "under these settings, or this release, it may become other messages.",
+				   found->pos.changes, LSN_PARTS(found->pos.commit_lsn));
+		return err_hint(e, "Run with the settings of [tables], [format] and topic.*, and the "
+						   "release, that it was begun with, until it is through.");
+	}
+	/* At least once, after others may have had the slot: they did not get further than we did. */
+	if (ses->ran && !ses->cfg->kafka.exactly_once && found->pos.lsn <= session_durable(ses))
+		return RC_OK;
+	pipeline_recalled(ses->pl, &found->pos);
+	source_remember(ses->src, &past);
+	return RC_OK;
+}
+
+static void
+session_recall(struct session *ses)
+{
+	struct progress found;
+	struct err		e;
+	enum rc			rc = RC_OK;
+
+	if (ses->progress && !ses->recalled)
+	{
+		rc = progress_topic_recall(ses->progress, &found, &e);
+		if (rc == RC_OK)
+			rc = session_take(ses, &found, &e);
+	}
+	if (rc == RC_ERR)
+		session_trouble(ses, &e);
+	if (rc == RC_OK)
+		source_start(ses->src, delivery_position(pipeline_delivery(ses->pl)).lsn);
+}
+
+/*
+ * Exactly once.  We hold the slot, so that no other relay does, and those that did
+ * are fenced off: what the topic says now is final.  If one of them has got a
+ * transaction through in the meantime, the stream began too early.
+ */
+static void
+session_recall_again(struct session *ses)
+{
+	struct progress found;
+	struct err		e;
+	enum rc			rc;
+
+	if (ses->state != SESSION_STREAMING)
+		return; /* when the next stream has started */
+	rc = progress_topic_recall(ses->progress, &found, &e);
+	if (rc == RC_AGAIN)
+		return;
+	if (rc == RC_OK)
+		ses->sink_stage = SINK_READY;
+	if (rc == RC_OK && found.pos.lsn == ses->found.lsn && found.pos.changes == ses->found.changes)
+	{
+		source_resume(ses->src);
+		return;
+	}
+	source_abort(ses->src);
+	pipeline_stop(ses->pl);
+	if (rc == RC_OK)
+		rc = session_take(ses, &found, &e);
+	if (rc == RC_ERR)
+		session_trouble(ses, &e);
+	else
+		session_connect(ses);
+}
+
+static void
+on_progress_read(void *arg)
+{
+	struct session *ses = arg;
+
+	if (ses->sink_stage == SINK_FENCED)
+		session_recall_again(ses);
+	else if (ses->state == SESSION_CONNECTING)
+		session_recall(ses);
 }
 
 /* A new stream from what is confirmed; a new sink first if the old one broke. */
@@ -457,7 +689,7 @@ session_connect(struct session *ses)
 		return;
 	}
 	ses->state = SESSION_CONNECTING;
-	source_start(ses->src, pipeline_confirmed(ses->pl));
+	session_recall(ses);
 }
 
 /* --- what operators see --------------------------------------------------------- */
@@ -488,7 +720,7 @@ static void
 session_snapshot(void *arg, struct metrics *m)
 {
 	const struct session *ses = arg;
-	const struct ack	 *ack = pipeline_ack(ses->pl);
+	const struct ack	 *ack = delivery_ack(pipeline_delivery(ses->pl));
 
 	m->librdkafka = producer_version();
 	m->libpq = pg_library_version();
@@ -508,7 +740,7 @@ session_snapshot(void *arg, struct metrics *m)
 	m->unacked_messages = ack_outstanding(ack);
 	m->unacked_transactions = ack_items(ack);
 	m->received_lsn = pipeline_received(ses->pl);
-	m->confirmed_lsn = pipeline_confirmed(ses->pl);
+	m->confirmed_lsn = session_durable(ses);
 	m->confirmed_commit_us = ack_commit_us(ack);
 }
 
@@ -524,7 +756,7 @@ on_report(void *arg)
 		log_info("%.0f messages/s, %.0f transactions/s, %" PRIu64 " in flight, confirmed %X/%X",
 				 (double) (stats->sent - ses->reported_sent) * 1000 / REPORT_MS,
 				 (double) (stats->transactions - ses->reported_transactions) * 1000 / REPORT_MS,
-				 ack_outstanding(pipeline_ack(ses->pl)), LSN_PARTS(pipeline_confirmed(ses->pl)));
+				 session_outstanding(ses), LSN_PARTS(session_durable(ses)));
 	if (stats->encode.skipped != ses->reported_skipped)
 		log_warn("%" PRIu64 " deletes were skipped: PostgreSQL logs no old key for tables without a "
 				 "replica identity; ALTER TABLE ... REPLICA IDENTITY FULL, or add a primary key",
@@ -536,22 +768,51 @@ on_report(void *arg)
 }
 
 static void
+on_progress_due(void *arg)
+{
+	(void) arg; /* on_round() does it */
+}
+
+/* Writes the position down if it is time. */
+static void
+session_write(struct session *ses)
+{
+	bool	   urgent = ses->asked || ses->state == SESSION_DRAINING;
+	int64_t	   now_ms = loop_now_ms();
+	int64_t	   due_in;
+	struct err e;
+
+	if (pipeline_write(ses->pl, ses->sink, now_ms, urgent, &e) == RC_ERR)
+	{
+		session_fail(ses, &e);
+		return;
+	}
+	due_in = delivery_due_in(pipeline_delivery(ses->pl), now_ms);
+	if (due_in > 0)
+		loop_timer_set(ses->loop, &ses->progress_due, due_in);
+}
+
+static void
 on_round(void *arg)
 {
 	struct session *ses = arg;
 	uint64_t		confirmed;
 
-	if (ses->sink && !ses->sink_broken)
-		ses->sink->ops->flush(ses->sink);
 	if (ses->state == SESSION_ENDED)
 		return;
-	confirmed = pipeline_confirmed(ses->pl);
+	if (ses->sink && !ses->sink_broken && ses->progress && ses->sink_stage == SINK_READY)
+		session_write(ses);
+	if (ses->sink && !ses->sink_broken)
+		ses->sink->ops->flush(ses->sink);
+	confirmed = session_durable(ses);
 	source_confirm(ses->src, confirmed);
+	if (delivery_is_settled(pipeline_delivery(ses->pl)))
+		ses->asked = false;
 	if (pipeline_waits_for(ses->pl) == WAIT_ACK && pipeline_has_room(ses->pl))
 		source_resume(ses->src);
 	if (ses->cfg->end_lsn && confirmed >= ses->cfg->end_lsn)
 		session_drain(ses);
-	if (ses->state == SESSION_DRAINING && ack_outstanding(pipeline_ack(ses->pl)) == 0)
+	if (ses->state == SESSION_DRAINING && delivery_is_settled(pipeline_delivery(ses->pl)))
 		session_end(ses);
 }
 
@@ -568,15 +829,21 @@ session_open(struct session *ses, struct err *e)
 	const struct source_events	 src_events = {
 		.started = on_source_started,
 		.frame = on_source_frame,
+		.asked = on_source_asked,
 		.stopped = on_source_stopped,
 		.arg = ses,
 	};
 
+	if (ses->cfg->format.sink == SINK_KAFKA)
+	{
+		ses->topics = topics_new();
+		ses->progress = progress_topic_new(ses->loop, ses->cfg, ses->topics, on_progress_read, ses);
+	}
 	if (registry_new(ses->loop, ses->cfg, &reg_events, &ses->reg, e) != RC_OK ||
 		session_open_sink(ses, e) != RC_OK ||
 		source_new(ses->loop, ses->cfg, &src_events, &ses->src, e) != RC_OK)
 		return RC_ERR;
-	ses->pl = pipeline_new(ses->cfg, ses->reg);
+	ses->pl = pipeline_new(ses->cfg, ses->reg, ses->progress);
 	if (ses->cfg->format.schema_changes && ses->cfg->format.sink == SINK_KAFKA)
 		ses->hist = history_new(ses->loop, ses->cfg, on_history_read, ses);
 	if (ses->cfg->format.schema_changes)
@@ -595,13 +862,16 @@ session_close(struct session *ses)
 	loop_timer_clear(ses->loop, &ses->retry);
 	loop_timer_clear(ses->loop, &ses->drain_limit);
 	loop_timer_clear(ses->loop, &ses->report);
+	loop_timer_clear(ses->loop, &ses->progress_due);
 	admin_free(ses->admin);
 	if (ses->src)
 		source_free(ses->src);
 	pipeline_free(ses->pl);
+	progress_topic_free(ses->progress);
 	history_free(ses->hist);
 	if (ses->sink)
 		ses->sink->ops->free(ses->sink);
+	topics_free(ses->topics);
 	registry_free(ses->reg);
 }
 
@@ -617,6 +887,7 @@ session_run(struct loop *loop, const struct config *cfg, struct err *e)
 								   .max_ms = cfg->relay.backoff_max_ms};
 	ses.retry = (struct loop_timer){.cb = on_retry, .arg = &ses};
 	ses.drain_limit = (struct loop_timer){.cb = on_drain_limit, .arg = &ses};
+	ses.progress_due = (struct loop_timer){.cb = on_progress_due, .arg = &ses};
 	ses.report = (struct loop_timer){.cb = on_report, .arg = &ses};
 	if (session_open(&ses, e) == RC_OK)
 	{

@@ -13,6 +13,7 @@
 #include "encode.h"
 #include "loop.h"
 #include "schema.h"
+#include "topics.h"
 
 /* A topic as a sink knows it; made once per relation version, not per row. */
 struct sink_topic;
@@ -24,6 +25,10 @@ struct sink_events
 	void (*acked)(void *arg, uint64_t item, uint32_t count);
 	/* The sink cannot go on: nothing taken and not acked may be confirmed. */
 	void (*failed)(void *arg, const struct err *e);
+	/* fence() is done; send() may begin. */
+	void (*ready)(void *arg);
+	/* commit() is done; acked() was called before for all that was sent before it. */
+	void (*committed)(void *arg);
 	/* A sink that answered RC_AGAIN has room again. */
 	void (*writable)(void *arg);
 	/* State for operators: reachable or not; called when it changes. */
@@ -56,6 +61,16 @@ struct sink_ops
 	 */
 	enum rc (*send)(struct sink *sink, struct sink_topic *topic, const struct outgoing *out,
 					uint64_t item, struct err *e);
+	/*
+	 * delivery=exactly-once only, before the first send(): nobody else produces under
+	 * our name once ready() is called, and what they left open is undone.
+	 */
+	void (*fence)(struct sink *sink);
+	/*
+	 * delivery=exactly-once only: what was sent since the last one becomes visible
+	 * together, or, after failed(), never.  send() answers RC_AGAIN until committed().
+	 */
+	void (*commit)(struct sink *sink);
 	/* The caller is about to wait: push out what is buffered, do not wait. */
 	void (*flush)(struct sink *sink);
 	void (*stats)(const struct sink *sink, struct sink_stats *stats);
@@ -68,7 +83,8 @@ struct sink
 };
 
 /* prefix_len: bytes to skip before the Avro of keys and values (5, 10). */
-enum rc sink_kafka_new(struct loop *loop, const struct config *cfg,
+/* topics: what they were like before and, from now on, are; borrowed. */
+enum rc sink_kafka_new(struct loop *loop, const struct config *cfg, struct topics *topics,
 					   const struct sink_events *events, struct sink **sink, struct err *e)
 	MUST_CHECK;
 enum rc sink_json_new(struct loop *loop, const struct config *cfg, size_t prefix_len,

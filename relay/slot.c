@@ -6,11 +6,10 @@
 
 #include <inttypes.h>
 #include <libpq-fe.h>
-#include <poll.h>
 #include <stdlib.h>
 
+#include "dial.h"
 #include "json.h"
-#include "loop.h"
 #include "pg.h"
 
 struct visit
@@ -20,43 +19,6 @@ struct visit
 	struct pg_facts      facts;
 	struct buf           sql;
 };
-
-static enum rc
-visit_connect(struct visit *visit, struct err *e)
-{
-	const char               *conninfo = visit->cfg->source.conninfo;
-	int64_t                   limit;
-	int64_t                   end;
-	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-
-	if (pg_conninfo_check(conninfo, e) != RC_OK)
-		return RC_ERR;
-	limit = pg_conninfo_timeout_ms(conninfo, PG_CONNECT_MS);
-	end = loop_now_ms() + limit;
-	visit->conn = pg_connect_start(conninfo, NULL);
-	if (PQstatus(visit->conn) == CONNECTION_BAD)
-		return pg_connect_failed(visit->conn, e);
-	while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED)
-	{
-		struct pollfd fd = {.fd = PQsocket(visit->conn),
-							.events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-		int64_t       left = end - loop_now_ms();
-
-		if (left <= 0)
-		{
-			err_set(e, ERR_TRANSIENT, E1201, "PostgreSQL did not answer in time");
-			return err_hint(e, "Check host and port in source.conninfo, and firewalls.");
-		}
-		if (poll(&fd, 1, (int) left) <= 0)
-			continue;
-		status = PQconnectPoll(visit->conn);
-		end = loop_now_ms() + limit; /* each step, and so each host, has the whole time */
-	}
-	if (status == PGRES_POLLING_FAILED)
-		return pg_connect_failed(visit->conn, e);
-	pg_connected(visit->conn, conninfo);
-	return RC_OK;
-}
 
 /* The last result in *res, if the caller wants it; he clears it. */
 static enum rc
@@ -81,9 +43,12 @@ visit_begin(struct visit *visit, struct err *e)
 {
 	PGresult *res;
 
-	if (visit_connect(visit, e) != RC_OK)
+	if (pg_conninfo_check(visit->cfg->source.conninfo, e) != RC_OK)
 		return RC_ERR;
-	visit->facts.version = PQserverVersion(visit->conn);
+	visit->conn = dial_wait(visit->cfg->source.conninfo, e);
+	if (visit->conn == NULL)
+		return RC_ERR;
+	pg_connection_take(&visit->facts, visit->conn);
 	if (visit->facts.version < 150000)
 		return pg_server_check(&visit->facts, visit->cfg, e);
 	if (visit_ask(visit, pg_session_sql, PG_LOOK, NULL, e) != RC_OK)
@@ -123,14 +88,51 @@ slot_create(const struct config *cfg, FILE *out, struct err *e)
 		rc = err_hint(e, "Look at it with \"walrelay slot status\", or choose another slot.name.");
 	}
 	if (rc == RC_OK)
+		rc = pg_failover_check(&visit.facts, cfg, e);
+	if (rc == RC_OK)
 	{
-		pg_create_command(&visit.sql, cfg);
+		pg_create_command(&visit.sql, &visit.facts, cfg);
 		rc = visit_ask(&visit, buf_cstr(&visit.sql), PG_CREATE, &res, e);
 	}
 	if (rc == RC_OK)
-		fprintf(out, "created replication slot \"%s\" in database \"%s\" at %s\n", cfg->slot.name,
+		fprintf(out, "created %s slot \"%s\" in database \"%s\" at %s\n",
+				pg_failover_wanted(&visit.facts, cfg) ? "failover" : "replication", cfg->slot.name,
 				visit.facts.database, PQgetvalue(res, 0, 1));
 	PQclear(res);
+	visit_end(&visit);
+	return rc;
+}
+
+enum rc
+slot_alter(const struct config *cfg, FILE *out, struct err *e)
+{
+	struct visit visit = {.cfg = cfg};
+	enum rc      rc = visit_begin(&visit, e);
+	bool         failover = cfg->slot.failover != FAILOVER_NO;
+
+	if (rc == RC_OK && visit.facts.version < FAILOVER_SERVER)
+	{
+		err_set(e, ERR_CONFIG, E1231, "PostgreSQL %d has no failover slots",
+				visit.facts.version / 10000);
+		rc =
+			err_hint(e, "There is nothing to alter before PostgreSQL %d.", FAILOVER_SERVER / 10000);
+	}
+	if (rc == RC_OK)
+		rc = pg_slot_check(&visit.facts, cfg, e);
+	if (rc == RC_OK && failover && visit.facts.in_recovery)
+	{
+		err_set(e, ERR_CONFIG, E1231, "a standby cannot make failover slots");
+		rc = err_hint(e, "Point source.conninfo at the primary.");
+	}
+	if (rc == RC_OK)
+	{
+		pg_alter_command(&visit.sql, cfg, failover);
+		rc = visit_ask(&visit, buf_cstr(&visit.sql), PG_ALTER, NULL, e);
+	}
+	if (rc == RC_OK)
+		fprintf(out, "replication slot \"%s\": failover is %s%s\n", cfg->slot.name,
+				failover ? "on" : "off",
+				failover == visit.facts.slot.failover ? ", as before" : "");
 	visit_end(&visit);
 	return rc;
 }
@@ -167,13 +169,19 @@ status_table(const struct visit *visit, FILE *out)
 	fprintf(out, "slot            %s\n", visit->cfg->slot.name);
 	fprintf(out, "plugin          %s\n", *slot->plugin ? slot->plugin : "none (physical)");
 	fprintf(out, "database        %s\n", slot->database);
-	fprintf(out, "server          PostgreSQL %d.%d\n", visit->facts.version / 10000,
-			visit->facts.version % 10000);
+	fprintf(out, "server          PostgreSQL %d.%d%s%s\n", visit->facts.version / 10000,
+			visit->facts.version % 10000, visit->facts.server ? ", " : "",
+			visit->facts.server ? visit->facts.server : "");
 	if (slot->active_pid)
 		fprintf(out, "active          yes, process %d%s%s%s\n", slot->active_pid,
 				*slot->holder ? " (" : "", slot->holder, *slot->holder ? ")" : "");
 	else
 		fprintf(out, "active          no\n");
+	if (*slot->inactive_since && !slot->active_pid)
+		fprintf(out, "inactive since  %s\n", slot->inactive_since);
+	if (visit->facts.version >= FAILOVER_SERVER)
+		fprintf(out, "failover        %s%s\n", slot->failover ? "yes" : "no",
+				slot->synced && visit->facts.in_recovery ? ", a copy of the primary's" : "");
 	fprintf(out, "WAL status      %s%s%s\n", slot->wal_status, *slot->invalidation ? ", " : "",
 			slot->invalidation);
 	if (slot->confirmed_lsn)
@@ -198,6 +206,13 @@ put_string(struct buf *out, const char *name, const char *value)
 {
 	put_name(out, name);
 	json_string(out, value, strlen(value));
+}
+
+static void
+put_bool(struct buf *out, const char *name, bool value)
+{
+	put_name(out, name);
+	buf_puts(out, value ? "true" : "false");
 }
 
 /* A negative number is one that is not known. */
@@ -232,11 +247,16 @@ status_json(const struct visit *visit, FILE *file)
 	put_string(&out, "plugin", slot->plugin);
 	put_string(&out, "database", slot->database);
 	put_number(&out, "server_version_num", visit->facts.version);
-	put_name(&out, "active");
-	buf_puts(&out, slot->active_pid ? "true" : "false");
+	put_bool(&out, "active", slot->active_pid != 0);
 	put_number(&out, "active_pid", slot->active_pid ? slot->active_pid : -1);
 	put_string(&out, "wal_status", slot->wal_status);
 	put_string(&out, "invalidation_reason", slot->invalidation);
+	if (visit->facts.version >= FAILOVER_SERVER)
+	{
+		put_bool(&out, "failover", slot->failover);
+		put_bool(&out, "synced", slot->synced);
+		put_string(&out, "inactive_since", slot->inactive_since);
+	}
 	put_lsn(&out, "confirmed_flush_lsn", slot->confirmed_lsn);
 	put_lsn(&out, "restart_lsn", slot->restart_lsn);
 	put_number(&out, "retained_wal_bytes", slot->retained);

@@ -51,7 +51,8 @@ struct source
 	struct loop_timer pause; /* set while a message is held */
 	struct probe     *probe;
 
-	struct lineage past; /* of this process */
+	struct lineage past; /* of this process, or what was remembered of one before */
+	bool           greeted; /* a stream has started, and warnings were given */
 	uint64_t       confirmed;
 	uint64_t       received; /* the last record's */
 	uint64_t       server_lsn;
@@ -59,6 +60,7 @@ struct source
 	struct storm   storm;
 
 	uint64_t connects;
+	uint64_t statuses;
 	uint64_t frames;
 	uint64_t bytes;
 };
@@ -95,11 +97,19 @@ source_fail(struct source *src)
 	loop_timer_set(src->loop, &src->work, 0);
 }
 
+/* The stream has come to grief: src->failure says why. */
+static void
+source_fail_streaming(struct source *src)
+{
+	pg_name_server(src->facts, &src->failure);
+	source_fail(src);
+}
+
 static void
 source_fail_with(struct source *src, const PGresult *res)
 {
 	pg_failed(src->conn, res, PG_STREAM, src->facts, src->cfg, &src->failure);
-	source_fail(src);
+	source_fail_streaming(src);
 }
 
 /* --- socket ------------------------------------------------------------------ */
@@ -164,6 +174,7 @@ source_put_status(struct source *src)
 		return false;
 	src->past.reported = src->confirmed;
 	src->status_ms = loop_now_ms();
+	src->statuses++;
 	return true;
 }
 
@@ -223,7 +234,7 @@ source_answer(struct source *src)
 			err_detail(&src->failure, "It is probably shutting down. Walrelay disconnects to let "
 									  "it; changes come again from the confirmed position.");
 			err_hint(&src->failure, "Start PostgreSQL again, if it does not come back by itself.");
-			source_fail(src);
+			source_fail_streaming(src);
 	}
 }
 
@@ -267,7 +278,10 @@ source_deliver(struct source *src, char *data, size_t len)
 	}
 	PQfreemem(data);
 	if (msg.kind == 'k' && msg.reply_asked)
+	{
+		src->events.asked(src->events.arg);
 		source_answer(src);
+	}
 	return src->state == SOURCE_STREAMING;
 }
 
@@ -282,7 +296,7 @@ source_ended(struct source *src)
 	else
 	{
 		pg_stream_ended(&src->failure);
-		source_fail(src);
+		source_fail_streaming(src);
 	}
 	PQclear(res);
 }
@@ -381,7 +395,7 @@ on_shutting_down(void *arg)
 	err_detail(&src->failure, "Walrelay disconnects to let it, because messages wait that cannot "
 							  "be passed on now; they come again.");
 	err_hint(&src->failure, "Start PostgreSQL again, if it does not come back by itself.");
-	source_fail(src);
+	source_fail_streaming(src);
 }
 
 void
@@ -422,16 +436,24 @@ on_started(void *arg, const struct handshake_result *result)
 {
 	struct source         *src = arg;
 	const struct pg_facts *facts = result->facts;
-	char                  *warning = src->past.streamed ? NULL : pg_sync_warning(facts);
-	struct source_info     info = {.database = facts->database,
-								   .encoding = facts->encoding,
-								   .server_version = facts->version,
-								   .system_id = facts->system_id,
-								   .timeline = facts->timeline,
-								   .confirmed_flush = facts->slot.confirmed_lsn,
-								   .created = result->created,
-								   .sync_warning = warning};
+	bool                   first = !src->greeted;
+	char                  *sync_warning = first ? pg_sync_warning(facts) : NULL;
+	char                  *failover_warning =
+		first && !result->created ? pg_failover_warning(facts, src->cfg) : NULL;
+	struct source_info info = {.server = facts->server,
+							   .database = facts->database,
+							   .encoding = facts->encoding,
+							   .server_version = facts->version,
+							   .system_id = facts->system_id,
+							   .timeline = facts->timeline,
+							   .standby = facts->in_recovery,
+							   .start_lsn = result->start_lsn,
+							   .confirmed_flush = facts->slot.confirmed_lsn,
+							   .created = result->created,
+							   .sync_warning = sync_warning,
+							   .failover_warning = failover_warning};
 
+	src->greeted = true;
 	src->conn = result->conn;
 	src->facts = facts;
 	src->state = SOURCE_STREAMING;
@@ -440,8 +462,9 @@ on_started(void *arg, const struct handshake_result *result)
 	src->past.timeline = facts->timeline;
 	src->past.standby = facts->in_recovery;
 	src->past.began_lsn = result->start_lsn;
-	if (result->start_lsn > src->confirmed)
-		src->confirmed = result->start_lsn; /* the slot stands there: that much is done with */
+	/* The slot stands there: that much is done with. */
+	if (facts->slot.confirmed_lsn > src->confirmed)
+		src->confirmed = facts->slot.confirmed_lsn;
 	if (facts->slot.confirmed_lsn > src->past.reported)
 		src->past.reported = facts->slot.confirmed_lsn;
 	src->storm = (struct storm){0};
@@ -450,7 +473,8 @@ on_started(void *arg, const struct handshake_result *result)
 	source_watch_stream(src);
 	loop_timer_set(src->loop, &src->work, 0); /* what came with the answer */
 	src->events.started(src->events.arg, &info);
-	free(warning);
+	free(sync_warning);
+	free(failover_warning);
 }
 
 static void
@@ -562,11 +586,18 @@ source_free(struct source *src)
 }
 
 void
+source_remember(struct source *src, const struct lineage *past)
+{
+	src->past = *past;
+}
+
+void
 source_stats(const struct source *src, struct source_stats *stats)
 {
 	*stats = (struct source_stats){.streaming = src->state == SOURCE_STREAMING,
 								   .paused = src->held != NULL,
 								   .connects = src->connects,
+								   .statuses = src->statuses,
 								   .frames = src->frames,
 								   .bytes = src->bytes,
 								   .server_lsn = src->server_lsn,

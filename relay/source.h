@@ -11,20 +11,26 @@
 #define RELAY_SOURCE_H
 
 #include "config.h"
+#include "lineage.h"
 #include "loop.h"
 #include "pg.h"
 
 /* What the stream that has started comes from; valid during started() only. */
 struct source_info
 {
+	const char *server; /* which of several hosts; NULL: there is one */
 	const char *database;
 	const char *encoding;       /* PostgreSQL's name for it */
 	int         server_version; /* server_version_num */
 	uint64_t    system_id;
 	uint32_t    timeline;
+	bool        standby;         /* it is a standby */
+	uint64_t    start_lsn;       /* that was asked for */
 	uint64_t    confirmed_flush; /* the slot's, before this stream */
 	bool        created;         /* the slot was made for this stream */
-	const char *sync_warning; /* commits may wait for us, and what to do; the first time, or NULL */
+	/* The first time, or NULL: what to do about ... */
+	const char *sync_warning;     /* commits that may wait for us */
+	const char *failover_warning; /* a slot that is to be on standbys, and is not */
 };
 
 struct source_events
@@ -37,6 +43,8 @@ struct source_events
 	 * while status messages go on.
 	 */
 	enum rc (*frame)(void *arg, const void *payload, size_t len);
+	/* The server waits to hear the position: it shuts down, or has not heard from us for long. */
+	void (*asked)(void *arg);
 	/* Not connected any more, or never was; not after source_stop() or source_abort(). */
 	void (*stopped)(void *arg, const struct err *e);
 	void *arg;
@@ -47,6 +55,7 @@ struct source_stats
 	bool     streaming;
 	bool     paused;
 	uint64_t connects; /* attempts */
+	uint64_t statuses; /* status messages sent */
 	uint64_t frames;
 	uint64_t bytes;      /* of payloads */
 	uint64_t server_lsn; /* how far the server says it has come */
@@ -60,6 +69,12 @@ struct source;
 enum rc source_new(struct loop *loop, const struct config *cfg, const struct source_events *events,
 				   struct source **src, struct err *e) MUST_CHECK;
 void    source_free(struct source *src); /* not from within an event */
+
+/*
+ * A relay before this one streamed: what the server is compared with before the first
+ * stream of this process.  past->streamed may be false: nothing is known.
+ */
+void source_remember(struct source *src, const struct lineage *past);
 
 /*
  * Connects, checks, creates the slot if it may, streams from start_lsn or the

@@ -1,7 +1,7 @@
 # 042_kill.pl: kill -9 of the relay at 20 random moments while a million changes are
 # loaded and streamed: every committed change is in the topic, in order per key, and
 # no position is ever ahead of what the broker acknowledged (if one were, what the
-# killed relay had in flight would be missing).
+# killed relay had in flight would be missing).  DELIVERY=exactly-once: nothing twice.
 # needs: kafka
 use strict;
 use warnings;
@@ -17,6 +17,7 @@ my $changes = $ENV{CHANGES} // 1_000_000;
 my $accounts = 1000;
 my $pause = 0.0004 * $kills / 20 * 1_000_000 / $changes;    # seconds, behind each transaction
 my $seed = $ENV{SEED} // time;
+my $delivery = $ENV{DELIVERY} // 'at-least-once';
 srand $seed;
 note("SEED=$seed");
 
@@ -27,7 +28,7 @@ my @args = (
 	'--source.conninfo=' . $source->connstr('postgres'),
 	'--slot.name=kill', "--kafka.topic.prefix=kill$$",
 	'--bootstrap.servers=' . $broker->address, '--registry.url=' . registry(),
-	'--retry.backoff.max.ms=200');
+	'--retry.backoff.max.ms=200', "--kafka.delivery=$delivery");
 
 $source->safe_psql('postgres', <<'SQL');
 CREATE TABLE acct (id int PRIMARY KEY, seq bigint NOT NULL, pad text);
@@ -102,7 +103,8 @@ print $file $source->safe_psql('postgres', "SELECT id || ',' || seq FROM acct"),
 close $file;
 my $python = qx('$root/t/lib/venv');
 chomp $python;
-my $report = qx('$python' '$root/t/lib/ledger.py' '$topic' --bootstrap @{[$broker->address]} --registry @{[registry()]} --expect '$expect' --runs-max @{[$kills * 3]});
+my $runs = $delivery eq 'exactly-once' ? '--committed --runs-max 0' : '--runs-max ' . $kills * 3;
+my $report = qx('$python' '$root/t/lib/ledger.py' '$topic' --bootstrap @{[$broker->address]} --registry @{[registry()]} --expect '$expect' $runs);
 is($?, 0, 'nothing lost, nothing overtaken, only whole runs repeated');
 note($report);
 my ($result) = json_lines($report);

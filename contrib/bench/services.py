@@ -17,10 +17,10 @@ RELAY = setting('RELAY', os.path.join(ROOT, 'build', 'walrelay'))
 
 def relay_properties():
     """The librdkafka properties that the relay sets by itself, read where it sets them."""
-    with open(os.path.join(ROOT, 'relay', 'producer.c')) as file:
+    with open(os.path.join(ROOT, 'relay', 'kafka_conf.c')) as file:
         block = re.search(r'own_properties\[\] = \{(.*?)\n\};', file.read(), re.S)
     pairs = re.findall(r'\{"([^"]+)", "([^"]*)"\}', block.group(1)) if block else []
-    return dict(pairs) or die('relay/producer.c has no own_properties any more')
+    return dict(pairs) or die('relay/kafka_conf.c has no own_properties any more')
 
 
 def bare_properties(extra, arguments):

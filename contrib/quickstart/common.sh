@@ -125,7 +125,15 @@ daemon_start()
 # line)?  A pid from a file may long be someone else's; a zombie has no line.
 daemon_alive()
 {
-	[ -n "$1" ] && tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qF -- "$2"
+	local line='' n=0
+	[ -n "$1" ] || return 1
+	# In the midst of an exec there is no line, either, for a moment.
+	while [ -z "$line" ]; do
+		line=$(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline") || return 1
+		[ -n "$line" ] || ! grep -qs '^State:[[:space:]]*[ZX]' "/proc/$1/status" || return 1
+		[ $((n += 1)) -lt 100 ] || break
+	done
+	case $line in *"$2"*) return 0 ;; *) return 1 ;; esac
 }
 
 # daemon_stop PID WORD [SIGNAL]: end it and wait until it is gone; what does not

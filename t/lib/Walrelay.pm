@@ -176,9 +176,10 @@ sub registry
 sub kafka_start { return Walrelay::Server->start('kafka', 'KAFKA_BOOTSTRAP', @_); }
 sub registry_start { return Walrelay::Server->start('registry', 'REGISTRY_URL', @_); }
 
-# read_topic TOPIC, count => N, timeout => S, schemas => DIR, bootstrap => ..., registry => ...:
-# the topic's records as the independent reader sees them (see read_topic.py), by
-# partition and offset.  With count it waits until there are so many.
+# read_topic TOPIC, count => N, timeout => S, schemas => DIR, bootstrap => ..., registry => ...,
+# committed => 1: the topic's records as the independent reader sees them (see read_topic.py), by
+# partition and offset.  With count it waits until there are so many; committed: those of Kafka
+# transactions that are open or were aborted are left out.
 sub read_topic
 {
 	my ($topic, %opt) = @_;
@@ -189,6 +190,7 @@ sub read_topic
 		'--bootstrap', $opt{bootstrap} // kafka(),
 		'--timeout', $opt{timeout} // $PostgreSQL::Test::Utils::timeout_default);
 	push @cmd, '--until-count', $opt{count} if defined $opt{count};
+	push @cmd, '--committed' if $opt{committed};
 	push @cmd, '--schemas', $opt{schemas} if defined $opt{schemas};
 	my $registry = $opt{registry} // (defined $opt{schemas} ? undef : registry());
 	push @cmd, '--registry', $registry if defined $registry;

@@ -84,10 +84,12 @@ def main():
 	parser.add_argument("--registry", required=True)
 	parser.add_argument("--expect", required=True, help="file of lines id,seq: the table's last state")
 	parser.add_argument("--runs-max", type=int, default=0)
+	parser.add_argument("--committed", action="store_true", help="what Kafka transactions have committed")
 	args = parser.parse_args()
 
 	consumer = kafka.KafkaConsumer(bootstrap_servers=args.bootstrap, group_id=None,
-		enable_auto_commit=False, auto_offset_reset="earliest", max_partition_fetch_bytes=16 << 20)
+		enable_auto_commit=False, auto_offset_reset="earliest", max_partition_fetch_bytes=16 << 20,
+		isolation_level="read_committed" if args.committed else "read_uncommitted")
 	partitions = [TopicPartition(args.topic, p) for p in sorted(consumer.partitions_for_topic(args.topic))]
 	consumer.assign(partitions)
 	consumer.seek_to_beginning(*partitions)

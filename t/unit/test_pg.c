@@ -322,6 +322,78 @@ a_standby_may_be_behind_for_a_while(void **state)
 	assert_non_null(strstr(e.detail, "is 8; it was 7"));
 }
 
+static void
+a_slot_that_was_used_is_not_made_anew(void **state)
+{
+	struct lineage past = {0};
+
+	(void) state;
+	assert_false(lineage_has_slot(&past));
+	past.start_lsn = 0x3000000; /* known from elsewhere */
+	assert_true(lineage_has_slot(&past));
+	assert_rc_err(lineage_slot_gone(&past, "s", &e), ERR_CONFIG, E1207);
+	assert_non_null(strstr(e.detail, "up to 0/3000000"));
+	past = (struct lineage){.streamed = true};
+	assert_true(lineage_has_slot(&past));
+}
+
+/* --- failover slots ------------------------------------------------------------------- */
+
+static void
+a_slot_is_a_failover_slot_where_the_server_can(void **state)
+{
+	(void) state;
+	assert_false(pg_failover_wanted(&facts, cfg)); /* 15 */
+	assert_rc_ok(pg_failover_check(&facts, cfg, &e));
+	facts.version = 170000;
+	assert_true(pg_failover_wanted(&facts, cfg));
+	facts.in_recovery = true;
+	assert_false(pg_failover_wanted(&facts, cfg));
+	assert_rc_ok(pg_failover_check(&facts, cfg, &e));
+	facts.in_recovery = false;
+	set_key("slot.temporary", "true");
+	assert_false(pg_failover_wanted(&facts, cfg));
+	set_key("slot.temporary", "false");
+	set_key("slot.failover", "false");
+	assert_false(pg_failover_wanted(&facts, cfg));
+}
+
+static void
+who_insists_on_a_failover_slot_gets_one_or_is_told(void **state)
+{
+	char *warning;
+
+	(void) state;
+	set_key("slot.failover", "true");
+	assert_rc_err(pg_failover_check(&facts, cfg, &e), ERR_CONFIG, E1231);
+	assert_null(pg_failover_warning(&facts, cfg));
+	facts.version = 180000;
+	assert_rc_ok(pg_failover_check(&facts, cfg, &e));
+	warning = pg_failover_warning(&facts, cfg);
+	assert_non_null(strstr(warning, "walrelay slot alter"));
+	free(warning);
+	facts.slot.failover = true;
+	assert_null(pg_failover_warning(&facts, cfg));
+	facts.slot.failover = false;
+	facts.in_recovery = true;
+	assert_rc_err(pg_failover_check(&facts, cfg, &e), ERR_CONFIG, E1231);
+	assert_null(pg_failover_warning(&facts, cfg));
+	set_key("slot.temporary", "true");
+	assert_rc_ok(pg_failover_check(&facts, cfg, &e));
+	facts.in_recovery = false;
+	assert_null(pg_failover_warning(&facts, cfg));
+}
+
+static void
+a_standbys_copy_waits_for_the_promotion(void **state)
+{
+	(void) state;
+	facts.slot.failover = facts.slot.synced = facts.in_recovery = true;
+	assert_rc_err(pg_slot_check(&facts, cfg, &e), ERR_TRANSIENT, E1230);
+	facts.in_recovery = false; /* it keeps the mark */
+	assert_rc_ok(pg_slot_check(&facts, cfg, &e));
+}
+
 /* --- commands ------------------------------------------------------------------------ */
 
 static void
@@ -350,9 +422,18 @@ options_are_quoted(void **state)
 	assert_non_null(strstr(buf_cstr(&sql), "\"actions\" 'insert,truncate,message'"));
 	assert_non_null(strstr(buf_cstr(&sql), "LOGICAL 0/0 "));
 	set_key("slot.temporary", "true");
-	pg_create_command(&sql, cfg);
+	pg_create_command(&sql, &facts, cfg);
 	assert_string_equal(buf_cstr(&sql), "CREATE_REPLICATION_SLOT \"s_1\" TEMPORARY LOGICAL "
 										"\"walrelay\" (SNAPSHOT 'nothing')");
+	set_key("slot.temporary", "false");
+	facts.version = 170011;
+	pg_create_command(&sql, &facts, cfg);
+	assert_string_equal(buf_cstr(&sql), "CREATE_REPLICATION_SLOT \"s_1\" LOGICAL "
+										"\"walrelay\" (SNAPSHOT 'nothing', FAILOVER true)");
+	pg_alter_command(&sql, cfg, true);
+	assert_string_equal(buf_cstr(&sql), "ALTER_REPLICATION_SLOT \"s_1\" (FAILOVER true)");
+	pg_alter_command(&sql, cfg, false);
+	assert_string_equal(buf_cstr(&sql), "ALTER_REPLICATION_SLOT \"s_1\" (FAILOVER false)");
 	pg_drop_command(&sql, cfg);
 	assert_string_equal(buf_cstr(&sql), "DROP_REPLICATION_SLOT \"s_1\"");
 	buf_free(&sql);
@@ -422,6 +503,10 @@ main(void)
 		TEST(histories_are_read),
 		TEST(a_failover_before_the_position_is_noticed),
 		TEST(a_standby_may_be_behind_for_a_while),
+		TEST(a_slot_that_was_used_is_not_made_anew),
+		TEST(a_slot_is_a_failover_slot_where_the_server_can),
+		TEST(who_insists_on_a_failover_slot_gets_one_or_is_told),
+		TEST(a_standbys_copy_waits_for_the_promotion),
 		TEST(options_are_quoted),
 		TEST(positions_are_parsed),
 		TEST(connection_strings_are_checked),

@@ -1,0 +1,47 @@
+/*
+ * kafka_conf.h
+ *		librdkafka's settings: the product's own and those of [kafka].
+ *
+ * The one place that says what a producer and a consumer of ours is like, and
+ * what [kafka] may not change.  Called by config.c while it reads, by
+ * producer.c and topic_reader.c when they make their clients.
+ */
+#ifndef RELAY_KAFKA_CONF_H
+#define RELAY_KAFKA_CONF_H
+
+#include "config.h"
+#include "err.h"
+
+/* As in rdkafka.h, for callers that do not include it. */
+typedef struct rd_kafka_conf_s rd_kafka_conf_t;
+
+/*
+ * Whether a property may be set to value in [kafka].  Pure.  RC_ERR E1001: no
+ * such property; E1002: not a value of it; E1005: what walrelay promises would
+ * no longer hold, and why.
+ */
+enum rc kafka_conf_check(const char *name, const char *value, struct err *e) MUST_CHECK;
+
+/* Both give settings that are the caller's, until rd_kafka_new() takes them. */
+
+/* For the sink.  RC_ERR: as kafka_conf_check(). */
+enum rc kafka_conf_producer(const struct config *cfg, rd_kafka_conf_t **conf,
+							struct err *e) MUST_CHECK;
+
+/* How long brokers let a Kafka transaction be open: transaction.timeout.ms. */
+int64_t kafka_conf_transaction_ms(const struct config *cfg);
+
+/* Which records there are for a consumer. */
+enum isolation
+{
+	READ_UNCOMMITTED, /* all, also of transactions that are open or were aborted */
+	READ_COMMITTED,   /* up to the first transaction that is open, without what was aborted */
+};
+
+/* For reading a topic to its end.  Cannot fail: what is no property of a consumer is passed over. */
+rd_kafka_conf_t *kafka_conf_consumer(const struct config *cfg, enum isolation isolation);
+
+/* The value of a property as librdkafka understood it, cut off to size; "": it has none. */
+void kafka_conf_read(const rd_kafka_conf_t *conf, const char *name, char *value, size_t size);
+
+#endif /* RELAY_KAFKA_CONF_H */

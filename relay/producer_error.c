@@ -1,0 +1,181 @@
+/*
+ * producer_error.c
+ *		The texts of a producer's errors; see producer_error.h.
+ */
+#include "producer_error.h"
+
+#include <inttypes.h>
+
+#include <librdkafka/rdkafka.h>
+
+static enum rc
+unknown_topic(const struct producer_trouble *trouble, struct err *e)
+{
+	err_set(e, trouble->waited ? ERR_CONFIG : ERR_TRANSIENT, E2002, "topic \"%s\" does not exist",
+			trouble->topic);
+	err_detail(e, "The brokers do not create it by themselves (auto.create.topics.enable), or "
+				  "this user may not.");
+	return err_hint(e, "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions 1",
+					trouble->bootstrap, trouble->topic);
+}
+
+static enum rc
+too_large(const struct producer_trouble *trouble, struct err *e)
+{
+	err_set(e, ERR_DATA, E2003, "a record for topic \"%s\" is too large for the broker",
+			trouble->topic);
+	err_detail(e,
+			   "The largest record of the refused batch has %zu bytes before compression; the "
+			   "broker's limit is max.message.bytes of the topic, or else its message.max.bytes.",
+			   trouble->bytes);
+	return err_hint(e,
+					"Raise the limit: kafka-configs.sh --bootstrap-server %s --alter --entity-type "
+					"topics --entity-name %s --add-config max.message.bytes=%zu.  If every single "
+					"record is below the limit, set batch.size in [kafka] below it instead.",
+					trouble->bootstrap, trouble->topic, trouble->bytes + trouble->bytes / 8 + 1024);
+}
+
+static enum rc
+no_access(const struct producer_trouble *trouble, struct err *e)
+{
+	err_set(e, ERR_PERMISSION, E2004, "Kafka refused access");
+	err_detail(e, "%s.  bootstrap.servers is %s.", trouble->text, trouble->bootstrap);
+	return err_hint(e, "Check sasl.* and ssl.* in [kafka]; the user needs the rights Write and "
+					   "Describe on the topics (kafka-acls.sh), and IdempotentWrite on the "
+					   "cluster with brokers before 2.8.");
+}
+
+static enum rc
+record_refused(const struct producer_trouble *trouble, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E2006, "Kafka refused a record for topic \"%s\"", trouble->topic);
+	err_detail(e, "%s.", trouble->text);
+	return err_hint(e,
+					"Look at the topic's settings: kafka-configs.sh --bootstrap-server "
+					"%s --describe --entity-type topics --entity-name %s",
+					trouble->bootstrap, trouble->topic);
+}
+
+/*
+ * The slot is what only one relay can have: whoever asks for it next learns
+ * whether there really is another one.
+ */
+static enum rc
+fenced(const struct producer_trouble *trouble, struct err *e)
+{
+	err_set(e, ERR_TRANSIENT, E2009, "Kafka does not take transactions of this producer any more");
+	err_detail(e,
+			   "%s.  Another walrelay with the same transactional.id has begun, or the brokers have "
+			   "given a transaction up that took too long.  What was not committed comes again.",
+			   trouble->text);
+	return err_hint(e, "Run one walrelay for each slot, and give each a topic.prefix or "
+					   "transactional.id of its own.");
+}
+
+enum rc
+producer_error(const struct producer_trouble *trouble, struct err *e)
+{
+	switch (trouble->code)
+	{
+		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE: return too_large(trouble, e);
+		case RD_KAFKA_RESP_ERR__FENCED:
+		case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+		case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH: return fenced(trouble, e);
+		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+		case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: return unknown_topic(trouble, e);
+		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+		case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED: return no_access(trouble, e);
+		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+		case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+		case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT: return record_refused(trouble, e);
+		default:
+			err_set(e, ERR_TRANSIENT, E2005, "the Kafka producer failed");
+			err_detail(e, "%s.  A new producer goes on after the last confirmed position.",
+					   trouble->text);
+			return err_hint(e, "If this comes again, look into the brokers' logs at this time, and "
+							   "use librdkafka 2.5.3 or newer.");
+	}
+}
+
+bool
+producer_error_is_consequence(int code)
+{
+	return code == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE || code == RD_KAFKA_RESP_ERR__FATAL ||
+		   code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
+enum rc
+producer_error_unreachable(const char *bootstrap, const char *reason, struct err *e)
+{
+	err_set(e, ERR_TRANSIENT, E2001, "no Kafka broker is reachable");
+	err_detail(e, "bootstrap.servers is %s.  %s%s", bootstrap, reason, reason[0] ? "." : "");
+	return err_hint(
+		e, "Start the brokers, or correct bootstrap.servers, security.protocol and sasl.* "
+		   "in [kafka].  Nothing is lost meanwhile: PostgreSQL keeps what was not confirmed.");
+}
+
+enum rc
+producer_error_queue(const char *topic, size_t bytes, uint64_t max_kbytes, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1002,
+			"queue.buffering.max.kbytes in [kafka] is too small for a record of topic \"%s\"",
+			topic);
+	err_detail(e, "The record has %zu bytes, and the setting allows %" PRIu64 " kB.", bytes,
+			   max_kbytes);
+	return err_hint(e,
+					"Set queue.buffering.max.kbytes to at least %zu, or remove the line: "
+					"max.in.flight.bytes limits the memory, too.",
+					bytes / 1024 + 1);
+}
+
+enum rc
+producer_error_name(const char *topic, const char *text, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E2006, "invalid topic name \"%.300s\"", topic);
+	err_detail(e, "%s.", text);
+	return err_hint(e, "Names have up to 249 letters, digits and \".\", \"_\", \"-\": choose a "
+					   "shorter topic.prefix, rename the table, or leave it out with "
+					   "table.exclude.list.");
+}
+
+enum rc
+producer_error_settings(const char *text, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1002, "the settings in [kafka] do not make a producer");
+	err_detail(e, "librdkafka says: %s.", text);
+	return err_hint(e, "Correct the properties that it names, or remove them: walrelay needs "
+					   "none but bootstrap.servers, and security.protocol, sasl.* and ssl.* as "
+					   "the brokers ask for them.");
+}
+
+enum rc
+producer_error_partitions(const char *topic, int32_t before, int32_t now, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E2011, "topic \"%s\" has %" PRId32 " partitions; it had %" PRId32, topic,
+			now, before);
+	err_detail(e, "With another number the changes of a key go to another partition, and may be read "
+				  "there before older ones.");
+	return err_hint(e, "Let consumers read up to the end of the topic, then set topic.progress "
+					   "to another name: all partitions are used from then on, and what was "
+					   "delivered behind the slot's position comes again.");
+}
+
+enum rc
+producer_error_offset(const char *topic, int32_t partition, int64_t next, int64_t offset,
+					  struct err *e)
+{
+	err_set(e, ERR_CONFIG, E2012, "topic \"%s\" was made anew, or has lost records", topic);
+	err_detail(e,
+			   "Partition %" PRId32 " gave offset %" PRId64 " to a new record; records up to offset "
+			   "%" PRId64 " were acknowledged before.",
+			   partition, offset, next - 1);
+	return err_hint(e, "If the topic was deleted on purpose, set topic.progress to another name: the "
+					   "stream begins where the slot stands.  Otherwise look for an unclean leader "
+					   "election in the brokers' logs, and load the table downstream again first.");
+}

@@ -1,0 +1,429 @@
+/*
+ * topic_reader.c
+ *		A consumer for one topic, once; see topic_reader.h.
+ *
+ * No consumer group: every partition is read from its beginning to its high
+ * watermark, or its last stable offset, as its leader tells it.  What librdkafka
+ * reports as an end may be too early: a follower (client.rack) may be behind,
+ * and a leader that was just elected hands out nothing before its followers
+ * have confirmed it, while it does not answer a question for the end.
+ */
+#include "topic_reader.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "buf.h"
+#include "topic_admin.h"
+
+/* Without an answer or a record for so long the reading has failed. */
+#define PATIENCE_MS 30000
+/* How often the thread looks whether it is still wanted. */
+#define STEP_MS 100
+/* For one answer about the topic, with the connection that it takes. */
+#define ANSWER_MS 2000
+
+enum reader_state
+{
+	READER_IDLE,
+	READER_RUNNING,
+	READER_ENDED /* joined; rc and what follows are the loop's */
+};
+
+struct topic_reader
+{
+	struct loop         *loop;
+	const struct config *cfg;
+	struct topic_reading reading;
+	int                  wake_fd; /* eventfd: the thread has ended */
+	enum reader_state    state;
+	pthread_t            thread;
+
+	/* The thread's while it runs: */
+	atomic_bool cancelled;
+	char       *topic;
+	int32_t     npartitions;
+	uint64_t    records;
+	int64_t    *ends; /* of partitions; -1: it is reached */
+	int32_t     nopen;
+	int64_t     heard_ms;    /* loop time of the last answer */
+	char        reason[256]; /* last trouble with a connection */
+	enum rc     rc;
+	struct err  e;
+};
+
+/* --- errors ------------------------------------------------------------------ */
+
+static enum rc
+unreachable(struct topic_reader *reader)
+{
+	err_set(&reader->e, ERR_TRANSIENT, E2001, "topic \"%s\" cannot be read back", reader->topic);
+	err_detail(&reader->e, "Nothing came for %d s.  %s%s", PATIENCE_MS / 1000, reader->reason,
+			   reader->reason[0] ? "." : "");
+	return err_hint(&reader->e,
+					"Start the brokers.  Nothing is lost meanwhile: PostgreSQL keeps what "
+					"was not confirmed.");
+}
+
+static bool
+is_permission(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+		   code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+		   code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
+		   code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
+}
+
+static enum rc
+refused(struct topic_reader *reader, rd_kafka_resp_err_t code)
+{
+	const char *instead = reader->reading.instead;
+
+	if (is_permission(code))
+	{
+		err_set(&reader->e, ERR_PERMISSION, E2004, "Kafka does not let topic \"%s\" be read",
+				reader->topic);
+		err_detail(&reader->e, "%s.", rd_kafka_err2str(code));
+		return err_hint(&reader->e,
+						"Give the user the rights Read and Describe on the topic "
+						"(kafka-acls.sh)%s%s.",
+						instead ? ", or " : "", instead ? instead : "");
+	}
+	err_set(&reader->e, ERR_TRANSIENT, E2008, "topic \"%s\" cannot be read back", reader->topic);
+	err_detail(&reader->e, "%s.", rd_kafka_err2str(code));
+	return err_hint(&reader->e, "Look into the brokers' logs at this time.");
+}
+
+/* --- the thread -------------------------------------------------------------- */
+
+static bool
+is_over(struct topic_reader *reader)
+{
+	if (atomic_load(&reader->cancelled))
+		return true; /* nobody asks for the result */
+	if (loop_now_ms() - reader->heard_ms < PATIENCE_MS)
+		return false;
+	(void) unreachable(reader);
+	return true;
+}
+
+/* librdkafka's consumer says here why it has no connection. */
+static void
+on_error(rd_kafka_t *rk, int code, const char *reason, void *arg)
+{
+	struct topic_reader *reader = arg;
+
+	(void) rk;
+	(void) code;
+	snprintf(reader->reason, sizeof(reader->reason), "%s", reason);
+}
+
+static rd_kafka_t *
+consumer_new(struct topic_reader *reader)
+{
+	rd_kafka_conf_t *conf = kafka_conf_consumer(reader->cfg, reader->reading.isolation);
+	char             text[512];
+	rd_kafka_t      *rk;
+
+	rd_kafka_conf_set_log_cb(conf, NULL);
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	rd_kafka_conf_set_opaque(conf, reader);
+	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+	if (rk)
+		return rk;
+	rd_kafka_conf_destroy(conf);
+	err_set(&reader->e, ERR_CONFIG, E1002, "the settings in [kafka] do not make a consumer");
+	err_detail(&reader->e, "librdkafka says: %s.", text);
+	err_hint(&reader->e, "Correct the properties that it names, or remove them.");
+	return NULL;
+}
+
+/* How many partitions there are; 0: there is no such topic. */
+static enum rc
+partitions_ask(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
+{
+	while (!is_over(reader))
+	{
+		const struct rd_kafka_metadata *metadata;
+		rd_kafka_resp_err_t             code = rd_kafka_metadata(rk, 0, rkt, &metadata, ANSWER_MS);
+		int32_t                         count;
+
+		rd_kafka_poll(rk, 0);
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		{
+			code = metadata->topic_cnt == 1 ? metadata->topics[0].err
+											: RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+			count = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
+			rd_kafka_metadata_destroy(metadata);
+			switch (code)
+			{
+				case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: return RC_OK;
+				case RD_KAFKA_RESP_ERR_NO_ERROR:
+					reader->npartitions = count;
+					if (count > 0)
+						return RC_OK;
+					break; /* it is being created */
+				case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE: break;
+				default: return refused(reader, code);
+			}
+		}
+		else if (code != RD_KAFKA_RESP_ERR__TIMED_OUT && code != RD_KAFKA_RESP_ERR__TRANSPORT)
+			return refused(reader, code);
+		if (code != RD_KAFKA_RESP_ERR__TIMED_OUT)
+			rd_kafka_poll(rk, STEP_MS);
+	}
+	return RC_ERR;
+}
+
+/* A compacted topic: made if it is not there, otherwise looked at. */
+static enum rc
+topic_ensure(struct topic_reader *reader, rd_kafka_t *rk)
+{
+	if (reader->npartitions == 0)
+	{
+		if (topic_admin_create(rk, reader->topic, PATIENCE_MS, &reader->e) != RC_OK)
+			return RC_ERR;
+		reader->heard_ms = loop_now_ms();
+		return RC_OK; /* nothing is in it */
+	}
+	if (reader->npartitions > 1)
+	{
+		err_set(&reader->e, ERR_CONFIG, E2010, "topic \"%s\" has %" PRId32 " partitions",
+				reader->topic, reader->npartitions);
+		err_detail(&reader->e, "The newest position of a slot can be told only if there is one.");
+		return err_hint(&reader->e, "Set topic.progress to another name, or delete the topic: "
+									"what was delivered behind the slot's position comes again.");
+	}
+	return topic_admin_check(rk, reader->topic, ANSWER_MS, &reader->e);
+}
+
+/* Where a partition ends, from its leader; whatever a leader may get over is waited for. */
+static enum rc
+end_ask(struct topic_reader *reader, rd_kafka_t *rk, int32_t partition)
+{
+	int64_t low;
+
+	while (!is_over(reader))
+	{
+		rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+			rk, reader->topic, partition, &low, &reader->ends[partition], ANSWER_MS);
+
+		rd_kafka_poll(rk, 0);
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		{
+			reader->heard_ms = loop_now_ms();
+			return RC_OK;
+		}
+		if (is_permission(code))
+			return refused(reader, code);
+		snprintf(reader->reason, sizeof(reader->reason), "%s", rd_kafka_err2str(code));
+		if (code != RD_KAFKA_RESP_ERR__TIMED_OUT)
+			rd_kafka_poll(rk, STEP_MS);
+	}
+	return RC_ERR;
+}
+
+static enum rc
+message_take(struct topic_reader *reader, const rd_kafka_message_t *message)
+{
+	struct topic_record record = {.key = {message->key, message->key_len},
+								  .value = {message->payload, message->len},
+								  .partition = message->partition,
+								  .offset = message->offset};
+
+	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+	{
+		int64_t *end = &reader->ends[message->partition];
+
+		/* Once only: somebody else may write more behind the end. */
+		if (*end < 0 || message->offset < *end)
+			return RC_OK;
+		*end = -1;
+		reader->nopen--;
+		return RC_OK;
+	}
+	if (message->err)
+		return refused(reader, message->err);
+	reader->records++;
+	return reader->reading.record(reader->reading.arg, &record, &reader->e);
+}
+
+static enum rc
+partitions_read(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+	int32_t           started = 0;
+	enum rc           rc = RC_OK;
+
+	reader->ends = xcalloc((size_t) reader->npartitions, sizeof(*reader->ends));
+	for (int32_t i = 0; i < reader->npartitions && rc == RC_OK; i++)
+		rc = end_ask(reader, rk, i);
+	while (started < reader->npartitions && rc == RC_OK)
+	{
+		if (rd_kafka_consume_start_queue(rkt, started, RD_KAFKA_OFFSET_BEGINNING, queue) != 0)
+			rc = refused(reader, rd_kafka_last_error());
+		else
+			started++;
+	}
+	reader->nopen = reader->npartitions;
+	while (rc == RC_OK && reader->nopen > 0)
+	{
+		rd_kafka_message_t *message = rd_kafka_consume_queue(queue, STEP_MS);
+
+		rd_kafka_poll(rk, 0);
+		if (message)
+		{
+			reader->heard_ms = loop_now_ms();
+			rc = message_take(reader, message);
+			rd_kafka_message_destroy(message);
+		}
+		if (rc == RC_OK && is_over(reader))
+			rc = RC_ERR;
+	}
+	for (int32_t i = 0; i < started; i++)
+		rd_kafka_consume_stop(rkt, i);
+	rd_kafka_queue_destroy(queue);
+	free(reader->ends);
+	return rc;
+}
+
+static void *
+reader_main(void *arg)
+{
+	struct topic_reader *reader = arg;
+	rd_kafka_t          *rk = consumer_new(reader);
+	rd_kafka_topic_t    *rkt = rk ? rd_kafka_topic_new(rk, reader->topic, NULL) : NULL;
+	uint64_t             wake = 1;
+	ssize_t              written;
+
+	reader->rc = RC_ERR;
+	if (rk && rkt == NULL)
+		(void) refused(reader, rd_kafka_last_error());
+	if (rkt)
+		reader->rc = partitions_ask(reader, rk, rkt);
+	if (reader->rc == RC_OK && reader->reading.compacted)
+		reader->rc = topic_ensure(reader, rk);
+	if (reader->rc == RC_OK && reader->npartitions > 0)
+		reader->rc = partitions_read(reader, rk, rkt);
+	if (rkt)
+		rd_kafka_topic_destroy(rkt);
+	if (rk)
+		rd_kafka_destroy(rk);
+	written = write(reader->wake_fd, &wake, sizeof(wake));
+	(void) written; /* an eventfd at zero always takes it */
+	return NULL;
+}
+
+/* --- on the loop -------------------------------------------------------------- */
+
+static void
+reader_join(struct topic_reader *reader)
+{
+	uint64_t wakes;
+	ssize_t  got;
+
+	pthread_join(reader->thread, NULL);
+	got = read(reader->wake_fd, &wakes, sizeof(wakes));
+	(void) got;
+}
+
+static void
+on_wake(void *arg, int fd, short revents)
+{
+	struct topic_reader *reader = arg;
+
+	(void) fd;
+	(void) revents;
+	if (reader->state != READER_RUNNING)
+		return;
+	reader_join(reader);
+	reader->state = READER_ENDED;
+	reader->reading.done(reader->reading.arg);
+}
+
+struct topic_reader *
+topic_reader_new(struct loop *loop, const struct config *cfg, const struct topic_reading *reading)
+{
+	struct topic_reader *reader = xcalloc(1, sizeof(*reader));
+
+	reader->loop = loop;
+	reader->cfg = cfg;
+	reader->reading = *reading;
+	reader->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (reader->wake_fd < 0)
+		abort(); /* no descriptors left: nothing would work */
+	loop_watch(loop, reader->wake_fd, POLLIN, on_wake, reader);
+	return reader;
+}
+
+void
+topic_reader_start(struct topic_reader *reader, const char *topic)
+{
+	free(reader->topic);
+	reader->topic = xstrdup(topic);
+	reader->npartitions = 0;
+	reader->records = 0;
+	reader->reason[0] = '\0';
+	reader->heard_ms = loop_now_ms();
+	atomic_store(&reader->cancelled, false);
+	reader->state = READER_RUNNING;
+	if (pthread_create(&reader->thread, NULL, reader_main, reader) != 0)
+		abort(); /* like memory that cannot be had */
+}
+
+void
+topic_reader_cancel(struct topic_reader *reader)
+{
+	if (reader->state == READER_RUNNING)
+	{
+		atomic_store(&reader->cancelled, true);
+		reader_join(reader);
+	}
+	reader->state = READER_IDLE;
+}
+
+void
+topic_reader_free(struct topic_reader *reader)
+{
+	if (reader == NULL)
+		return;
+	topic_reader_cancel(reader);
+	loop_forget(reader->loop, reader->wake_fd);
+	close(reader->wake_fd);
+	free(reader->topic);
+	free(reader);
+}
+
+enum rc
+topic_reader_result(const struct topic_reader *reader, struct err *e)
+{
+	if (reader->state != READER_ENDED)
+		return RC_AGAIN;
+	if (reader->rc != RC_OK)
+		*e = reader->e;
+	return reader->rc;
+}
+
+const char *
+topic_reader_topic(const struct topic_reader *reader)
+{
+	return reader->state == READER_ENDED && reader->rc == RC_OK ? reader->topic : NULL;
+}
+
+int32_t
+topic_reader_partitions(const struct topic_reader *reader)
+{
+	return reader->npartitions;
+}
+
+uint64_t
+topic_reader_records(const struct topic_reader *reader)
+{
+	return reader->records;
+}

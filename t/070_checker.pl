@@ -1,0 +1,9 @@
+# The checker of the fault campaign, checked: logs that are right must pass, and each of
+# some ninety ways to break one must be reported as what it is, over several seeds.  No
+# server, no Kafka.  t/chaos/checker_test.py prints the cases; SEED= for other logs.
+use strict;
+use warnings;
+use FindBin;
+
+my @cmd = ('/usr/bin/env', 'python3', "$FindBin::Bin/chaos/checker_test.py", $ENV{SEED} // ());
+exec(@cmd) or die "cannot run python3: $!\n";

@@ -1,0 +1,357 @@
+#!/usr/bin/env python3
+"""Faults, one after the other, while a ledger is written, streamed and then proven whole.
+
+    make chaos N=100 SEED= MODE=at-least-once|exactly-once FAULTS=relay-kill,kafka-*
+               TPS=60  RELAY=build/walrelay  RELAY_ARGS=  PG_CONFIG=  KEEP=1
+
+N faults are drawn by weight from faults.py (FAULTS: only these, by name or pattern;
+contrib/chaos --list names all; N=each: each of them once).  Behind each the slot's position must pass where WAL was
+written when the fault was over, within RECOVER_S=180.  At the end the workload stops,
+everything must be confirmed, and checker.py compares what is in Kafka with what the
+writers did.  One line of JSON for each fault goes to faults.jsonl.  Prints each check,
+a table, then "N passed, N failed"; the folder of a failing run is kept.  Called by
+make chaos and t/072_chaos.pl.
+"""
+import collections
+import contextlib
+import fnmatch
+import json
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import kafka.admin
+
+from faults import FAULTS
+from lab import HERE, PREFIX, ROOT, Lab, log_grep, say, wait_until
+
+DRAIN_S = 600
+CHECK_S = 3600
+
+
+def number(name, default):
+    return type(default)(os.environ.get(name) or default)
+
+
+class Workload:
+    """t/chaos/workload.py: writes until it is told to end; in dir is what checker.py needs."""
+
+    def __init__(self, lab, seed, tps):
+        self.dir, self.log = lab.path('ledger'), lab.path('workload.log')
+        self.options = ['--conninfo', lab.postgres.conninfo, '--dir', self.dir]
+        self.run_options = ['--seed', seed, '--tps', str(tps)]
+        self.process = None
+
+    def command(self, name):
+        return [sys.executable, os.path.join(HERE, 'workload.py'), name, *self.options]
+
+    def setup(self):
+        """(options that the relay must get, topic -> partitions)"""
+        subprocess.run(self.command('setup'), check=True, stdin=subprocess.DEVNULL,
+                       stdout=sys.stderr)
+        with open(os.path.join(self.dir, 'relay.args'), encoding='utf-8') as file:
+            settings = file.read().splitlines()
+        with open(os.path.join(self.dir, 'topics'), encoding='utf-8') as file:
+            return settings, {name: int(count) for name, count in map(str.split, file)}
+
+    def start(self):
+        with open(self.log, 'w', encoding='utf-8') as log:
+            self.process = subprocess.Popen(self.command('run') + self.run_options,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True)
+
+    def stop(self):
+        """Its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(DRAIN_S)
+        self.kill()
+        return self.process.returncode
+
+    def finish(self):
+        """Where WAL stood behind its last transaction."""
+        reply = subprocess.run(self.command('finish'), check=True, text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
+        high, low = json.loads(reply)['lsn'].split('/')
+        return int(high, 16) << 32 | int(low, 16)
+
+    def kill(self):
+        """With its writers, which are in its session."""
+        if self.process and self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+class Campaign:
+    def __init__(self):
+        self.seed = os.environ.get('SEED') or str(random.SystemRandom().randrange(10**9))
+        self.mode = os.environ.get('MODE') or 'at-least-once'
+        if self.mode not in ('at-least-once', 'exactly-once'):
+            sys.exit(f'MODE={self.mode} is neither at-least-once nor exactly-once')
+        self.recover_s = number('RECOVER_S', 180.0)
+        self.kinds = self.kinds_choose()
+        self.is_each = os.environ.get('N') == 'each'
+        self.number = len(self.kinds) if self.is_each else number('N', 100)
+        self.dir = tempfile.mkdtemp(prefix='walrelay-chaos.')
+        settings = shlex.split(os.environ.get('RELAY_ARGS') or '')
+        if self.mode == 'exactly-once':
+            settings.append('--kafka.delivery=exactly-once')
+        binary = os.environ.get('RELAY') or os.path.join(ROOT, 'build', 'walrelay')
+        self.lab = Lab(self.dir, os.path.abspath(binary), settings)
+        self.workload = None
+        self.passed = self.failed = 0
+        self.records = []           # of the faults: what goes to faults.jsonl
+
+    # ---- what is to be done ----
+
+    def kinds_choose(self):
+        """Names of the faults to draw from.  One that was asked for by its name and cannot
+        be had is told."""
+        chosen = []
+        patterns = (os.environ.get('FAULTS') or '').replace(',', ' ').split()
+        for pattern in patterns:
+            if not fnmatch.filter(FAULTS, pattern):
+                sys.exit(f'no fault is called {pattern}: ' + ' '.join(FAULTS))
+        for name, fault in FAULTS.items():
+            named = any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+            if not (named or not patterns and fault.weight):
+                continue
+            reason = fault.skip(self.mode)
+            if reason and not (name in patterns and fault.needs == 'exactly-once'):
+                say(f'skipped: {name}: {reason}')
+                continue
+            chosen.append(name)
+        return chosen
+
+    def sequence(self):
+        """(name, generator of its own) of each fault: what one draws changes no other."""
+        rng = random.Random(self.seed)
+        weights = [FAULTS[name].weight or 1 for name in self.kinds]
+        names = (rng.sample(self.kinds, self.number) if self.is_each else
+                 rng.choices(self.kinds, weights, k=self.number))
+        for place, name in enumerate(names):
+            yield name, random.Random(f'{self.seed}/{place}')
+
+    def repeat_command(self):
+        names = ('FAULTS', 'TPS', 'RELAY', 'RELAY_ARGS', 'PG_CONFIG', 'RECOVER_S')
+        settings = {'N': 'each' if self.is_each else str(self.number), 'SEED': self.seed, 'MODE': self.mode,
+                    **{name: os.environ[name] for name in names if os.environ.get(name)}}
+        return 'make chaos ' + ' '.join(f'{name}={shlex.quote(value)}'
+                                        for name, value in settings.items())
+
+    def check(self, well, what, detail=''):
+        self.passed, self.failed = self.passed + bool(well), self.failed + (not well)
+        print(('ok   ' if well else 'FAIL ') + what, flush=True)
+        if not well and detail:
+            print('\n'.join('     ' + line[:600] for line in str(detail).splitlines()[:40]), flush=True)
+
+    def topics_create(self, topics):
+        """The relay must find those whose number of partitions matters."""
+        admin = kafka.admin.KafkaAdminClient(bootstrap_servers=self.lab.bootstrap)
+        try:
+            admin.create_topics([kafka.admin.NewTopic(f'{PREFIX}.{name}', partitions, 1)
+                                 for name, partitions in topics.items()])
+        finally:
+            admin.close()
+
+    # ---- one fault ----
+
+    def strike(self, place, name, rng):
+        """Injects one and waits until the relay is back; its record."""
+        lab, watch = self.lab, self.lab.watch
+        threading.Event().wait(rng.uniform(0, 1))       # any moment, not just after recovery
+        record = {'n': place, 'fault': name, 'at': round(time.time(), 3)}
+        offset, lives = os.path.getsize(lab.relay_log), lab.relay.lives
+        watch.reset()
+        started = time.monotonic()
+        try:
+            record['evidence'] = FAULTS[name].strike(lab, rng)
+            over, before = time.monotonic(), watch.confirmed
+            record['fault_s'] = round(over - started, 3)
+            wait_until(lambda: watch.confirmed > before, 'a new position', self.recover_s)
+            record['recover_s'] = round(watch.moved - over, 3)
+            mark = watch.insert_lsn()
+            wait_until(lambda: watch.confirmed >= mark, 'the position to catch up', self.recover_s)
+            record['caught_up_s'] = round(time.monotonic() - over, 3)
+        except (TimeoutError, OSError, ValueError, subprocess.CalledProcessError) as error:
+            record['failed'] = f'{type(error).__name__}: {error}'
+        record['standstill_s'] = round(watch.standstill, 3)
+        record['relay_restarts'] = lab.relay.lives - lives
+        record['codes'] = collections.Counter(
+            code for line in log_grep(lab.relay_log, 'E[0-9]{4}', offset)
+            for code in re.findall(r'\bE[0-9]{4}\b', line))
+        return record
+
+    def faults(self):
+        with open(self.lab.path('faults.jsonl'), 'w', encoding='utf-8') as file:
+            for place, (name, rng) in enumerate(self.sequence(), 1):
+                record = self.strike(place, name, rng)
+                self.records.append(record)
+                file.write(json.dumps(record) + '\n')
+                file.flush()
+                failed = record.get('failed')
+                self.check(not failed, f'{place} {name}: ' + (
+                    failed or f"{record['fault_s']} s, back after {record['recover_s']} s, "
+                    f"caught up after {record['caught_up_s']} s"), json.dumps(record))
+                if failed or self.workload.process.poll() is not None or self.lab.watch.lost:
+                    return      # what comes later would only say the same
+
+    # ---- the end ----
+
+    def drain(self):
+        """Everything is mended, the writers stop, and all of it must be confirmed."""
+        lab = self.lab
+        lab.clear()
+        status = self.workload.stop()
+        self.check(status == 0, f'the workload ended with {status}: '
+                   + self.log_end('workload.log', 1).strip(), self.log_end('workload.log'))
+        mark, started = self.workload.finish(), time.monotonic()
+        try:
+            wait_until(lambda: lab.watch.confirmed >= mark, 'everything to be confirmed', DRAIN_S)
+            self.check(True, f'everything confirmed {time.monotonic() - started:.1f} s after the last write')
+        except TimeoutError as error:
+            self.check(False, str(error), self.log_end(lab.relay_log))
+        status = lab.relay.stop()
+        self.check(status == 0, f'the last relay ended with {status}', self.log_end(lab.relay_log))
+        self.check(not lab.relay.wrong, f'{lab.relay.lives} relays ended as they should: '
+                   + ', '.join(f'{count} with {status}' for status, count in
+                               sorted(lab.relay.exits.items())), '\n'.join(lab.relay.wrong))
+        self.check(not lab.watch.lost, f'the slot kept at most {lab.watch.kept >> 20} MB of WAL', lab.watch.lost)
+
+    def prove(self):
+        lab = self.lab
+        with open(lab.path('checker.json'), 'wb') as out, open(lab.path('checker.log'), 'wb') as log:
+            status = subprocess.run(
+                [sys.executable, os.path.join(HERE, 'checker.py'), '--bootstrap', lab.bootstrap,
+                 '--registry', lab.registry_url, '--prefix', PREFIX, '--mode', self.mode,
+                 '--dir', self.workload.dir],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=log, check=False,
+                timeout=CHECK_S).returncode
+        with open(lab.path('checker.json'), encoding='utf-8') as file:
+            report = file.read()
+        self.check(status == 0, 'the checker finds every change in its place: ' + report[:300].strip(),
+                   report + self.log_end('checker.log'))
+
+    def logs(self):
+        expected = 'signal 6|No space left' if any('disk-wal' == record['fault'] for record
+                                                   in self.records) else '(?!)'
+        bad = [line for line in log_grep(self.lab.postgres.log,
+                                         r'TRAP|signal (6|7|8|11)\b|walsender: (ERROR|PANIC)')
+               if not re.search(expected, line)]
+        self.check(not bad, "nothing of ours is wrong in the server's log", '\n'.join(bad))
+        errors = [f'{name}: {error}' for name, proxy in self.lab.proxies.items()
+                  for error in proxy.stats()['errors']]
+        self.check(not errors, 'the proxies did as they were told', '\n'.join(errors))
+
+    def log_end(self, name, lines=20):
+        with contextlib.suppress(OSError), open(self.lab.path(name), errors='replace',
+                                                encoding='utf-8') as file:
+            return ''.join(file.readlines()[-lines:])
+        return ''
+
+    def dump(self):
+        """The topics as lines of JSON, while the broker still runs."""
+        with open(self.lab.path('topics.jsonl'), 'wb') as out, \
+                open(self.lab.path('topics.log'), 'wb') as log:
+            names = subprocess.run([os.path.join(ROOT, 'contrib', 'quickstart', 'kafka'), 'topics',
+                                    self.lab.kafka.dir], stdout=subprocess.PIPE, stderr=log,
+                                   text=True, check=False).stdout.split()
+            names = [name for name in names if name.startswith(PREFIX + '.')]
+            if names:
+                subprocess.run([sys.executable, os.path.join(ROOT, 't', 'lib', 'read_topic.py'), *names,
+                                '--bootstrap', self.lab.bootstrap, '--registry',
+                                self.lab.registry_url, '--timeout', '1800'],
+                               stdout=out, stderr=log, check=False)
+
+    def table(self):
+        kinds = collections.defaultdict(list)
+        for record in self.records:
+            kinds[record['fault']].append(record)
+
+        def figures(records, what):
+            values = [record[what] for record in records if what in record]
+            return (f'{statistics.median(values):8.2f} {max(values):8.2f}' if values
+                    else f"{'-':>8} {'-':>8}")
+
+        print(f"\n{'':22} {'':>5} {'fault lasts, s':>17} {'recovery, s':>17} {'no position for, s':>18}")
+        print(f"{'fault':22} {'count':>5}" + f" {'median':>8} {'max':>8}" * 3)
+        for name, records in [*sorted(kinds.items()), ('all', self.records)]:
+            print(f'{name:22} {len(records):5} ' + ' '.join(
+                figures(records, what) for what in ('fault_s', 'recover_s', 'standstill_s')))
+        print(flush=True)
+
+    def end(self, interrupted):
+        """Nothing is left running, whatever has happened, and no second Ctrl-C stops that."""
+        for number_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number_, signal.SIG_IGN)
+        if self.workload:
+            self.workload.kill()
+        keep = self.failed or not self.passed or interrupted
+        if keep and self.lab.watch and not interrupted:
+            self.dump()
+        self.lab.stop()
+        left = self.lab.sweep()
+        if not interrupted:
+            self.check(not left, 'nothing had to be ended by force', '\n'.join(left))
+        if self.lab.mounts and keep:
+            shutil.copy(self.lab.relay_log, self.lab.path('relay.log.kept'))
+        self.lab.unmount()
+        if (keep or self.failed or os.environ.get('KEEP')) and not (interrupted and not self.failed):
+            with open(self.lab.path('repeat'), 'w', encoding='utf-8') as file:
+                file.write(self.repeat_command() + '\n')
+            print(f'kept: {self.dir}\nrepeat: {self.repeat_command()}')
+        else:
+            shutil.rmtree(self.dir)
+
+    def run(self):
+        def stop(number_, _):
+            raise SystemExit(128 + number_)
+        for number_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number_, stop)
+        say(f'SEED={self.seed} N={self.number} MODE={self.mode}, in {self.dir}')
+        interrupted = True
+        try:
+            self.lab.start(self.kinds)
+            self.workload = Workload(self.lab, self.seed, number('TPS', 60))
+            settings, topics = self.workload.setup()
+            self.topics_create(topics)
+            self.lab.settings[:0] = settings
+            self.lab.relay_start()
+            self.workload.start()
+            wait_until(lambda: self.lab.watch.confirmed, 'a first position', self.recover_s)
+            mark = self.lab.watch.insert_lsn()
+            wait_until(lambda: self.lab.watch.confirmed >= mark, 'the stream to run', self.recover_s)
+            self.faults()
+            self.drain()
+            self.prove()
+            self.logs()
+            interrupted = False
+        except Exception as error:      # pylint: disable=broad-except
+            self.check(False, f'{type(error).__name__}: {error}', self.log_end(self.lab.relay_log))
+            interrupted = False
+        finally:
+            self.end(interrupted)
+        self.table()
+        print(f'{self.passed} passed, {self.failed} failed')
+        return 1 if self.failed or not self.passed else 0
+
+
+if __name__ == '__main__':
+    if sys.argv[1:] == ['--list']:
+        print('\n'.join(f'{name:22} weight {fault.weight}  {fault.needs}' for name, fault in FAULTS.items()))
+        sys.exit(0)
+    if sys.argv[1:]:
+        print(__doc__.strip())
+        sys.exit(0 if sys.argv[1] in ('-h', '--help') else 2)
+    sys.exit(Campaign().run())

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""checker.py: is what came to Kafka what the ledger's writers did?  Reads every topic of a
+prefix with a client and an Avro decoder of its own, and compares it with the folder that
+workload.py filled (after "workload.py finish", once the relay has nothing left to send).
+The rules, and what each breach is called, are in check.py.  Prints one JSON object;
+exits 1 if there is a breach, 2 if it could not find out.  Run by the Python of t/lib/venv.
+
+--mode exactly-once: read_committed, no duplicates, whole transactions.  --runs-max: how
+many times at most the stream has begun anew; each may repeat one run in each partition.
+--dump writes what was read, one JSON object a record, for a failing run's folder.
+"""
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+import check
+import outcomes
+from tables import TABLES
+
+OF_TEXT = {'int': int, 'text': str, 'bytes': lambda text: bytes.fromhex(text[2:])}
+
+
+def final_rows(folder):
+    """(table name, row) of final.jsonl, values as events have them; large ones as (MD5,)."""
+    for name, texts in outcomes.lines(os.path.join(folder, 'final.jsonl')):
+        columns = TABLES[name].columns
+        row = {column: None if text is None else OF_TEXT[columns[column]](text)
+               for column, text in zip(columns, texts)}
+        if 'big' in row:
+            row['big'] = (row['big'],)
+        yield name, row
+
+
+def options_read():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0],
+                                     epilog='See the head of this file.')
+    parser.add_argument('--dir', required=True, help='what workload.py filled')
+    parser.add_argument('--bootstrap', required=True)
+    parser.add_argument('--registry', required=True)
+    parser.add_argument('--prefix', required=True, help='topic.prefix of the relay')
+    parser.add_argument('--mode', choices=['at-least-once', 'exactly-once'], default='at-least-once')
+    parser.add_argument('--runs-max', type=int, help='replays allowed in each partition (default: any number)')
+    parser.add_argument('--whole-max', type=int, default=10000,
+                        help='exactly once: transactions of more events may be in several Kafka transactions')
+    parser.add_argument('--dump', help='file to write all records to')
+    return parser.parse_args()
+
+
+class Dumped:
+    """A log that writes down what is read of it, each partition once."""
+
+    def __init__(self, log, file):
+        self.log, self.file, self.written = log, file, set()
+
+    def __getattr__(self, name):
+        return getattr(self.log, name)
+
+    def records(self, topic, partition):
+        is_new = (topic, partition) not in self.written
+        self.written.add((topic, partition))
+        for record in self.log.records(topic, partition):
+            if is_new:
+                self.file.write(json.dumps(record, default=lambda value: {'$bytes': value.hex()}) + '\n')
+            yield record
+
+
+def examine(options, log):
+    known = outcomes.load(options.dir)
+    rules = check.Options(exactly_once=options.mode == 'exactly-once', runs_max=options.runs_max,
+                          whole_max=options.whole_max)
+    report = check.check(log, known, final_rows(options.dir), rules)
+    for place, count in log.open.items():
+        report['kinds']['open'] = report['kinds'].get('open', 0) + 1
+        report['breaches'].append({'kind': 'open', 'where': place,
+                                   'what': f'{count} offsets are behind a Kafka transaction that is still open'})
+    report['faults'] = known.faults[:20]
+    return report
+
+
+def main():
+    options = options_read()
+    started = time.monotonic()
+    try:
+        from kafka_log import KafkaLog
+        with KafkaLog(options.bootstrap, options.registry, options.prefix) as log:
+            if options.dump:
+                with open(options.dump, 'w', encoding='utf-8') as file:
+                    report = examine(options, Dumped(log, file))
+            else:
+                report = examine(options, log)
+    except Exception as error:
+        if os.environ.get('CHECKER_TRACE'):
+            raise
+        print(f'checker.py: {type(error).__name__}: {error}', file=sys.stderr)
+        sys.exit(2)
+    report['mode'] = options.mode
+    report['seconds'] = round(time.monotonic() - started, 1)
+    report['memory_mb'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(json.dumps(report))
+    sys.exit(1 if report['kinds'] else 0)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,396 @@
+"""faults.py: the faults of the chaos campaign by name, with their weights.
+
+A fault is a function of the lab (lab.py) and a generator of random numbers.  It breaks
+something, mends it if it is one that lasts, and returns when nothing is broken any more
+but what the relay itself has to mend.  What it returns is evidence that it bit.
+"""
+import contextlib
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import threading
+import time
+
+from lab import HERE, SLOT, START_S, UNAVAILABLE, TEMPORARY, log_grep, wait_until, pq
+
+BITE_S = 20                 # how long to wait for a fault that needs traffic
+
+
+class Fault:
+    """weight 0: only by name.  needs: '', root, cc or exactly-once; see skip()."""
+
+    def __init__(self, weight, strike, needs=''):
+        self.weight, self.strike, self.needs = weight, strike, needs
+
+    def skip(self, mode):
+        """Why it cannot be done here, or None.  exactly-once: without its fencing what a
+        zombie writes comes after newer data, as the README says."""
+        if self.needs == 'root' and os.getuid() != 0:
+            return 'only root can mount a small disk'
+        if self.needs == 'cc' and not shutil.which('cc'):
+            return 'there is no C compiler'
+        if self.needs == 'exactly-once' and mode != 'exactly-once':
+            return 'nothing fences a zombie in this mode'
+        return None
+
+
+def last(rng, low, high):
+    """For so long, evenly drawn."""
+    seconds = rng.uniform(low, high)
+    threading.Event().wait(seconds)
+    return round(seconds, 2)
+
+
+# ---- the relay ----
+
+def relay_kill(lab, _):
+    lab.relay.replace(signal.SIGKILL)
+    return {}
+
+
+def relay_term(lab, _):
+    """A restart: what is in flight is drained first."""
+    started = time.monotonic()
+    lab.relay.replace(signal.SIGTERM)
+    return {'ended_in_s': round(time.monotonic() - started, 2)}
+
+
+def second_start(lab):
+    """Another instance for the same slot, as an operator or an orchestrator errs."""
+    log = lab.path('relay-second.log')
+    return lab.relay.launch(log), log
+
+
+def second_stop(process):
+    process.terminate()
+    try:
+        return process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def relay_stop(lab, rng):
+    """It stands still, while a second one waits for its slot."""
+    lab.relay.signal(signal.SIGSTOP)
+    second = None
+    try:
+        second, log = second_start(lab)
+        offset = os.path.getsize(log)
+        stood = last(rng, 1, 10)
+        told = wait_until(lambda: log_grep(log, 'E1210', offset) or second.poll() is not None,
+                          'the second relay to find the slot active', START_S)
+    finally:
+        lab.relay.signal(signal.SIGCONT)
+        status = second_stop(second) if second else None
+    if status not in (0, UNAVAILABLE, TEMPORARY):
+        lab.relay.wrong.append(f'the second relay ended with {status}')
+    return {'stood_s': stood, 'second': 'E1210' if told is not True else f'ended with {status}'}
+
+
+def relay_zombie(lab, rng):
+    """It stands still so long that a second one takes over, and goes on then."""
+    pid = lab.relay.signal(signal.SIGSTOP)
+    second, mark = None, lab.watch.insert_lsn()
+    try:
+        walsender_kill(lab, rng)
+        second, _ = second_start(lab)
+        wait_until(lambda: lab.watch.confirmed >= mark, 'the second relay to take over', START_S)
+    finally:
+        lab.relay.replaced.add(pid)     # that it is fenced, or ends for it, is as it should be
+        lab.relay.signal(signal.SIGCONT)
+        last(rng, 0.5, 2)
+        status = second_stop(second) if second else None
+    return {'second': status}
+
+
+def clock_jump(lab, rng):
+    """Its wall clock is set to and fro (clock.c), ahead by less than the hour by which
+    brokers let a record's time be ahead of theirs (message.timestamp.after.max.ms)."""
+    name, library = lab.path('clock'), lab.path('clock.so')
+    jumps = [rng.randint(600, 3000), -rng.randint(600, 200_000), rng.randint(-3000, 3000), 0]
+    rng.shuffle(jumps)
+
+    def jump(seconds):
+        with open(name, 'r+b') as file:
+            file.write(struct.pack('q', seconds))
+
+    with open(name, 'wb') as file:
+        file.write(b'\0' * 8)
+    subprocess.run(['cc', '-shared', '-fPIC', '-O2', '-o', library, os.path.join(HERE, 'clock.c')],
+                   check=True)
+    lab.relay.env = {'LD_PRELOAD': library, 'WALRELAY_CLOCK': name}
+    try:
+        offset = os.path.getsize(lab.relay_log)
+        lab.relay.replace(signal.SIGTERM)
+        wait_until(lambda: log_grep(lab.relay_log, 'streaming database', offset),
+                   'the relay to stream', START_S)
+        took = []
+        for seconds in jumps:
+            jump(seconds)
+            started, mark = time.monotonic(), lab.watch.insert_lsn()
+            wait_until(lambda mark=mark: lab.watch.confirmed >= mark,
+                       f'the position behind a jump to {seconds} s', START_S)
+            took.append(round(time.monotonic() - started, 2))
+        offset = os.path.getsize(lab.relay_log)
+        lab.proxies['pg'].do('reset')       # a line in the log, with the time of that clock
+        wait_until(lambda: log_grep(lab.relay_log, 'ts=', offset), 'a line in the log', START_S)
+    finally:
+        lab.relay.env = {}
+    line = log_grep(lab.relay_log, 'ts=', offset)[0]
+    lab.relay.replace(signal.SIGTERM)
+    return {'jumps': jumps, 'took_s': took, 'log': line[:30]}
+
+
+# ---- PostgreSQL ----
+
+def pg_kill(lab, _):
+    lab.postgres.kill()
+    lab.postgres.start()
+    return {}
+
+
+def pg_immediate(lab, _):
+    lab.postgres.ctl('stop', '-m', 'immediate')
+    lab.postgres.start()
+    return {}
+
+
+def pg_fast(lab, _):
+    started = time.monotonic()
+    lab.postgres.ctl('stop', '-m', 'fast')
+    stopped = time.monotonic() - started
+    lab.postgres.start()
+    return {'stopped_in_s': round(stopped, 2)}
+
+
+def walsender_kill(lab, _):
+    """As an administrator ends it."""
+    def ended():
+        with contextlib.suppress(pq.Error), pq.Session(lab.postgres.conninfo) as sql:
+            return sql.value('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots '
+                             f"WHERE slot_name = '{SLOT}' AND active") == 't'
+    wait_until(ended, 'a walsender', START_S)
+    return {}
+
+
+def walsender_stop(lab, rng):
+    """It stands still, as on a machine that has no time for it."""
+    def sender():
+        with contextlib.suppress(pq.Error), pq.Session(lab.postgres.conninfo) as sql:
+            return sql.value('SELECT active_pid FROM pg_replication_slots '
+                             f"WHERE slot_name = '{SLOT}'")
+    pid = int(wait_until(sender, 'a walsender', START_S))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        return {'stood_s': last(rng, 1, 8)}
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+# ---- Kafka and the registry ----
+
+def broker_kill(lab, rng):
+    lab.kafka.do('kill')
+    away = last(rng, 0, 3)
+    lab.kafka.do('start')
+    return {'away_s': away}
+
+
+def broker_stop(lab, rng):
+    pid = int(lab.kafka.env('KAFKA_PID'))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        return {'stood_s': last(rng, 1, 10)}
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def registry_restart(lab, rng):
+    """With a relay that needs it: one that has just been started knows no schema id."""
+    lab.registry.do('kill')
+    lab.relay.replace(signal.SIGKILL)
+    away = last(rng, 0, 3)
+    lab.registry.do('restart')
+    return {'away_s': away}
+
+
+# ---- the network ----
+
+def network(name, command, lasts=None):
+    """A fault of the proxy: command, with its random numbers filled in by rng, for so long.
+    The registry is asked by a relay that has just been started, hence a kill with each."""
+    def strike(lab, rng):
+        proxy = lab.proxies[name]
+        text = command(rng) if callable(command) else command
+        evidence = {'command': text}
+        before = proxy.stats()
+        try:
+            for line in text.split('; '):
+                evidence.update(proxy.do(line))
+            if name == 'registry':
+                lab.relay.replace(signal.SIGKILL)
+            if 'cut' in text:
+                bit = lambda: proxy.stats()['cut'] > before['cut']      # noqa: E731
+                with contextlib.suppress(TimeoutError):
+                    wait_until(bit, 'the cut', BITE_S)
+            if lasts:
+                evidence['lasted_s'] = last(rng, *lasts)
+            after = proxy.stats()
+        finally:
+            evidence.update(proxy.do('clear'))
+        for what in ('accepted', 'refused', 'unreachable', 'cut', 'vanished', 'passed'):
+            evidence[what] = after[what] - before[what]
+        evidence['queued'] = after['queued']
+        return evidence
+    return strike
+
+
+def kafka_zombie(lab, rng):
+    """What a killed relay had sent arrives behind what its successor has sent."""
+    proxy = lab.proxies['kafka']
+    proxy.do('hold up now')
+    try:
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: proxy.stats()['queued'] > 0, 'something to be held', BITE_S)
+        mark = lab.watch.insert_lsn()
+        lab.relay.replace(signal.SIGKILL)
+        wait_until(lambda: lab.watch.confirmed >= mark, 'the next relay to take over', START_S)
+        last(rng, 0, 1)
+        held = proxy.stats()['queued']
+    finally:
+        proxy.do('clear')
+    return {'held': held}
+
+
+# ---- full disks ----
+
+class Filler:
+    """Fills the disk that a folder is on, all but the last block of it."""
+
+    def __init__(self, folder):
+        self.name = os.path.join(folder, 'filler')
+
+    def __enter__(self):
+        self.fill()
+        return self
+
+    def fill(self):
+        with open(self.name, 'ab', buffering=0) as file:
+            with contextlib.suppress(OSError):
+                for size in (1 << 20, 4096):
+                    with contextlib.suppress(OSError):
+                        while True:
+                            file.write(b'\0' * size)
+
+    def __exit__(self, *_):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.name)
+
+
+def disk_wal(lab, _):
+    """The server cannot write its log: it goes down, until there is room again."""
+    offset = os.path.getsize(lab.postgres.log)
+    full = lambda: log_grep(lab.postgres.log, 'No space left on device', offset)    # noqa: E731
+    with Filler(os.path.join(lab.postgres.data, 'pg_wal')) as filler:
+        def bitten():
+            filler.fill()               # what was recycled meanwhile, too
+            with contextlib.suppress(pq.Error), pq.Session(lab.postgres.conninfo) as sql:
+                sql.rows("SELECT pg_logical_emit_message(false, 'fill', repeat('x', 1000000)), "
+                         'pg_switch_wal()')
+            return full()
+        wait_until(bitten, 'the server to run out of disk', START_S)
+        line = full()[0]
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: not lab.postgres.alive(), 'the server to end', BITE_S)
+        ended = not lab.postgres.alive()
+    if not lab.postgres.alive():
+        lab.postgres.start()
+    return {'log': line[:200], 'server_ended': ended}
+
+
+def disk_broker(lab, _):
+    """The broker cannot append: it gives up its only log folder and ends."""
+    log = os.path.join(lab.kafka.dir, 'log')
+    pid = int(lab.kafka.env('KAFKA_PID'))
+    gone = lambda: not os.path.exists(f'/proc/{pid}')                   # noqa: E731
+    offset = os.path.getsize(log)
+    with Filler(lab.path('kafka-disk')):
+        wait_until(lambda: gone() or log_grep(log, 'No space left on device', offset),
+                   'the broker to run out of disk', START_S)
+        line = (log_grep(log, 'No space left on device', offset) or ['?'])[0]
+        with contextlib.suppress(TimeoutError):
+            wait_until(gone, 'the broker to end', BITE_S)
+        ended = gone()
+    lab.kafka.do('kill')
+    lab.kafka.do('start')
+    return {'log': line[:200], 'broker_ended': ended}
+
+
+def disk_relay_log(lab, rng):
+    """The relay cannot log; that must not stop it."""
+    lives, lost = lab.relay.lives, 0
+    with Filler(os.path.dirname(lab.relay_log)) as filler:
+        for _ in range(100):
+            size = os.path.getsize(lab.relay_log)
+            filler.fill()
+            walsender_kill(lab, rng)        # something to say each time
+            mark = lab.watch.insert_lsn()
+            wait_until(lambda mark=mark: lab.watch.confirmed >= mark, 'the relay to go on', START_S)
+            lost += os.path.getsize(lab.relay_log) == size
+            if lost == 3:
+                break
+    if lost < 3:
+        raise ValueError('the log never was full')
+    if lab.relay.lives != lives:
+        lab.relay.wrong.append('the relay ended because its log was full')
+    return {'losses': lost}
+
+
+# ---- the table ----
+
+FAULTS = {
+    'relay-kill': Fault(12, relay_kill),
+    'relay-term': Fault(4, relay_term),
+    'relay-stop': Fault(2, relay_stop),
+    'relay-zombie': Fault(2, relay_zombie, 'exactly-once'),
+    'clock-jump': Fault(1, clock_jump, 'cc'),
+    'pg-kill': Fault(3, pg_kill),
+    'pg-immediate': Fault(3, pg_immediate),
+    'pg-fast': Fault(3, pg_fast),
+    'walsender-kill': Fault(3, walsender_kill),
+    'walsender-stop': Fault(1, walsender_stop),
+    'broker-kill': Fault(2, broker_kill),
+    'broker-stop': Fault(2, broker_stop),
+    'registry-restart': Fault(1, registry_restart),
+    'kafka-zombie': Fault(2, kafka_zombie, 'exactly-once'),
+    'disk-wal': Fault(0, disk_wal, 'root'),
+    'disk-broker': Fault(0, disk_broker, 'root'),
+    'disk-relay-log': Fault(0, disk_relay_log, 'root'),
+}
+
+# How many bytes of a direction pass before a cut: what is asked or acknowledged is little.
+CUTS = {('pg', 'up'): 200, ('pg', 'down'): 200_000, ('kafka', 'up'): 200_000,
+        ('kafka', 'down'): 500, ('registry', 'up'): 3000, ('registry', 'down'): 1000}
+
+for peer in ('pg', 'kafka', 'registry'):
+    lasts = (0.5, 5)
+    FAULTS.update({
+        f'{peer}-drop': Fault(1, network(peer, 'drop')),
+        f'{peer}-reset': Fault(1, network(peer, 'reset')),
+        f'{peer}-refuse': Fault(0.5, network(peer, 'refuse; reset', lasts)),
+        f'{peer}-refuse-reset': Fault(0.5, network(peer, 'refuse reset; reset', lasts)),
+        f'{peer}-slow': Fault(0.5, network(
+            peer, lambda rng: f'slow {rng.randint(2_000, 100_000)}', lasts)),
+        f'{peer}-bytewise': Fault(0.5, network(peer, 'bytewise', lasts)),
+        f'{peer}-delay': Fault(0.5, network(peer, lambda rng: f'delay {rng.randint(20, 1000)}', lasts)),
+    })
+    for way in ('up', 'down', 'both'):
+        FAULTS[f'{peer}-blackhole-{way}'] = Fault(0.4, network(peer, f'blackhole {way}', lasts))
+    for way in ('up', 'down'):
+        FAULTS[f'{peer}-hold-{way}'] = Fault(0.5, network(peer, f'hold {way}', lasts))
+        FAULTS[f'{peer}-cut-{way}'] = Fault(0.8, network(
+            peer, lambda rng, peer=peer, way=way: f'cut {way} {rng.randint(1, CUTS[peer, way])}'))

@@ -1,0 +1,427 @@
+"""lab.py: what the chaos campaign breaks: PostgreSQL, Kafka, a registry, the relay under a
+supervisor, and a proxy (proxy.py) on each of the relay's three connections; all of it in
+one folder, all of it gone at the end.  Only the relay goes through the proxies: workload
+and checker see the servers themselves.  Used by campaign.py and faults.py.
+"""
+import collections
+import contextlib
+import json
+import os
+import pwd
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [os.path.join(ROOT, 't', 'lib')]
+
+import pq                                                           # noqa: E402
+
+QUICKSTART = os.path.join(ROOT, 'contrib', 'quickstart')
+POLL_S = 0.02
+START_S = 300               # how long a server may take to come up
+RESTART_S = 1               # what a supervisor waits before it starts a failed relay again
+UNAVAILABLE, TEMPORARY = 69, 75     # what a supervisor may simply try again
+SLOT, PREFIX = 'chaos', 'chaos'
+
+SERVER = {'fsync': 'off',   # processes are killed, not machines
+          'wal_sender_timeout': '15s', 'max_prepared_transactions': 50, 'max_connections': 100,
+          'max_wal_size': '256MB', 'min_wal_size': '64MB', 'log_min_messages': 'info',
+          'log_replication_commands': 'on', 'log_line_prefix': '%m [%p] %b: ', 'timezone': 'UTC'}
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def wait_until(condition, what, seconds):
+    """The condition's value once it is true; raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f'waited {seconds} s in vain for: {what}')
+        time.sleep(POLL_S)
+
+
+def server_user():
+    """The user that servers and relay run as: not root, see quickstart/common.sh."""
+    if os.getuid() != 0:
+        return pwd.getpwuid(os.getuid())
+    try:
+        return pwd.getpwnam('postgres')
+    except KeyError:
+        return pwd.getpwnam('nobody')
+
+
+def as_server_user():
+    """For subprocess: run it as that user."""
+    if os.getuid() != 0:
+        return {}
+    user = server_user()
+    return {'user': user.pw_uid, 'group': user.pw_gid, 'extra_groups': []}
+
+
+def log_grep(path, pattern, offset=0):
+    """The lines of a log, from offset on, in which pattern is."""
+    with contextlib.suppress(OSError), open(path, 'rb') as file:
+        file.seek(offset)
+        return [line for line in file.read().decode(errors='replace').splitlines()
+                if re.search(pattern, line)]
+    return []
+
+
+class Script:
+    """A server by its script in contrib/quickstart."""
+
+    def __init__(self, name, folder, **env):
+        self.path, self.dir, self.settings = os.path.join(QUICKSTART, name), folder, env
+
+    def do(self, command, check=True):
+        return subprocess.run([self.path, command, self.dir], check=check,
+                              stdin=subprocess.DEVNULL, stdout=sys.stderr,
+                              env={**os.environ, **self.settings}).returncode
+
+    def env(self, name):
+        with open(os.path.join(self.dir, 'env'), encoding='utf-8') as file:
+            return dict(line.strip().split('=', 1) for line in file).get(name)
+
+
+class Postgres:
+    def __init__(self, folder):
+        self.dir, self.data = folder, os.path.join(folder, 'data')
+        self.log = os.path.join(folder, 'server.log')       # postgres.log is the script's
+        self.script = Script('postgres', folder)
+        self.bin = self.port = self.conninfo = None
+
+    def start_first(self):
+        self.script.do('start')
+        self.port = self.script.env('PGPORT')
+        self.conninfo = f'host={self.dir} port={self.port} user=postgres dbname=postgres'
+        with open(f'/proc/{self.pid()}/cmdline', 'rb') as file:
+            self.bin = os.path.dirname(file.read().split(b'\0')[0].decode())
+        with pq.Session(self.conninfo) as sql:
+            for name, value in SERVER.items():
+                sql.rows(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.ctl('stop', '-m', 'fast')
+        self.start()
+
+    def pid(self):
+        with open(os.path.join(self.data, 'postmaster.pid'), encoding='ascii') as file:
+            return int(file.readline())
+
+    def ctl(self, *arguments, check=True):
+        with open(os.path.join(self.dir, 'pg_ctl.log'), 'a', encoding='utf-8') as log:
+            return subprocess.run(
+                [os.path.join(self.bin, 'pg_ctl'), *arguments, '-D', self.data, '-w', '-t',
+                 str(START_S)], cwd='/', stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                check=check, **as_server_user()).returncode
+
+    def start(self):
+        """Behind a kill -9 the children of the last one may still hold its memory."""
+        wait_until(lambda: self.ctl('start', '-l', self.log, check=False) == 0,
+                   'PostgreSQL to start', START_S)
+
+    def alive(self):
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(self.pid(), 0)
+            return True
+        return False
+
+    def kill(self):
+        pid = self.pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not os.path.exists(f'/proc/{pid}'), 'the postmaster to be gone', START_S)
+
+    def stop(self):
+        if self.bin and self.alive():
+            self.ctl('stop', '-m', 'immediate', check=False)
+        elif self.bin is None:
+            self.script.do('stop', check=False)
+
+
+class Proxy:
+    """proxy.py in a process of its own, which ends with our end of its stdin."""
+
+    def __init__(self, name):
+        self.name, self.lock = name, threading.Lock()
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, 'proxy.py')], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self.address = f"127.0.0.1:{json.loads(self.process.stdout.readline())['port']}"
+
+    def do(self, command):
+        with self.lock:
+            self.process.stdin.write(command + '\n')
+            self.process.stdin.flush()
+            answer = json.loads(self.process.stdout.readline())
+        if 'error' in answer:
+            raise ValueError(f"{self.name} proxy: {answer['error']}")
+        return answer
+
+    def stats(self):
+        return self.do('stats')
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Relay(threading.Thread):
+    """Keeps one relay running, as systemd or Kubernetes would: what has ended because a
+    peer is away is started again.  What else it ends with is kept in wrong."""
+
+    def __init__(self, command, log):
+        super().__init__(name='supervisor')
+        self.command, self.log = command, log
+        self.env, self.process, self.lives = {}, None, 0
+        self.over, self.pause = threading.Event(), threading.Event()
+        self.asked = set()          # pids that got a signal from us
+        self.replaced = set()       # pids whose slot another took: they may end with any code
+        self.exits, self.wrong = collections.Counter(), []
+
+    def launch(self, log, env=None):
+        with open(log, 'ab') as file:
+            return subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=file,
+                                    stderr=file, cwd='/', start_new_session=True,
+                                    env={**os.environ, **(env or {})}, **as_server_user())
+
+    def run(self):
+        while not self.over.is_set():
+            self.process = self.launch(self.log, self.env)
+            self.lives += 1
+            status = self.process.wait()
+            self.exits[status] += 1
+            asked = self.process.pid in self.asked
+            if not (asked and status in (0, -signal.SIGKILL) or status in (UNAVAILABLE, TEMPORARY)
+                    or status > 0 and self.process.pid in self.replaced):
+                self.wrong.append(f'life {self.lives} of the relay ended with {status}')
+            if not asked:
+                self.over.wait(RESTART_S)
+
+    def signal(self, number):
+        """To the running one; its pid."""
+        pid = wait_until(lambda: self.process and self.process.poll() is None and self.process.pid,
+                         'a relay to run', START_S)
+        if number in (signal.SIGKILL, signal.SIGTERM):
+            self.asked.add(pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        return pid
+
+    def replace(self, number):
+        """Ends it by a signal and waits for its successor."""
+        lives = self.lives
+        self.signal(number)
+        wait_until(lambda: self.lives > lives, 'the next relay', START_S)
+
+    def stop(self):
+        """SIGTERM, and no other after it; its exit status, None if there was none."""
+        self.over.set()
+        if not self.is_alive():
+            return None
+        process = self.process
+        if process and process.poll() is None:
+            self.asked.add(process.pid)
+            process.terminate()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGCONT)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.wrong.append('the relay did not heed SIGTERM for a minute')
+                process.kill()
+        self.join()
+        return process.returncode if process else None
+
+
+class Watch(threading.Thread):
+    """Follows the slot's position, over the server's own socket."""
+
+    def __init__(self, conninfo):
+        super().__init__(name='watch', daemon=True)
+        self.conninfo, self.over = conninfo, threading.Event()
+        self.confirmed, self.moved = 0, time.monotonic()    # the highest ever; when it got there
+        self.kept = 0                                       # bytes of WAL, the most so far
+        self.since, self.standstill = self.moved, 0.0       # reset(); the longest wait behind it
+        self.lost = None
+
+    def run(self):
+        while not self.over.is_set():
+            with contextlib.suppress(pq.Error, ValueError), pq.Session(self.conninfo) as sql:
+                while not self.over.is_set():
+                    self.look(sql)
+                    self.over.wait(POLL_S)
+            self.over.wait(POLL_S)
+
+    def look(self, sql):
+        rows = sql.rows("SELECT confirmed_flush_lsn - '0/0', pg_current_wal_lsn() - restart_lsn, "
+                        f"wal_status FROM pg_replication_slots WHERE slot_name = '{SLOT}'")
+        now = time.monotonic()
+        if rows and rows[0][2] == 'lost':
+            self.lost = 'the slot is lost'
+        if rows and rows[0][0] is not None:
+            self.kept = max(self.kept, int(rows[0][1] or 0))
+            self.standstill = max(self.standstill, now - max(self.moved, self.since))
+            if int(rows[0][0]) > self.confirmed:
+                self.confirmed, self.moved = int(rows[0][0]), now
+
+    def reset(self):
+        self.since, self.standstill = time.monotonic(), 0.0
+
+    def insert_lsn(self):
+        """Where WAL is written now, waiting for a server that is up."""
+        result = []
+
+        def ask():
+            with contextlib.suppress(pq.Error), pq.Session(self.conninfo) as sql:
+                result.append(int(sql.value("SELECT pg_current_wal_insert_lsn() - '0/0'")))
+                return True
+        wait_until(ask, 'PostgreSQL to answer', START_S)
+        return result[0]
+
+
+class Lab:
+    """All of it.  start(), then break and look at its parts, then stop()."""
+
+    def __init__(self, folder, relay, settings):
+        self.dir, self.binary, self.settings = folder, relay, settings
+        self.postgres = Postgres(self.path('pg'))
+        self.proxies, self.mounts = {}, []
+        self.kafka = self.registry = self.relay = self.watch = None
+        self.relay_log = self.path('relay.log')
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def mount(self, folder, size):
+        """A small file system, for faults that fill it; as root only."""
+        os.makedirs(folder, exist_ok=True)
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', folder], check=True)
+        self.mounts.append(folder)
+        user = server_user()
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        os.chmod(folder, 0o700 if folder.startswith(self.path('pg')) else 0o755)
+
+    def disks_small(self, kinds):
+        """Puts what the faults disk-KIND fill on small disks, before servers start on them."""
+        properties = {}
+        if 'disk-relay-log' in kinds:
+            self.mount(self.path('log-disk'), '1m')
+            self.relay_log = self.path('log-disk/relay.log')
+        if 'disk-broker' in kinds:
+            self.mount(self.path('kafka-disk'), '1g')
+            os.makedirs(self.path('kafka-disk/data'))
+            user = server_user()
+            os.chown(self.path('kafka-disk/data'), user.pw_uid, user.pw_gid)
+            properties['log.dirs'] = self.path('kafka-disk/data')
+        return properties
+
+    def wal_small(self):
+        """Moves pg_wal onto a disk of its own, between two runs of the server."""
+        wal, aside = os.path.join(self.postgres.data, 'pg_wal'), self.path('pg/wal')
+        self.postgres.ctl('stop', '-m', 'fast')
+        os.rename(wal, aside)
+        self.mount(wal, '384m')
+        subprocess.run(['cp', '-a', aside + '/.', wal], check=True)
+        self.postgres.start()
+
+    def start(self, kinds=()):
+        user = server_user()
+        os.chown(self.dir, user.pw_uid, user.pw_gid)
+        os.chmod(self.dir, 0o755)
+        properties = self.disks_small(kinds)
+        for name in ('pg', 'kafka', 'registry'):
+            self.proxies[name] = Proxy(name)
+        self.postgres.start_first()
+        if 'disk-wal' in kinds:
+            self.wal_small()
+        self.kafka = Script(
+            'kafka', self.path('kafka'), KAFKA_PROXY=self.proxies['kafka'].address,
+            KAFKA_PROPERTIES=' '.join(f'{name}={value}' for name, value in
+                                      {'num.partitions': 3, **properties}.items()))
+        self.kafka.do('start')
+        # Its schemas must outlive it, as those of any registry do.
+        self.registry = Script('registry', self.path('registry'), REGISTRY_DATASOURCE_URL=
+                               'jdbc:h2:file:' + self.path('registry/db'))
+        self.registry.do('start')
+        self.bootstrap = self.kafka.env('KAFKA_BOOTSTRAP')
+        self.registry_url = self.registry.env('REGISTRY_URL')
+        self.proxies['pg'].do(f'to 127.0.0.1:{self.postgres.port}')
+        self.proxies['kafka'].do('to ' + self.kafka.env('KAFKA_PROXIED'))
+        self.proxies['registry'].do('to ' + self.registry_url.split('/')[2])
+
+    def relay_command(self, *arguments):
+        host, port = self.proxies['pg'].address.split(':')
+        path = self.registry_url.split('/', 3)[3]
+        return [self.binary, *arguments,
+                f'--source.conninfo=host={host} port={port} user=postgres dbname=postgres',
+                f'--slot.name={SLOT}', f'--topic.prefix={PREFIX}',
+                f"--bootstrap.servers={self.proxies['kafka'].address}",
+                f"--registry.url=http://{self.proxies['registry'].address}/{path}",
+                '--retry.backoff.max.ms=1s', '--log.format=logfmt', *self.settings]
+
+    def relay_start(self):
+        """The slot, then the relay."""
+        subprocess.run(self.relay_command('slot', 'create'), check=True, cwd='/',
+                       stdin=subprocess.DEVNULL, stdout=sys.stderr, **as_server_user())
+        self.watch = Watch(self.postgres.conninfo)
+        self.watch.start()
+        self.relay = Relay(self.relay_command('run'), self.relay_log)
+        self.relay.start()
+
+    def clear(self):
+        """No fault of the network any more."""
+        for proxy in self.proxies.values():
+            proxy.do('clear')
+
+    def unmount(self):
+        for folder in reversed(self.mounts):
+            subprocess.run(['umount', '-l', folder], check=False)
+        self.mounts.clear()
+
+    def stop(self):
+        """Ends what runs, however far start() came."""
+        if self.watch:
+            self.watch.over.set()
+        if self.relay:
+            self.relay.stop()
+        for script in (self.registry, self.kafka):
+            if script and os.path.exists(os.path.join(script.dir, 'log')):
+                script.do('kill', check=False)
+        self.postgres.stop()
+        for proxy in self.proxies.values():
+            proxy.close()
+
+    def left(self):
+        """pid -> command line of what lives in our folder: nothing after stop(), unless a
+        server was just being started."""
+        found = {}
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            with contextlib.suppress(OSError):
+                with open(f'/proc/{pid}/cmdline', 'rb') as file:
+                    line = file.read().replace(b'\0', b' ').decode(errors='replace')
+                if self.dir in line and int(pid) != os.getpid():
+                    found[int(pid)] = line[:200]
+        return found
+
+    def sweep(self):
+        """Ends what stop() could not know; what it was."""
+        found = self.left()
+        with contextlib.suppress(TimeoutError):
+            wait_until(self.swept, 'the last processes to end', START_S)
+        return list(found.values())
+
+    def swept(self):
+        for pid in (left := self.left()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not left
