@@ -99,7 +99,7 @@ $B/t/sim/simulate: $B/t/sim/simulate.o $(SIM_OBJ) $(RELAY_LIB)
 units: $(UNITS)
 
 check:
-	@$(MAKE) -s all units
+	@$(MAKE) -s all units crash
 	t/run
 check-quick:
 	@$(MAKE) -s all units
@@ -122,6 +122,15 @@ sanitize: module
 	$(MAKE) B=build-san SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
 		build-san/walrelay units
 	B=build-san t/run --quick
+
+# The relay in which tests can place a death (relay/crash_point.h), and a campaign of
+# them: each point N=25 times, at random passings, SEED=n for the same ones again.
+crash:
+	@$(MAKE) -s B=build-crash SANITIZE=-DWALRELAY_CRASH_POINTS build-crash/walrelay
+crash-points:
+	@$(MAKE) -s all crash
+	@export N=$(or $(N),25) SEED=$${SEED:-$$(date +%s)} TEST_TIMEOUT=36000; \
+	echo "SEED=$$SEED"; t/run crash_points
 
 # The same under valgrind; and on servers with assertions.  Every test, Java or not, on
 # every PostgreSQL that Debian has, in trees of their own; MAJORS="15 18": some of them.
@@ -170,6 +179,10 @@ bench-latency: all
 	contrib/bench/latency
 bench-e2e: all
 	contrib/bench/e2e
+bench-delivery: all
+	DELIVERY=at-least-once,exactly-once contrib/bench/e2e
+bench-recovery: all
+	contrib/bench/recovery
 bench-startup: all
 	contrib/bench/startup
 bench-tables: all
@@ -177,12 +190,13 @@ bench-tables: all
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos installcheck'
-	@echo 'make bench-drain bench-latency bench-e2e bench-startup bench-tables'
+	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos crash-points installcheck'
+	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables'
 
 clean:
 	@$(MODULE) -s clean
-	rm -rf build build-san contrib/bench/build
+	rm -rf build build-san build-crash contrib/bench/build
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
-	golden fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos bare lint format bench-drain bench-latency bench-e2e bench-startup bench-tables help
+	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos bare lint format bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
+	bench-startup bench-tables help

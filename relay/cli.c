@@ -11,6 +11,7 @@
 #include "buf.h"
 #include "capture.h"
 #include "config_table.h"
+#include "crash_point.h"
 #include "log.h"
 #include "loop.h"
 #include "pg.h"
@@ -123,6 +124,17 @@ execute_version(const struct cli *cli, FILE *out, struct err *e)
 	return RC_OK;
 }
 
+#ifdef WALRELAY_CRASH_POINTS
+static enum rc
+execute_crash_points(const struct cli *cli, FILE *out, struct err *e)
+{
+	(void) cli;
+	(void) e;
+	crash_points_list(out);
+	return RC_OK;
+}
+#endif
+
 static const struct command commands[] = {
 	{"run", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
 	 "Stream committed changes to Kafka until told to stop",
@@ -146,6 +158,9 @@ static const struct command commands[] = {
 	{"config", "", TAKES_SETTINGS, execute_config,
 	 "Show the settings in force and where each comes from", "Fails if a required one is missing."},
 	{"version", "", 0, execute_version, "Show the versions of walrelay and its libraries", NULL},
+#ifdef WALRELAY_CRASH_POINTS
+	{"crash-points", "", 0, execute_crash_points, "List where this build can be made to die", NULL},
+#endif
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))

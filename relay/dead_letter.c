@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "crash_point.h"
 #include "pg.h"
 
 #include <uthash.h>
@@ -167,6 +168,7 @@ announce(struct dead_letters *dead, const struct letter *letter, enum side side,
 	rc = dead->sink->ops->send(dead->sink, dead->topic, &out, item, e);
 	if (rc != RC_OK)
 		return rc;
+	CRASH_POINT(letter_schema_sent);
 	++*sent;
 	announced = xcalloc(1, sizeof(*announced));
 	announced->fingerprint = letter->fingerprint[side];
@@ -209,6 +211,7 @@ dead_letters_send(struct dead_letters *dead, const struct letter *letter, uint64
 	{
 		++*sent;
 		letter->count->messages++;
+		CRASH_POINT(letter_sent);
 	}
 	return rc;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "catalog.h"
+#include "crash_point.h"
 #include "frame.h"
 #include "kafka_conf.h"
 #include "loop.h"
@@ -234,7 +235,10 @@ pipeline_send(struct pipeline *pl, struct stream *stream, struct err *e)
 		position_headers_add(&pl->positions, pl->commit_lsn, pl->place, pl->out, pl->nout);
 	pl->placed = true;
 	if (delivery_is_done(pl->dlv))
+	{
+		CRASH_POINT(part_dropped);
 		pl->next_out = pl->nout;
+	}
 	while (pl->next_out < pl->nout)
 	{
 		const struct outgoing *out = &pl->out[pl->next_out];
@@ -250,6 +254,8 @@ pipeline_send(struct pipeline *pl, struct stream *stream, struct err *e)
 		if (rc != RC_OK)
 			return rc;
 		pl->next_out++;
+		if (pl->next_out < pl->nout)
+			CRASH_POINT(message_sent);
 	}
 	/* A table that had one huge row must not keep its memory until the next one. */
 	for (unsigned i = 0; i < pl->nout; i++)
@@ -332,6 +338,7 @@ pipeline_order(struct pipeline *pl, struct stream *stream, uint64_t lsn, struct 
 		if (rc != RC_OK)
 			return rc;
 		pl->counts.begun = true;
+		CRASH_POINT(boundary_begin_sent);
 	}
 	pl->stamp.table_order = pipeline_collection(pl, stream)->events;
 	return RC_OK;
@@ -376,6 +383,7 @@ pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 		return rc;
 	if (pl->nout == 0)
 	{
+		CRASH_POINT(change_taken);
 		rc = encode_change(stream->plan, chg, &pl->stamp, pl->now_ns, pl->out, &pl->nout, e);
 		if (rc == RC_OK)
 			rc = pipeline_verify(pl, stream, chg, e);
@@ -383,11 +391,14 @@ pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 			return rc;
 		pipeline_count(pl, stream);
 		count_change(&pl->stats, chg->kind);
+		CRASH_POINT(change_encoded);
 	}
 	rc = pipeline_send(pl, stream, e);
-	if (rc == RC_OK)
-		delivery_change(pl->dlv);
-	return rc;
+	if (rc != RC_OK)
+		return rc;
+	delivery_change(pl->dlv);
+	CRASH_POINT(change_sent);
+	return RC_OK;
 }
 
 /* --- the rarer records --------------------------------------------------- */
@@ -418,6 +429,7 @@ pipeline_truncate(struct pipeline *pl, struct truncate *trunc, struct err *e)
 		trunc->nrelations--;
 		pl->stats.truncates++;
 		delivery_change(pl->dlv);
+		CRASH_POINT(truncate_sent);
 	}
 	return RC_OK;
 }
@@ -457,6 +469,7 @@ pipeline_message(struct pipeline *pl, const struct message *msg, struct err *e)
 	if (rc != RC_OK)
 		return rc;
 	pl->stats.messages++;
+	CRASH_POINT(logical_message_sent);
 	if (msg->transactional)
 	{
 		delivery_change(pl->dlv);
@@ -500,6 +513,7 @@ pipeline_begin(struct pipeline *pl, const struct begin *begin, struct err *e)
 		return plugin_too_old("position.header", e);
 	if (pl->exactly_once && begin->commit_lsn == 0)
 		return plugin_too_old("delivery = exactly-once", e);
+	CRASH_POINT(begin_taken);
 	return delivery_begin(pl->dlv, begin->commit_lsn, begin->commit_us, e);
 }
 
@@ -519,13 +533,16 @@ pipeline_commit(struct pipeline *pl, const struct commit *commit, struct err *e)
 		if (rc != RC_OK)
 			return rc;
 		counts_clear(counts);
+		CRASH_POINT(boundary_end_sent);
 	}
+	CRASH_POINT(commit_taken);
 	if (delivery_commit(pl->dlv, commit->end_lsn, e) != RC_OK)
 		return RC_ERR;
 	pl->received = commit->end_lsn;
 	pl->stamp.last_commit_lsn = commit->end_lsn;
 	pl->stats.commit_us = pl->stamp.commit_us;
 	pl->stats.transactions++;
+	CRASH_POINT(commit_counted);
 	return RC_OK;
 }
 
@@ -553,6 +570,7 @@ pipeline_relation(struct pipeline *pl, struct cursor body, struct err *e)
 	struct table *tbl;
 	enum rc		  rc = catalog_learn(pl->cat, body, &tbl, e);
 
+	CRASH_POINT(relation_learnt);
 	if (rc == RC_OK && pl->changes)
 		rc = pipeline_prepare_changes(pl, e);
 	if (rc == RC_OK && pl->changes)
@@ -580,6 +598,7 @@ pipeline_tell_changes(struct pipeline *pl, const struct record *rec, struct err 
 			rc = pipeline_send(pl, pl->changed, e);
 		if (rc != RC_OK)
 			return rc;
+		CRASH_POINT(schema_change_sent);
 		schema_topic_next(pl->changes);
 	}
 	return RC_OK;
@@ -613,6 +632,7 @@ pipeline_record(struct pipeline *pl, struct record *rec, struct err *e)
 		case WIRE_MARK:
 			delivery_mark(pl->dlv, rec->mark);
 			pl->received = rec->mark;
+			CRASH_POINT(mark_counted);
 			return RC_OK;
 		case WIRE_RELATION: return pipeline_relation(pl, rec->relation, e);
 		case WIRE_TRUNCATE: return pipeline_truncate(pl, &rec->truncate, e);
@@ -637,10 +657,14 @@ pipeline_write(struct pipeline *pl, struct sink *sink, int64_t now_ms, bool urge
 
 	if (!delivery_due(pl->dlv, now_ms, urgent, &pos))
 		return RC_OK;
+	CRASH_POINT(progress_due);
 	rc = progress_topic_put(pl->progress, sink, &pos, &sent, e);
 	pl->unwritten += sent;
 	if (rc != RC_OK)
 		return rc;
+	CRASH_POINT(progress_sent);
+	if (pos.commit_lsn)
+		CRASH_POINT(progress_part_sent);
 	delivery_writing(pl->dlv, &pos, now_ms);
 	if (pl->exactly_once)
 		sink->ops->commit(sink);
@@ -653,10 +677,21 @@ pipeline_recalled(struct pipeline *pl, const struct position *pos)
 	delivery_recalled(pl->dlv, pos);
 }
 
+/* The position that was put is there for good. */
+static void
+pipeline_written(struct pipeline *pl)
+{
+	CRASH_POINT(progress_acked);
+	delivery_written(pl->dlv);
+	CRASH_POINT(progress_written);
+	if (delivery_position(pl->dlv).commit_lsn)
+		CRASH_POINT(part_written);
+}
+
 void
 pipeline_committed(struct pipeline *pl)
 {
-	delivery_written(pl->dlv);
+	pipeline_written(pl);
 }
 
 bool
@@ -667,7 +702,7 @@ pipeline_acked(struct pipeline *pl, uint64_t item, uint32_t count)
 	pl->unwritten -= count;
 	/* Exactly once its Kafka transaction has to be committed, too. */
 	if (!pl->exactly_once && pl->unwritten == 0 && delivery_is_writing(pl->dlv))
-		delivery_written(pl->dlv);
+		pipeline_written(pl);
 	return true;
 }
 
@@ -698,7 +733,10 @@ pipeline_frame(struct pipeline *pl, const void *data, size_t len, struct err *e)
 		pl->stats.received_bytes += len;
 		pl->in_frame = true;
 		lookahead_start(&pl->ahead, pl->records, pl->cat);
+		CRASH_POINT(frame_taken);
 	}
+	else
+		CRASH_POINT(frame_resumed);
 	for (;;)
 	{
 		if (pl->exactly_once)
@@ -723,6 +761,7 @@ pipeline_frame(struct pipeline *pl, const void *data, size_t len, struct err *e)
 	if (rc == RC_ERR)
 		return rc;
 	pl->in_frame = false; /* the frame has no more records */
+	CRASH_POINT(frame_done);
 	return RC_OK;
 }
 

@@ -23,6 +23,7 @@
 #include <utlist.h>
 
 #include "buf.h"
+#include "crash_point.h"
 #include "kafka_conf.h"
 #include "partitioner.h"
 #include "producer.h"
@@ -377,8 +378,10 @@ producer_commit(struct sink *sink)
 
 	if (p->broken)
 		return; /* failed() has been called or will be in a moment */
+	CRASH_POINT(kafka_commit_before);
 	p->phase = PHASE_COMMITTING;
 	transactor_start(p->trx, TRANSACTOR_COMMIT);
+	CRASH_POINT(kafka_commit_handed);
 }
 
 /* Whether nothing may be sent, whatever room there is. */
@@ -397,10 +400,12 @@ producer_begin(struct producer *p)
 
 	if (p->trx == NULL || p->phase == PHASE_OPEN)
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	CRASH_POINT(kafka_begin_before);
 	error = rd_kafka_begin_transaction(p->rk);
 	if (error == NULL)
 	{
 		p->phase = PHASE_OPEN;
+		CRASH_POINT(kafka_begin_after);
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
 	}
 	code = rd_kafka_error_code(error);
@@ -429,12 +434,14 @@ producer_transacted(struct producer *p)
 		p->events.ready(p->events.arg);
 		return;
 	}
+	CRASH_POINT(kafka_commit_answered);
 	for (size_t i = 0; i < p->nheld; i++)
 	{
 		p->stats.acked += p->held[i].count;
 		p->events.acked(p->events.arg, p->held[i].item, p->held[i].count);
 	}
 	p->nheld = 0;
+	CRASH_POINT(kafka_commit_counted);
 	p->events.committed(p->events.arg);
 }
 
@@ -485,6 +492,7 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 	uint64_t                  item = 0;
 	uint32_t                  count = 0;
 
+	CRASH_POINT(report_taken);
 	while ((message = rd_kafka_event_message_next(event)) != NULL)
 	{
 		p->cost -= message_cost(message->key_len, message->len);
@@ -508,6 +516,7 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 	}
 	if (count > 0)
 		producer_acked(p, item, count);
+	CRASH_POINT(report_counted);
 	if (code)
 		producer_break(p, code, rd_kafka_err2str(code), rd_kafka_topic_name(rkt), largest);
 	else if (rkt && p->unseen && !p->broken)
@@ -637,6 +646,7 @@ producer_topic(struct sink *sink, const char *name, struct avro *key, struct avr
 	DL_PREPEND(p->topics, top);
 	HASH_ADD_PTR(p->unseen, rkt, top);
 	*topic = top;
+	CRASH_POINT(topic_opened);
 	return RC_OK;
 }
 
@@ -692,6 +702,7 @@ producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing
 		p->full = true;
 		return RC_AGAIN;
 	}
+	CRASH_POINT(produce_before);
 	code = producer_begin(p);
 	if (code)
 		;
@@ -709,6 +720,7 @@ producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing
 			p->stats.in_flight++;
 			p->stats.bytes += key_len + value_len;
 			p->cost += message_cost(key_len, value_len);
+			CRASH_POINT(produce_after);
 			return RC_OK;
 		case RD_KAFKA_RESP_ERR__QUEUE_FULL: /* [kafka] has a lower limit than ours */
 			if (p->stats.in_flight == 0 && key_len + value_len > p->max_kbytes * 1024)

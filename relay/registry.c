@@ -16,6 +16,7 @@
 #include "backoff.h"
 #include "buf.h"
 #include "compatibility.h"
+#include "crash_point.h"
 #include "http.h"
 #include "policy.h"
 #include "reply.h"
@@ -172,6 +173,7 @@ entry_refuse(struct entry *entry)
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = (uint32_t) loop_now_ms();
 	loop_timer_set(reg->loop, &q->retry, backoff_next(&q->backoff, random));
+	CRASH_POINT(schema_refused);
 	if (is_new)
 		registry_tell(reg);
 	if (is_new || loop_now_ms() - q->told_ms >= REMIND_MS)
@@ -239,6 +241,7 @@ entry_accept(struct entry *entry, uint32_t id)
 	question_free(entry);
 	reg->schemas++;
 	registry_tell(reg);
+	CRASH_POINT(schema_accepted);
 	if (was_refused)
 		reg->events.accepted(reg->events.arg, entry->subject);
 }
@@ -357,6 +360,7 @@ on_reply(void *arg, const struct http_reply *reply)
 {
 	struct entry *entry = arg;
 
+	CRASH_POINT(schema_answered);
 	entry->question->call = NULL;
 	if (entry->question->stage == STAGE_ASKING)
 		entry_answered(entry, reply);
@@ -392,6 +396,7 @@ entry_ask(struct entry *entry)
 		body = q->body;
 	}
 	q->call = http_ask(entry->reg->http, buf_cstr(&path), body, patience, on_reply, entry);
+	CRASH_POINT(schema_asked);
 	buf_free(&path);
 }
 

@@ -24,6 +24,7 @@
 #include "admin.h"
 #include "backoff.h"
 #include "buf.h"
+#include "crash_point.h"
 #include "log.h"
 #include "pipeline.h"
 #include "policy.h"
@@ -114,8 +115,10 @@ session_end(struct session *ses)
 {
 	if (ses->state == SESSION_ENDED)
 		return;
+	CRASH_POINT(last_word_due);
 	source_confirm(ses->src, session_durable(ses));
 	source_stop(ses->src);
+	CRASH_POINT(last_word_said);
 	log_info("stopped; confirmed %X/%X", LSN_PARTS(session_durable(ses)));
 	ses->state = SESSION_ENDED;
 	loop_stop(ses->loop);
@@ -141,6 +144,7 @@ session_drain(struct session *ses)
 	ses->state = SESSION_DRAINING;
 	loop_timer_clear(ses->loop, &ses->retry);
 	loop_timer_set(ses->loop, &ses->drain_limit, ses->cfg->relay.shutdown_ms);
+	CRASH_POINT(drain_began);
 }
 
 /* Somebody is needed.  What was sent before may still be acknowledged. */
@@ -166,6 +170,7 @@ on_terminate(void *arg)
 		session_end(ses);
 	else
 	{
+		CRASH_POINT(drain_asked);
 		log_info("shutting down: no more changes are taken, %" PRIu64 " messages in flight",
 				 session_outstanding(ses));
 		session_drain(ses);
@@ -188,6 +193,7 @@ on_hangup(void *arg)
 static void
 on_retry(void *arg)
 {
+	CRASH_POINT(reconnecting);
 	session_connect(arg);
 }
 
@@ -260,6 +266,7 @@ session_trouble(struct session *ses, const struct err *e)
 	delay = backoff_next(&ses->backoff, (uint32_t) rand());
 	log_err(LOG_WARN, e, "trying again in %.1f s", (double) delay / 1000);
 	loop_timer_set(ses->loop, &ses->retry, delay);
+	CRASH_POINT(backing_off);
 }
 
 /* --- source ------------------------------------------------------------------ */
@@ -290,6 +297,7 @@ session_fence(struct session *ses)
 		return;
 	ses->sink_stage = SINK_FENCING;
 	ses->sink->ops->fence(ses->sink);
+	CRASH_POINT(fence_asked);
 }
 
 static void
@@ -300,6 +308,7 @@ on_source_started(void *arg, const struct source_info *info)
 
 	if (ses->state != SESSION_CONNECTING)
 		return; /* told to end meanwhile: frames will be refused */
+	CRASH_POINT(source_started);
 	if (info->start_lsn > from.lsn)
 		from = (struct position){.lsn = info->start_lsn};
 	if (ses->progress)
@@ -311,6 +320,7 @@ on_source_started(void *arg, const struct source_info *info)
 	ses->stream_since_ms = loop_now_ms();
 	ses->state = SESSION_STREAMING;
 	pipeline_start(ses->pl, ses->sink, &from);
+	CRASH_POINT(stream_started);
 	if (info->sync_warning)
 		log_warn("%s", info->sync_warning);
 	if (info->failover_warning)
@@ -340,6 +350,7 @@ session_check_sink(struct session *ses)
 		return;
 	ses->sink_broken = true;
 	pipeline_forget(ses->pl);
+	CRASH_POINT(change_left_half);
 }
 
 static void
@@ -347,8 +358,10 @@ on_source_stopped(void *arg, const struct err *e)
 {
 	struct session *ses = arg;
 
+	CRASH_POINT(source_lost);
 	session_stream_ended(ses);
 	pipeline_stop(ses->pl);
+	CRASH_POINT(stream_given_up);
 	session_check_sink(ses);
 	session_trouble(ses, e);
 }
@@ -364,6 +377,8 @@ on_source_frame(void *arg, const void *payload, size_t len)
 	if (ses->state != SESSION_STREAMING || ses->sink_stage != SINK_READY)
 		return RC_AGAIN;
 	rc = pipeline_frame(ses->pl, payload, len, &e);
+	if (rc == RC_AGAIN)
+		CRASH_POINT(frame_waits);
 	if (rc != RC_ERR)
 		return rc;
 	if (session_decide(ses, &e) == POLICY_STOP)
@@ -398,6 +413,7 @@ on_sink_failed(void *arg, const struct err *e)
 {
 	struct session *ses = arg;
 
+	CRASH_POINT(sink_failed);
 	ses->sink_broken = true;
 	session_stream_ended(ses);
 	if (e->code == E2007 && e->class == ERR_FATAL && ses->cfg->format.sink == SINK_STDOUT)
@@ -407,6 +423,7 @@ on_sink_failed(void *arg, const struct err *e)
 	}
 	source_abort(ses->src);
 	pipeline_forget(ses->pl);
+	CRASH_POINT(messages_forgotten);
 	session_trouble(ses, e);
 }
 
@@ -415,6 +432,7 @@ on_sink_ready(void *arg)
 {
 	struct session *ses = arg;
 
+	CRASH_POINT(fence_ended);
 	ses->sink_stage = SINK_FENCED;
 	session_recall_again(ses);
 }
@@ -442,6 +460,7 @@ on_history_read(void *arg)
 {
 	struct session *ses = arg;
 
+	CRASH_POINT(history_read);
 	if (history_topic(ses->hist))
 		log_info("read %" PRIu64 " records of topic \"%s\" back", history_records(ses->hist),
 				 history_topic(ses->hist));
@@ -619,11 +638,16 @@ session_recall(struct session *ses)
 		rc = progress_topic_recall(ses->progress, &found, &e);
 		if (rc == RC_OK)
 			rc = session_take(ses, &found, &e);
+		else if (rc == RC_AGAIN)
+			CRASH_POINT(recall_began);
 	}
 	if (rc == RC_ERR)
 		session_trouble(ses, &e);
-	if (rc == RC_OK)
-		source_start(ses->src, delivery_position(pipeline_delivery(ses->pl)).lsn);
+	if (rc != RC_OK)
+		return;
+	CRASH_POINT(recall_ended);
+	source_start(ses->src, delivery_position(pipeline_delivery(ses->pl)).lsn);
+	CRASH_POINT(source_starting);
 }
 
 /*
@@ -643,10 +667,12 @@ session_recall_again(struct session *ses)
 	rc = progress_topic_recall(ses->progress, &found, &e);
 	if (rc == RC_AGAIN)
 		return;
+	CRASH_POINT(recalled_again);
 	if (rc == RC_OK)
 		ses->sink_stage = SINK_READY;
 	if (rc == RC_OK && found.pos.lsn == ses->found.lsn && found.pos.changes == ses->found.changes)
 	{
+		CRASH_POINT(sink_ready);
 		source_resume(ses->src);
 		return;
 	}
@@ -671,19 +697,30 @@ on_progress_read(void *arg)
 		session_recall(ses);
 }
 
+/* In the place of one that broke, or that could not be made. */
+static enum rc
+session_renew_sink(struct session *ses, struct err *e)
+{
+	if (ses->sink)
+	{
+		sink_add_stats(ses->sink, &ses->sinks_before);
+		ses->sink->ops->free(ses->sink);
+		ses->sink = NULL;
+	}
+	CRASH_POINT(sink_freed);
+	if (session_open_sink(ses, e) != RC_OK)
+		return RC_ERR;
+	CRASH_POINT(sink_rebuilt);
+	return RC_OK;
+}
+
 /* A new stream from what is confirmed; a new sink first if the old one broke. */
 static void
 session_connect(struct session *ses)
 {
 	struct err e;
 
-	if (ses->sink_broken)
-	{
-		sink_add_stats(ses->sink, &ses->sinks_before);
-		ses->sink->ops->free(ses->sink);
-		ses->sink = NULL;
-	}
-	if (ses->sink == NULL && session_open_sink(ses, &e) != RC_OK)
+	if ((ses->sink_broken || ses->sink == NULL) && session_renew_sink(ses, &e) != RC_OK)
 	{
 		session_trouble(ses, &e);
 		return;
@@ -810,10 +847,14 @@ on_round(void *arg)
 		ses->asked = false;
 	if (pipeline_waits_for(ses->pl) == WAIT_ACK && pipeline_has_room(ses->pl))
 		source_resume(ses->src);
-	if (ses->cfg->end_lsn && confirmed >= ses->cfg->end_lsn)
+	/* The slot may not know it yet, if the topic says it: not before there is a stream. */
+	if (ses->cfg->end_lsn && ses->ran && confirmed >= ses->cfg->end_lsn)
 		session_drain(ses);
 	if (ses->state == SESSION_DRAINING && delivery_is_settled(pipeline_delivery(ses->pl)))
+	{
+		CRASH_POINT(drain_settled);
 		session_end(ses);
+	}
 }
 
 static enum rc
@@ -853,6 +894,7 @@ session_open(struct session *ses, struct err *e)
 		return RC_ERR;
 	if (ses->admin)
 		log_info("metrics and health at http://%s/metrics", admin_address(ses->admin));
+	CRASH_POINT(session_opened);
 	return RC_OK;
 }
 
@@ -873,6 +915,7 @@ session_close(struct session *ses)
 		ses->sink->ops->free(ses->sink);
 	topics_free(ses->topics);
 	registry_free(ses->reg);
+	CRASH_POINT(session_closed);
 }
 
 enum rc

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "crash_point.h"
 #include "frame.h"
 #include "handshake.h"
 #include "probe.h"
@@ -169,10 +170,12 @@ source_put_status(struct source *src)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	now_us = (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000 - WIRE_EPOCH_US;
+	CRASH_POINT(status_before);
 	status_message_write(msg, written, src->confirmed, now_us, false);
 	if (PQputCopyData(src->conn, (const char *) msg, sizeof(msg)) < 0)
 		return false;
 	src->past.reported = src->confirmed;
+	CRASH_POINT(status_put);
 	src->status_ms = loop_now_ms();
 	src->statuses++;
 	return true;
@@ -189,6 +192,7 @@ source_send_status(struct source *src)
 	}
 	if (!source_flush(src))
 		return;
+	CRASH_POINT(status_sent);
 	source_watch_stream(src);
 	loop_timer_set(src->loop, &src->status, source_interval_ms(src));
 }

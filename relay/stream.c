@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "crash_point.h"
 #include "policy.h"
 #include "schema.h"
 #include "text.h"
@@ -209,6 +210,7 @@ stream_bury(const struct stream_context *ctx, struct stream *stream, const bool 
 		stream->letter = xcalloc(1, sizeof(*stream->letter));
 	dead_letters_address(ctx->dead, stream->topic_name, stream->collection, schemas,
 						 refused[SIDE_VALUE] ? SIDE_VALUE : SIDE_KEY, why, stream->letter);
+	CRASH_POINT(letters_begin);
 	return RC_OK;
 }
 

@@ -16,6 +16,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "buf.h"
+#include "crash_point.h"
 
 /* How often a call that has no answer yet looks whether it is still wanted. */
 #define STEP_MS 500
@@ -85,13 +86,22 @@ transactor_main(void *arg)
 		}
 		trx->wanted = TRANSACTOR_NONE;
 		pthread_mutex_unlock(&trx->lock);
+		if (call == TRANSACTOR_FENCE)
+			CRASH_POINT(fence_call_before);
+		else
+			CRASH_POINT(commit_call_before);
 		transactor_call(trx, call, &code, text, sizeof(text));
+		if (call == TRANSACTOR_FENCE)
+			CRASH_POINT(fence_call_after);
+		else
+			CRASH_POINT(commit_call_after);
 		pthread_mutex_lock(&trx->lock);
 		trx->ended = call;
 		trx->code = code;
 		snprintf(trx->text, sizeof(trx->text), "%s", text);
 		written = write(trx->wake_fd, &wake, sizeof(wake));
 		(void) written; /* an eventfd that is full wakes all the same */
+		CRASH_POINT(call_told);
 	}
 	pthread_mutex_unlock(&trx->lock);
 	return NULL;

@@ -1,0 +1,55 @@
+# 073_crash_points.pl: a relay dies at each of its crash points (relay/crash_point.h), at
+# least once and exactly once, is started again, and what is in Kafka then is what was
+# committed; see lib/crash_points.py.  make crash-points: N=25 times each, at random
+# passings; SEED= repeats a run, ONLY=regex tries some points.
+# needs: kafka
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Walrelay;
+use Test::More;
+
+my $runs = $ENV{N} // 1;
+my $seed = $ENV{SEED} // time;
+my $only = $ENV{ONLY} // '';
+note("SEED=$seed");
+
+my $relay = "$root/build-crash/walrelay";
+-x $relay or die "there is no $relay; run make crash\n";
+my $python = qx('$root/t/lib/venv');
+die "no Python for the reader\n" if $? != 0;
+chomp $python;
+
+# ---- what is shipped has none of it ----
+unlike(slurp($walrelay), qr/crash_point_pass|crash_points_list|WALRELAY_CRASH|WALRELAY_STOP/,
+	'an ordinary build has no crash points');
+isnt((relay_run('crash-points'))[0], 0, 'nor a command that lists them');
+my @points = map { [split] } split /\n/, qx('$relay' crash-points);
+cmp_ok(scalar @points, '>=', 40, scalar(@points) . ' points');
+
+# ---- one death, or many, at each of the others' ----
+my $source = new_source(conf => "max_replication_slots = 500\nmax_wal_senders = 40\nmax_connections = 60\n");
+my @trials = map { my ($point, $modes) = @$_; map { [ $_, $point ] }
+	  ($modes ne 'ONCE' ? 'at-least-once' : ()), ($modes ne 'LEAST' ? 'exactly-once' : ()) } @points;
+@trials = grep { $_->[1] =~ /$only/ } @trials;
+my %left;
+$left{"$_->[0] $_->[1]"} = $runs for @trials;
+my @command = ($python, "$root/t/lib/crash_points.py", '--relay', $relay,
+	'--conninfo', $source->connstr('postgres'), '--bootstrap', kafka(), '--registry', registry(),
+	'--dir', $ENV{TESTDATADIR}, '--runs', $runs, '--seed', $seed, '--only', $only);
+open my $lines, '-|', @command or die "cannot run @command: $!\n";
+while (my $text = <$lines>)
+{
+	my ($trial) = json_lines($text);
+	my $point = $trial->{point} // 'nowhere';
+	my $passing = $trial->{point} ? ", passing $trial->{passing}" : '';
+
+	is_deeply($trial->{breaches}, [], "$trial->{mode}, $point$passing")
+	  or diag("slot $trial->{slot}\n" . ($trial->{trace} // ''));
+	$left{"$trial->{mode} $point"}-- if $trial->{point};
+}
+close $lines;
+is($?, 0, 'every trial came to its end');
+is_deeply([ grep { $left{$_} } sort keys %left ], [], 'no point was left out');
+done_testing();
