@@ -19,6 +19,7 @@
 struct item
 {
 	uint64_t end;		/* LSN to confirm; 0: abandoned, stands for none */
+	uint64_t tag;
 	uint64_t pending;	/* messages handed over and not acknowledged */
 	int64_t	 commit_us; /* 0 for marks */
 	bool	 open;
@@ -88,6 +89,14 @@ push(struct ack *ack, struct item item)
 	return ack->tail++;
 }
 
+/* A ticket whose low half is 0 belongs to an item that stands for nothing. */
+static void
+skip_zero(struct ack *ack)
+{
+	if ((uint32_t) ack->tail == 0)
+		push(ack, (struct item){0});
+}
+
 static void
 advance(struct ack *ack)
 {
@@ -108,7 +117,33 @@ advance(struct ack *ack)
 ack_ticket
 ack_open(struct ack *ack, int64_t commit_us)
 {
+	skip_zero(ack);
 	return push(ack, (struct item){.commit_us = commit_us, .open = true});
+}
+
+static bool
+is_held(const struct ack *ack, ack_ticket ticket)
+{
+	return ticket >= ack->head && ticket < ack->tail;
+}
+
+void
+ack_set_tag(struct ack *ack, ack_ticket ticket, uint64_t tag)
+{
+	assert(is_held(ack, ticket));
+	item_at(ack, ticket)->tag = tag;
+}
+
+uint64_t
+ack_tag(const struct ack *ack, ack_ticket ticket)
+{
+	return is_held(ack, ticket) ? item_at(ack, ticket)->tag : 0;
+}
+
+ack_ticket
+ack_ticket_of(const struct ack *ack, uint32_t low)
+{
+	return ack->head + (uint32_t) (low - (uint32_t) ack->head);
 }
 
 void

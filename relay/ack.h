@@ -36,6 +36,13 @@ ack_ticket ack_open(struct ack *ack, int64_t commit_us);
 /* count messages of the item were handed to the sink. */
 void ack_sent(struct ack *ack, ack_ticket ticket, uint32_t count);
 
+/* What the caller calls the item, told back while it is held. */
+void     ack_set_tag(struct ack *ack, ack_ticket ticket, uint64_t tag);
+uint64_t ack_tag(const struct ack *ack, ack_ticket ticket); /* 0: none, or the item is gone */
+
+/* The ticket of an item held, of which only the low half is known; that is never 0. */
+ack_ticket ack_ticket_of(const struct ack *ack, uint32_t low);
+
 /* COMMIT of the open item: end_lsn is the position to confirm. */
 void ack_close(struct ack *ack, ack_ticket ticket, uint64_t end_lsn);
 

@@ -26,7 +26,10 @@ enum takes
 	TAKES_ENDPOS = 0x02,
 	TAKES_JSON = 0x04,
 	TAKES_DUMP = 0x08, /* what decode leaves out */
-	TAKES_FILE = 0x10
+	TAKES_FILE = 0x10,
+	TAKES_LETTERS = 0x20, /* --table, --code */
+	TAKES_SHOW = 0x40,    /* --offset, --limit */
+	TAKES_DRY_RUN = 0x80
 };
 
 typedef enum rc command_fn(const struct cli *cli, FILE *out, struct err *e);
@@ -107,6 +110,24 @@ execute_slot_drop(const struct cli *cli, FILE *out, struct err *e)
 }
 
 static enum rc
+execute_dlq_list(const struct cli *cli, FILE *out, struct err *e)
+{
+	return dlq_list(cli->cfg, &cli->choice, cli->json, out, e);
+}
+
+static enum rc
+execute_dlq_show(const struct cli *cli, FILE *out, struct err *e)
+{
+	return dlq_show(cli->cfg, &cli->choice, out, e);
+}
+
+static enum rc
+execute_dlq_replay(const struct cli *cli, FILE *out, struct err *e)
+{
+	return dlq_replay(cli->cfg, &cli->choice, cli->dry_run, out, e);
+}
+
+static enum rc
 execute_config(const struct cli *cli, FILE *out, struct err *e)
 {
 	config_print(cli->cfg, out);
@@ -155,6 +176,14 @@ static const struct command commands[] = {
 	 "Show the replication slot", NULL},
 	{"slot drop", "", TAKES_SETTINGS, execute_slot_drop,
 	 "Drop the replication slot, unless somebody uses it", NULL},
+	{"dlq list", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_JSON, execute_dlq_list,
+	 "Show how many dead letters there are, by table and reason", NULL},
+	{"dlq show", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_SHOW, execute_dlq_show,
+	 "Show dead letters, with the values of their rows", NULL},
+	{"dlq replay", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_DRY_RUN, execute_dlq_replay,
+	 "Send dead letters to the topics that they were meant for",
+	 "Each once, in their order, however often it is run. Ended in the middle it may send some\n"
+	 "again. Raise the topic's limit or let the registry accept the schema first."},
 	{"config", "", TAKES_SETTINGS, execute_config,
 	 "Show the settings in force and where each comes from", "Fails if a required one is missing."},
 	{"version", "", 0, execute_version, "Show the versions of walrelay and its libraries", NULL},
@@ -198,6 +227,15 @@ help_command(const struct command *cmd, bool markdown, FILE *out)
 		fprintf(out, "  --endpos=LSN        stop when everything up to this position is safe\n");
 	if (cmd->takes & TAKES_JSON)
 		fprintf(out, "  --json              one JSON object instead of a table\n");
+	if (cmd->takes & TAKES_LETTERS)
+		fprintf(out, "  --table=TABLE       only letters of this table, as schema.table\n"
+					 "  --code=CODE         only letters with this code, such as E2003\n");
+	if (cmd->takes & TAKES_SHOW)
+		fprintf(out, "  --offset=PARTITION:OFFSET\n"
+					 "                      the letter there\n"
+					 "  --limit=N           at most so many (10)\n");
+	if (cmd->takes & TAKES_DRY_RUN)
+		fprintf(out, "  --dry-run           only say how many there are\n");
 	if (cmd->takes & TAKES_DUMP)
 		fprintf(out, "  --no-lsn --no-xids --no-timestamp --no-relations --no-hello --no-marks\n"
 					 "                      leave these out\n");
@@ -313,6 +351,44 @@ take_endpos(struct args *args, const char *value, struct cli *cli, struct err *e
 	return err_hint(e, "Give an LSN as the server prints it, such as 16/B374D848.");
 }
 
+static enum rc
+take_limit(struct args *args, const char *value, struct cli *cli, struct err *e)
+{
+	char         *end;
+	unsigned long limit;
+
+	if (arg_value(args, "--limit", &value, e) != RC_OK)
+		return RC_ERR;
+	limit = strtoul(value, &end, 10);
+	if (*value >= '0' && *value <= '9' && *end == '\0' && limit > 0 && limit <= 1000000)
+	{
+		cli->choice.limit = (unsigned) limit;
+		return RC_OK;
+	}
+	err_set(e, ERR_USAGE, E1006, "invalid number for --limit");
+	return err_hint(e, "Give a number from 1 to 1000000.");
+}
+
+/* Which letters; false: it is no such option. */
+static bool
+take_letters(struct args *args, const char *arg, unsigned takes, struct cli *cli, enum rc *rc,
+			 struct err *e)
+{
+	const char *value;
+
+	if ((takes & TAKES_LETTERS) && arg_is(arg, "--table", &value))
+		*rc = arg_value(args, "--table", &value, e), cli->choice.table = value;
+	else if ((takes & TAKES_LETTERS) && arg_is(arg, "--code", &value))
+		*rc = arg_value(args, "--code", &value, e), cli->choice.code = value;
+	else if ((takes & TAKES_SHOW) && arg_is(arg, "--offset", &value))
+		*rc = arg_value(args, "--offset", &value, e), cli->choice.at = value;
+	else if ((takes & TAKES_SHOW) && arg_is(arg, "--limit", &value))
+		*rc = take_limit(args, value, cli, e);
+	else
+		return false;
+	return true;
+}
+
 static bool
 take_dump_flag(const char *arg, struct cli *cli)
 {
@@ -370,7 +446,8 @@ unknown_option(const char *arg, const struct command *cmd, struct err *e)
 {
 	static const char *const own[] = {"--help",         "--version",  "--config",  "--json",
 									  "--endpos",       "--no-lsn",   "--no-xids", "--no-timestamp",
-									  "--no-relations", "--no-hello", "--no-marks"};
+									  "--no-relations", "--no-hello", "--no-marks", "--table",
+									  "--code",         "--offset",   "--limit",    "--dry-run"};
 	struct nearest           near = {.name = ""};
 	enum rc                  rc;
 
@@ -389,6 +466,7 @@ take_option(struct args *args, struct cli *cli, struct err *e)
 	unsigned              takes = cmd ? cmd->takes : 0;
 	const char           *arg = *args->at++;
 	const char           *value;
+	enum rc               rc = RC_OK;
 
 	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)
 		cli->help = true;
@@ -398,6 +476,10 @@ take_option(struct args *args, struct cli *cli, struct err *e)
 		cli->markdown = true;
 	else if (strcmp(arg, "--json") == 0 && (takes & TAKES_JSON))
 		cli->json = true;
+	else if (strcmp(arg, "--dry-run") == 0 && (takes & TAKES_DRY_RUN))
+		cli->dry_run = true;
+	else if (take_letters(args, arg, takes, cli, &rc, e))
+		return rc;
 	else if (arg_is(arg, "--endpos", &value) && (takes & TAKES_ENDPOS))
 		return take_endpos(args, value, cli, e);
 	else if ((arg_is(arg, "--config", &value) || arg_is(arg, "-c", &value)) &&
@@ -438,7 +520,8 @@ take_command(struct args *args, struct cli *cli, struct err *e)
 			continue;
 		cli->command = &commands[i];
 	}
-	if (cli->command == NULL && strcmp(args->at[0], "slot") == 0)
+	if (cli->command == NULL &&
+		(strcmp(args->at[0], "slot") == 0 || strcmp(args->at[0], "dlq") == 0))
 	{
 		bool help = strstr(two, " -h") || strstr(two, " --help");
 
@@ -447,9 +530,12 @@ take_command(struct args *args, struct cli *cli, struct err *e)
 			args->at = args->end;
 		else
 		{
-			err_set(e, ERR_USAGE, E1006, "\"slot\" needs to know what to do");
-			rc = err_hint(e, "Write \"walrelay slot create\", \"slot alter\", \"slot status\" or "
-							 "\"slot drop\".");
+			bool slot = strcmp(args->at[0], "slot") == 0;
+
+			err_set(e, ERR_USAGE, E1006, "\"%s\" needs to know what to do", args->at[0]);
+			rc = err_hint(e, slot ? "Write \"walrelay slot create\", \"slot alter\", \"slot status\" or "
+									"\"slot drop\"."
+								  : "Write \"walrelay dlq list\", \"dlq show\" or \"dlq replay\".");
 		}
 	}
 	else if (cli->command == NULL)
@@ -477,6 +563,13 @@ cli_preset(struct cli *cli, struct err *e)
 		config_set(cfg, "registry.url", "", ORIGIN_FLAG, where, e) != RC_OK ||
 		config_set(cfg, "schemas.dir", "", ORIGIN_FLAG, where, e) != RC_OK)
 		return RC_ERR;
+	/* The screen has no other place for what fails. */
+	if (cfg->relay.on_error == ON_ERROR_DEAD_LETTER &&
+		config_set(cfg, "on.error", "stop", ORIGIN_FLAG, where, e) != RC_OK)
+		return RC_ERR;
+	if (cfg->registry.on_incompatible == ON_ERROR_DEAD_LETTER &&
+		config_set(cfg, "schema.on.incompatible", "stop", ORIGIN_FLAG, where, e) != RC_OK)
+		return RC_ERR;
 	if (config_origin(cfg, "slot.name") == ORIGIN_FLAG)
 		return RC_OK;
 	if (config_set(cfg, "slot.name", name, ORIGIN_FLAG, where, e) != RC_OK)
@@ -501,7 +594,7 @@ cli_parse(int argc, char **argv, char **environ_, struct cli *cli, struct err *e
 {
 	struct args args = {.first = argv + 1, .at = argv + 1, .end = argv + argc};
 
-	*cli = (struct cli){.cfg = config_new()};
+	*cli = (struct cli){.cfg = config_new(), .choice.limit = 10};
 	if (argc < 2)
 	{
 		err_set(e, ERR_USAGE, E1006, "no command given");

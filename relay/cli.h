@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "config.h"
+#include "dlq.h"
 
 struct command; /* cli.c's own */
 
@@ -21,6 +22,8 @@ struct cli
 	bool                  version;
 	bool                  json;
 	bool                  markdown;
+	bool                  dry_run;
+	struct dlq_choice     choice;
 	unsigned              dump_flags; /* enum dump_flags */
 	const char           *file;       /* decode's; NULL: standard input */
 };

@@ -336,6 +336,14 @@ config_origin(const struct config *cfg, const char *key)
 	return set ? cfg->origins[set - settings].origin : ORIGIN_DEFAULT;
 }
 
+enum on_error
+config_on_refusal(const struct config *cfg)
+{
+	if (cfg->origins == NULL || config_origin(cfg, "schema.on.incompatible") != ORIGIN_DEFAULT)
+		return cfg->registry.on_incompatible;
+	return cfg->relay.on_error;
+}
+
 struct config *
 config_new(void)
 {
@@ -430,6 +438,18 @@ brokers_are_named(const struct config *cfg)
 	return false;
 }
 
+enum rc
+config_check_kafka(const struct config *cfg, struct err *e)
+{
+	enum rc rc = RC_OK;
+
+	if (!brokers_are_named(cfg))
+		rc = config_missing("kafka", "bootstrap.servers", "HOST:9092", rc, e);
+	if (*cfg->kafka.topic_prefix == '\0')
+		rc = config_missing("kafka", "topic.prefix", "NAME", rc, e);
+	return rc;
+}
+
 static enum rc
 config_contradiction(const char *one, const char *other, struct err *e)
 {
@@ -487,11 +507,12 @@ config_check(const struct config *cfg, struct err *e)
 	}
 	if (cfg->kafka.exactly_once && cfg->slot.temporary)
 		return config_contradiction("delivery=exactly-once", "slot.temporary", e);
-	if (cfg->registry.on_incompatible == INCOMPATIBLE_DEAD_LETTER &&
-		cfg->format.sink != SINK_KAFKA)
+	if (cfg->format.sink != SINK_KAFKA && (cfg->relay.on_error == ON_ERROR_DEAD_LETTER ||
+										   cfg->registry.on_incompatible == ON_ERROR_DEAD_LETTER))
 	{
-		err_set(e, ERR_CONFIG, E1002, "schema.on.incompatible=dead-letter needs sink=kafka");
-		return err_hint(e, "Leave it at stop; lines of JSON need no registry.");
+		err_set(e, ERR_CONFIG, E1002, "%s=dead-letter needs sink=kafka",
+				cfg->relay.on_error == ON_ERROR_DEAD_LETTER ? "on.error" : "schema.on.incompatible");
+		return err_hint(e, "Leave it at stop; lines of JSON need no registry, and have no limit.");
 	}
 	rc = config_check_patterns("column.propagate.source.type", cfg->format.propagate_columns, e);
 	if (rc == RC_OK)

@@ -43,11 +43,12 @@ enum subject_strategy
 	SUBJECT_TOPIC_RECORD /* TOPIC-FULL.NAME */
 };
 
-/* What happens to the changes of a table whose schema the registry refuses. */
-enum on_incompatible
+/* What happens to what cannot be delivered: on.error, schema.on.incompatible. */
+enum on_error
 {
-	INCOMPATIBLE_STOP,
-	INCOMPATIBLE_DEAD_LETTER
+	ON_ERROR_STOP,
+	ON_ERROR_DEAD_LETTER,
+	ON_ERROR_SKIP
 };
 
 /* Whether a slot is made so that standbys keep a copy of it. */
@@ -129,7 +130,7 @@ struct config
 		bool  normalize;     /* normalize.schemas */
 		enum subject_strategy key_subject;   /* key.subject.name.strategy */
 		enum subject_strategy value_subject; /* value.subject.name.strategy */
-		enum on_incompatible  on_incompatible; /* schema.on.incompatible */
+		enum on_error         on_incompatible; /* schema.on.incompatible; see config_on_refusal() */
 		char *dir;           /* schemas.dir: where schemas go without a registry; "" nowhere */
 	} registry;
 	struct
@@ -163,7 +164,8 @@ struct config
 	{
 		char    *flush;          /* stream.flush: idle, commit */
 		uint32_t frame_bytes;    /* stream.frame.bytes */
-		uint64_t max_long;       /* max.value.bytes: a longer single value stops */
+		enum on_error on_error;  /* on.error */
+		uint64_t max_long;       /* max.value.bytes: a longer single value is an error */
 		uint32_t max_in_flight;  /* max.in.flight.messages */
 		uint64_t max_bytes;      /* max.in.flight.bytes */
 		uint32_t status_ms;      /* status.interval.ms */
@@ -202,8 +204,14 @@ enum rc config_read_environment(struct config *cfg, char **environ_, struct err 
 /* Who set the key. */
 enum origin config_origin(const struct config *cfg, const char *key);
 
+/* What is needed to speak with the brokers: E1003. */
+enum rc config_check_kafka(const struct config *cfg, struct err *e) MUST_CHECK;
+
 /* What no single key can tell: required settings, contradictions. */
 enum rc config_check(const struct config *cfg, struct err *e) MUST_CHECK;
+
+/* What happens to changes whose schema the registry refuses: schema.on.incompatible, if set, else on.error. */
+enum on_error config_on_refusal(const struct config *cfg);
 
 /*
  * Of the settings that decide which messages a change becomes, and of this release:

@@ -40,6 +40,7 @@ static const char *const strategies[] = {"TopicNameStrategy", "RecordNameStrateg
 static const char *const deliveries[] = {"at-least-once", "exactly-once", NULL};
 static const char *const incompatibles[] = {"stop", "dead-letter", NULL};
 static const char *const failovers[] = {"auto", "true", "false", NULL};
+static const char *const on_errors[] = {"stop", "dead-letter", "skip", NULL};
 static const char *const generated[] = {"exclude", "include", NULL};
 static const char *const flushes[] = {"idle", "commit", NULL};
 static const char *const log_formats[] = {"auto", "text", "logfmt", "json", NULL};
@@ -96,8 +97,8 @@ const struct setting settings[] = {
 	 "schema-changes",
 	 .help = "Topic of schema changes is PREFIX.THIS, with include.schema.changes"},
 	{"kafka", "topic.dead.letter", NULL, KIND_NAME, AT(kafka.topic_dead_letter), "dead-letter",
-	 .help = "Topic of messages whose schema is refused is PREFIX.THIS, with "
-			 "schema.on.incompatible = dead-letter"},
+	 .help = "Topic of messages that cannot be delivered is PREFIX.THIS, with "
+			 "on.error or schema.on.incompatible = dead-letter"},
 	{"kafka", "topic.progress", NULL, KIND_NAME, AT(kafka.topic_progress), "progress",
 	 .help = "Topic that keeps the position of each slot is PREFIX.THIS; it is made, compacted, if "
 			 "it is not there"},
@@ -133,7 +134,8 @@ const struct setting settings[] = {
 	{"registry", "schema.on.incompatible", NULL, KIND_CHOICE, AT(registry.on_incompatible), "stop",
 	 .words = incompatibles,
 	 .help = "When the registry refuses a schema: stop before the first change that needs it, and "
-			 "go on once it is accepted; or send such changes to topic.dead.letter until it is"},
+			 "go on once it is accepted; or send such changes to topic.dead.letter until it is. Not "
+			 "set: as on.error says"},
 	{"registry", "normalize.schemas", NULL, KIND_BOOL, AT(registry.normalize), "false",
 	 .help = "Ask the registry to normalize schemas"},
 	{"registry", "schemas.dir", NULL, KIND_STRING, AT(registry.dir), "walrelay-schemas",
@@ -197,12 +199,15 @@ const struct setting settings[] = {
 	 .help = "Put __walrelay.position on each message: the position of its transaction's commit and "
 			 "its place in it, 8 bytes each, which order all messages and stay when they come again"},
 
+	{"relay", "on.error", NULL, KIND_CHOICE, AT(relay.on_error), "stop", .words = on_errors,
+	 .help = "When a record cannot be encoded or the brokers will never take it: stop; send it to "
+			 "topic.dead.letter and go on; or skip it, counted and logged, and go on"},
 	{"relay", "stream.flush", NULL, KIND_WORD, AT(relay.flush), "idle", .words = flushes,
 	 .help = "When the server sends: when it would wait for more, or at each commit"},
 	{"relay", "stream.frame.bytes", NULL, KIND_SIZE, AT(relay.frame_bytes), "16kB", KB, MB,
 	 .help = "How much the server collects before it sends"},
 	{"relay", "max.value.bytes", NULL, KIND_SIZE, AT(relay.max_long), "1GB", KB, 2 * GB,
-	 .help = "A single value longer than this stops the relay"},
+	 .help = "A single value longer than this is an error, see on.error"},
 	{"relay", "max.in.flight.messages", NULL, KIND_COUNT, AT(relay.max_in_flight), "50000", 1,
 	 10000000, .help = "Unacknowledged messages at which reading pauses"},
 	{"relay", "max.in.flight.bytes", NULL, KIND_SIZE, AT(relay.max_bytes), "16MB", 64 * KB, 64 * GB,

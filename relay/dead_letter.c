@@ -14,7 +14,7 @@
 
 #include <uthash.h>
 
-#define HEADERS_MAX 16
+#define LETTER_HEADERS_MAX 24
 
 /* A schema that has been sent. */
 struct announced
@@ -120,10 +120,10 @@ count_of(struct dead_letters *dead, const char *table)
 
 void
 dead_letters_address(struct dead_letters *dead, const char *topic, const char *table,
-					 const char *const schemas[2], enum side refused, const struct err *why,
+					 const char *const schemas[2], const char *stage, const struct err *why,
 					 struct letter *letter)
 {
-	*letter = (struct letter){.topic = topic, .table = table, .refused = refused};
+	*letter = (struct letter){.topic = topic, .table = table, .stage = stage, .code = why->code};
 	for (int side = SIDE_KEY; side <= SIDE_VALUE; side++)
 		if (schemas[side])
 		{
@@ -133,7 +133,7 @@ dead_letters_address(struct dead_letters *dead, const char *topic, const char *t
 	snprintf(letter->class_name, sizeof(letter->class_name), "walrelay.%s",
 			 err_code_name(why->code));
 	snprintf(letter->message, sizeof(letter->message), "%s", why->msg);
-	letter->count = count_of(dead, table);
+	letter->count = dead ? count_of(dead, table) : NULL; /* NULL: they are skipped */
 }
 
 static struct str
@@ -144,11 +144,11 @@ str_of(const char *text)
 
 /* The schema of one side as a record of its own, if the topic has it not yet. */
 static enum rc
-announce(struct dead_letters *dead, const struct letter *letter, enum side side, uint64_t item,
+announce(struct dead_letters *dead, const struct letter *letter, enum side side, uint64_t label,
 		 uint32_t *sent, struct err *e)
 {
-	const struct header headers[] = {{"__walrelay.schema", {"1", 1}},
-									 {"__walrelay.table", str_of(letter->table)}};
+	const struct header headers[] = {{LETTER_SCHEMA, {"1", 1}},
+									 {LETTER_TABLE, str_of(letter->table)}};
 	char                key[17];
 	struct outgoing     out = {.has_key = true,
 							   .has_value = true,
@@ -165,7 +165,7 @@ announce(struct dead_letters *dead, const struct letter *letter, enum side side,
 	snprintf(key, sizeof(key), "%016" PRIx64, letter->fingerprint[side]);
 	out.key = str_of(key);
 	out.value = str_of(letter->schema[side]);
-	rc = dead->sink->ops->send(dead->sink, dead->topic, &out, item, e);
+	rc = dead->sink->ops->send(dead->sink, dead->topic, &out, label, e);
 	if (rc != RC_OK)
 		return rc;
 	CRASH_POINT(letter_schema_sent);
@@ -177,36 +177,40 @@ announce(struct dead_letters *dead, const struct letter *letter, enum side side,
 }
 
 enum rc
-dead_letters_send(struct dead_letters *dead, const struct letter *letter, uint64_t lsn,
-				  const struct outgoing *out, uint64_t item, uint32_t *sent, struct err *e)
+dead_letters_send(struct dead_letters *dead, const struct letter *letter, const struct place *at,
+				  const struct outgoing *out, uint64_t label, uint32_t *sent, struct err *e)
 {
-	char            position[32];
-	struct header   headers[HEADERS_MAX];
+	char            lsn[32];
+	char            commit_lsn[32];
+	struct header   headers[LETTER_HEADERS_MAX];
 	struct outgoing own = *out;
-	const char     *stage = letter->refused == SIDE_KEY ? "KEY_CONVERTER" : "VALUE_CONVERTER";
 	enum rc         rc;
 
 	*sent = 0;
-	rc = announce(dead, letter, SIDE_KEY, item, sent, e);
+	rc = announce(dead, letter, SIDE_KEY, label, sent, e);
 	if (rc == RC_OK && out->has_value)
-		rc = announce(dead, letter, SIDE_VALUE, item, sent, e);
+		rc = announce(dead, letter, SIDE_VALUE, label, sent, e);
 	if (rc != RC_OK)
 		return rc;
-	snprintf(position, sizeof(position), "%X/%X", LSN_PARTS(lsn));
+	snprintf(lsn, sizeof(lsn), "%X/%X", LSN_PARTS(at->lsn));
+	snprintf(commit_lsn, sizeof(commit_lsn), "%X/%X", LSN_PARTS(at->commit_lsn));
 	own.headers = headers;
 	own.nheaders = 0;
 #define HEADER(name, text) headers[own.nheaders++] = (struct header){name, str_of(text)}
-	HEADER("__connect.errors.topic", letter->topic);
-	HEADER("__connect.errors.connector.name", dead->cfg->slot.name);
-	HEADER("__connect.errors.stage", stage);
-	HEADER("__connect.errors.exception.class.name", letter->class_name);
-	HEADER("__connect.errors.exception.message", letter->message);
-	HEADER("__walrelay.lsn", position);
-	HEADER("__walrelay.table", letter->table);
+	HEADER(LETTER_TOPIC, letter->topic);
+	HEADER(LETTER_CONNECTOR, dead->cfg->slot.name);
+	HEADER(LETTER_STAGE, letter->stage);
+	HEADER(LETTER_CLASS, letter->class_name);
+	HEADER(LETTER_MESSAGE, letter->message);
+	HEADER(LETTER_LSN, lsn);
+	HEADER(LETTER_COMMIT_LSN, commit_lsn);
+	HEADER(LETTER_TABLE, letter->table);
+	if (letter->is_text)
+		HEADER(LETTER_FORM, "text");
 #undef HEADER
-	for (unsigned i = 0; i < out->nheaders && own.nheaders < HEADERS_MAX; i++)
+	for (unsigned i = 0; i < out->nheaders && own.nheaders < LETTER_HEADERS_MAX; i++)
 		headers[own.nheaders++] = out->headers[i];
-	rc = dead->sink->ops->send(dead->sink, dead->topic, &own, item, e);
+	rc = dead->sink->ops->send(dead->sink, dead->topic, &own, label, e);
 	if (rc == RC_OK)
 	{
 		++*sent;

@@ -1,23 +1,30 @@
 /*
  * dead_letter.h
- *		Changes whose schema the registry refuses: to a topic of their own.
+ *		What cannot be delivered: to a topic of its own.
  *
- * schema.on.incompatible=dead-letter.  A dead letter is the message that would
- * have gone to its table's topic, in Avro single-object encoding, with headers
- * that say why it is here; the schema goes ahead of it, once.  It is
- * acknowledged like any other message.  Never drops one.  Called by stream.c.
+ * on.error and schema.on.incompatible = dead-letter.  A dead letter is the message
+ * that would have gone to its table's topic, with headers that say why it is here.
+ * It is acknowledged like any other message.  Never drops one.  Called by stream.c
+ * and divert.c; dlq.c reads the topic.
  *
  * What a record of the topic is
- *	- A letter.  Value: C3 01, fingerprint, Avro; null for a tombstone.  Key: the
- *	  bytes that it would have had, if the registry knows the key's schema;
- *	  else C3 01, fingerprint, Avro.  Headers: those that it would have had,
- *	  Kafka Connect's __connect.errors.topic, .connector.name, .stage,
- *	  .exception.class.name (walrelay.E1802 and the like) and
- *	  .exception.message; __walrelay.lsn, __walrelay.table (schema.table).
+ *	- A letter.  Headers: those that it would have had, Kafka Connect's
+ *	  __connect.errors.topic, .connector.name, .stage, .exception.class.name
+ *	  (walrelay.E1802 and the like) and .exception.message; __walrelay.lsn,
+ *	  __walrelay.commit_lsn, __walrelay.table (schema.table).  Key and value:
+ *	  the bytes that they would have been, if the brokers refused them; null for a
+ *	  tombstone.  If the registry refuses the schema: C3 01, fingerprint, Avro (of a
+ *	  key only if it is the key's schema), and the schema goes ahead of it, once.
+ *	  If there is no such message, because the change cannot be encoded: value what
+ *	  walrelay decode prints of the table and the change, in the database's
+ *	  encoding, header __walrelay.form = text, key null.
  *	- A schema.  Key: the fingerprint as 16 hex digits; value: the schema's text;
  *	  header __walrelay.schema = 1.  It is produced before the first letter
  *	  that needs it, at least once in each run.  With several partitions it may
  *	  lie in another one than the letter.
+ *	- A mark, by walrelay dlq replay: the letter at PARTITION:OFFSET of this topic is
+ *	  in the topic that it was meant for.  Key: PARTITION:OFFSET; value null; header
+ *	  __walrelay.replayed = 1.
  *
  * Order
  *	- Letters of one key (and one kind of key bytes) are in the order of their
@@ -32,6 +39,7 @@
 #define RELAY_DEAD_LETTER_H
 
 #include "config.h"
+#include "detour.h"
 #include "encode.h"
 #include "route.h"
 #include "sink.h"
@@ -50,6 +58,24 @@ struct letter_count
 #define LETTER_TABLES_MAX 100
 #define LETTER_OTHERS "(others)"
 
+/* Headers of the topic's records. */
+#define LETTER_TOPIC "__connect.errors.topic"
+#define LETTER_CONNECTOR "__connect.errors.connector.name"
+#define LETTER_STAGE "__connect.errors.stage"
+#define LETTER_CLASS "__connect.errors.exception.class.name"
+#define LETTER_MESSAGE "__connect.errors.exception.message"
+#define LETTER_LSN "__walrelay.lsn"
+#define LETTER_COMMIT_LSN "__walrelay.commit_lsn"
+#define LETTER_TABLE "__walrelay.table"
+#define LETTER_FORM "__walrelay.form"
+#define LETTER_SCHEMA "__walrelay.schema"
+#define LETTER_REPLAYED "__walrelay.replayed"
+
+/* Where Connect says that it happened. */
+#define STAGE_KEY "KEY_CONVERTER"
+#define STAGE_VALUE "VALUE_CONVERTER"
+#define STAGE_PRODUCE "KAFKA_PRODUCE"
+
 /* What the letters of one stream have in common. */
 struct letter
 {
@@ -57,7 +83,9 @@ struct letter
 	const char          *table;     /* borrowed */
 	const char          *schema[2]; /* by enum side: sent ahead; NULL: not needed; borrowed */
 	uint64_t             fingerprint[2];
-	enum side            refused; /* the side whose schema is refused; value if both are */
+	const char          *stage;
+	bool                 is_text; /* value: what walrelay decode prints */
+	enum err_code        code;
 	char                 class_name[16];
 	char                 message[512];
 	struct letter_count *count;
@@ -79,20 +107,20 @@ void dead_letters_forget(struct dead_letters *dead);
 
 /*
  * Fills *letter.  schemas: of the two sides, NULL where the registry has an id
- * for the side, or the side has none.  why: the refusal, of the side refused.
+ * for the side, or the side has none.  why: it is one.
  */
 void dead_letters_address(struct dead_letters *dead, const char *topic, const char *table,
-						  const char *const schemas[2], enum side refused, const struct err *why,
+						  const char *const schemas[2], const char *stage, const struct err *why,
 						  struct letter *letter);
 
 /*
- * Sends out, and its schemas first.  lsn: of the change.  *sent: how many
- * messages the sink has taken for item, also with RC_AGAIN and RC_ERR, which
+ * Sends out, and its schemas first.  at: of the change.  *sent: how many
+ * messages the sink has taken under label, also with RC_AGAIN and RC_ERR, which
  * are the sink's.
  */
-enum rc dead_letters_send(struct dead_letters *dead, const struct letter *letter, uint64_t lsn,
-						  const struct outgoing *out, uint64_t item, uint32_t *sent,
-						  struct err *e) MUST_CHECK;
+enum rc dead_letters_send(struct dead_letters *dead, const struct letter *letter,
+						  const struct place *at, const struct outgoing *out, uint64_t label,
+						  uint32_t *sent, struct err *e) MUST_CHECK;
 
 /* The first table; NULL: there was no letter. */
 const struct letter_count *dead_letters_counts(const struct dead_letters *dead);

@@ -170,6 +170,18 @@ delivery_begin(struct delivery *dlv, uint64_t commit_lsn, int64_t commit_us, str
 	return RC_OK;
 }
 
+void
+delivery_set_tag(struct delivery *dlv, uint64_t tag)
+{
+	ack_set_tag(dlv->ack, dlv->item, tag);
+}
+
+uint64_t
+delivery_tag(const struct delivery *dlv, uint32_t item)
+{
+	return ack_tag(dlv->ack, ack_ticket_of(dlv->ack, item));
+}
+
 bool
 delivery_is_done(const struct delivery *dlv)
 {
@@ -228,9 +240,9 @@ delivery_item(const struct delivery *dlv)
 }
 
 bool
-delivery_acked(struct delivery *dlv, ack_ticket item, uint32_t count)
+delivery_acked(struct delivery *dlv, uint32_t item, uint32_t count)
 {
-	return ack_done(dlv->ack, item, count);
+	return ack_done(dlv->ack, ack_ticket_of(dlv->ack, item), count);
 }
 
 /* --- what is to be done ------------------------------------------------------- */

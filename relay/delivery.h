@@ -94,6 +94,12 @@ void delivery_forget(struct delivery *dlv);
 enum rc delivery_begin(struct delivery *dlv, uint64_t commit_lsn, int64_t commit_us,
 					   struct err *e) MUST_CHECK;
 
+/* What the caller calls the open transaction: 0 is no name. */
+void delivery_set_tag(struct delivery *dlv, uint64_t tag);
+
+/* Of the item, by the low half of its ticket; 0: nobody sent it. */
+uint64_t delivery_tag(const struct delivery *dlv, uint32_t item);
+
 /* Whether the change at hand is in Kafka already: its messages are not to be sent. */
 bool delivery_is_done(const struct delivery *dlv);
 
@@ -112,8 +118,8 @@ void delivery_mark(struct delivery *dlv, uint64_t lsn);
 /* The ticket of the open transaction, for the sink; 0: none is open. */
 ack_ticket delivery_item(const struct delivery *dlv);
 
-/* count messages of the item are safe.  False: a broken invariant. */
-bool delivery_acked(struct delivery *dlv, ack_ticket item, uint32_t count);
+/* count messages of the item, by the low half of its ticket, are safe.  False: a broken invariant. */
+bool delivery_acked(struct delivery *dlv, uint32_t item, uint32_t count);
 
 /* --- what is to be done ----------------------------------------------------- */
 

@@ -214,16 +214,11 @@ identity_word(char identity)
 	}
 }
 
-static enum rc
-dump_relation(struct dump *dump, struct cursor relation, struct err *e)
+static void
+dump_table(struct dump *dump, const struct table *tbl)
 {
-	struct buf   *line = &dump->line;
-	struct table *tbl;
+	struct buf *line = &dump->line;
 
-	if (catalog_learn(dump->cat, relation, &tbl, e) != RC_OK)
-		return RC_ERR;
-	if (dump->flags & DUMP_NO_RELATIONS)
-		return RC_OK;
 	buf_puts(line, "RELATION ");
 	quote_qualified(line, tbl->schema, tbl->name);
 	if (tbl->relkind == 'p')
@@ -240,6 +235,17 @@ dump_relation(struct dump *dump, struct cursor relation, struct err *e)
 		buf_puts(line, i > 0 ? ", " : " ");
 		dump_column(line, &tbl->columns[i]);
 	}
+}
+
+static enum rc
+dump_relation(struct dump *dump, struct cursor relation, struct err *e)
+{
+	struct table *tbl;
+
+	if (catalog_learn(dump->cat, relation, &tbl, e) != RC_OK)
+		return RC_ERR;
+	if (!(dump->flags & DUMP_NO_RELATIONS))
+		dump_table(dump, tbl);
 	return RC_OK;
 }
 
@@ -305,6 +311,11 @@ dump_long(struct dump *dump, const struct column *col, struct printing *printing
 						  printing->tbl->schema, printing->tbl->name);
 	}
 	value = printing->change->longs[printing->longs++];
+	if (value.data == NULL)
+	{
+		buf_puts(&dump->line, "too-long");
+		return RC_OK;
+	}
 	if (col->form == WIRE_FORM_TEXT)
 	{
 		put_str(&dump->line, value);
@@ -392,17 +403,17 @@ unknown_relation(uint64_t index, struct err *e)
 }
 
 static enum rc
-dump_change(struct dump *dump, const struct change *change, struct err *e)
+dump_change(struct dump *dump, const struct table *tbl, const struct change *change, struct err *e)
 {
 	struct buf     *line = &dump->line;
-	struct printing printing = {catalog_table(dump->cat, change->relation), change, 0};
+	struct printing printing = {tbl, change, 0};
 
-	if (printing.tbl == NULL)
+	if (tbl == NULL)
 		return unknown_relation(change->relation, e);
 	buf_puts(line, change->kind == WIRE_INSERT   ? "INSERT "
 				   : change->kind == WIRE_UPDATE ? "UPDATE "
 												 : "DELETE ");
-	quote_qualified(line, printing.tbl->schema, printing.tbl->name);
+	quote_qualified(line, tbl->schema, tbl->name);
 	put_lsn(dump, change->lsn);
 	buf_put_u8(line, ':');
 	if (change->kind != WIRE_INSERT && dump_old(dump, change, &printing, e) != RC_OK)
@@ -462,7 +473,9 @@ dump_message(struct dump *dump, const struct message *message)
 	buf_puts(line, message->transactional ? " transactional" : " immediate");
 	put_lsn(dump, message->lsn);
 	buf_puts(line, ": ");
-	if (is_text(dump, message->content))
+	if (message->too_long > 0)
+		buf_puts(line, "too-long");
+	else if (is_text(dump, message->content))
 		put_str(line, message->content);
 	else
 	{
@@ -493,7 +506,9 @@ dump_record(struct dump *dump, const struct record *rec, struct err *e)
 		case WIRE_RELATION: rc = dump_relation(dump, rec->relation, e); break;
 		case WIRE_INSERT:
 		case WIRE_UPDATE:
-		case WIRE_DELETE: rc = dump_change(dump, &rec->change, e); break;
+		case WIRE_DELETE:
+			rc = dump_change(dump, catalog_table(dump->cat, rec->change.relation), &rec->change, e);
+			break;
 		case WIRE_TRUNCATE: rc = dump_truncate(dump, &rec->truncate, e); break;
 		case WIRE_MESSAGE: dump_message(dump, &rec->message); break;
 		case WIRE_MARK:
@@ -508,6 +523,30 @@ dump_record(struct dump *dump, const struct record *rec, struct err *e)
 		return rc;
 	buf_put_u8(line, '\n');
 	return fwrite(line->data, 1, line->len, dump->out) == line->len ? RC_OK : unwritten(e);
+}
+
+enum rc
+dump_change_text(struct dump *dump, const struct table *tbl, const struct change *change,
+				 struct str *text, struct err *e)
+{
+	buf_reset(&dump->line);
+	dump_table(dump, tbl);
+	buf_put_u8(&dump->line, '\n');
+	if (dump_change(dump, tbl, change, e) != RC_OK)
+		return RC_ERR;
+	buf_put_u8(&dump->line, '\n');
+	*text = (struct str){(const char *) dump->line.data, dump->line.len};
+	return RC_OK;
+}
+
+void
+dump_message_text(struct dump *dump, const struct message *message, bool utf8, struct str *text)
+{
+	dump->utf8 = utf8;
+	buf_reset(&dump->line);
+	dump_message(dump, message);
+	buf_put_u8(&dump->line, '\n');
+	*text = (struct str){(const char *) dump->line.data, dump->line.len};
 }
 
 enum rc

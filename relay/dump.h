@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+#include "catalog.h"
 #include "record.h"
 
 /* What to leave out because it differs from run to run; the plugin's include-* options. */
@@ -36,6 +37,16 @@ void         dump_free(struct dump *dump);
  * that does not fit its relation, E2007 if the line cannot be written.
  */
 enum rc dump_record(struct dump *dump, const struct record *rec, struct err *e) MUST_CHECK;
+
+/*
+ * What one change of a table looks like: the line of the table, and the change's, each with
+ * its end.  *text: until the dump's next call.  For a dump that writes nowhere (out NULL).
+ */
+enum rc dump_change_text(struct dump *dump, const struct table *tbl, const struct change *change,
+						 struct str *text, struct err *e) MUST_CHECK;
+/* The same of a logical message.  utf8: that is the server's encoding. */
+void dump_message_text(struct dump *dump, const struct message *message, bool utf8,
+					   struct str *text);
 
 /* Nothing is certain to be written before this.  RC_ERR E2007. */
 enum rc dump_flush(struct dump *dump, struct err *e) MUST_CHECK;

@@ -34,7 +34,8 @@ key_unsaid(const struct plan *plan, const struct op *op, const char *why, struct
 	err_detail(e, "The column is part of the message key, and the value is %s.", why);
 	return err_hint(e, "To get past this change, leave the table out with "
 					   "table.exclude.list.  Before it is captured again, correct the value, "
-					   "name its type in exact.types, or give the table a key without this column.");
+					   "name its type in exact.types, or give the table a key without this column.  To go "
+					   "on without such changes, see on.error.");
 }
 
 /* What stands for a value that cannot be said: NULL where that is allowed, else the filler. */

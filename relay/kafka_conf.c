@@ -4,6 +4,7 @@
  */
 #include "kafka_conf.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,15 @@ kafka_conf_producer(const struct config *cfg, rd_kafka_conf_t **conf, struct err
 	if (rc != RC_OK)
 		rd_kafka_conf_destroy(*conf);
 	return rc;
+}
+
+void
+kafka_conf_limit_batch(rd_kafka_conf_t *conf, uint32_t bytes)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%" PRIu32, bytes);
+	conf_set_own(conf, "batch.size", text);
 }
 
 int64_t

@@ -28,6 +28,9 @@ enum rc kafka_conf_check(const char *name, const char *value, struct err *e) MUS
 enum rc kafka_conf_producer(const struct config *cfg, rd_kafka_conf_t **conf,
 							struct err *e) MUST_CHECK;
 
+/* Batches of a producer have at most so many bytes, unless one message has more. */
+void kafka_conf_limit_batch(rd_kafka_conf_t *conf, uint32_t bytes);
+
 /* How long brokers let a Kafka transaction be open: transaction.timeout.ms. */
 int64_t kafka_conf_transaction_ms(const struct config *cfg);
 

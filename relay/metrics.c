@@ -294,12 +294,34 @@ text_dead_letters(const struct metrics *m, struct buf *out)
 	}
 }
 
+static void
+text_skipped(const struct metrics *m, struct buf *out)
+{
+	bool headed = false;
+
+	for (const struct detour *detour = m->detours; detour; detour = detour->next)
+	{
+		if (!detour->skipped)
+			continue;
+		if (!headed)
+			text_head(out, PREFIX "skipped_messages_total", "counter",
+					  "Messages that on.error has left out, by table and reason.");
+		headed = true;
+		buf_puts(out, PREFIX "skipped_messages_total{");
+		text_label(out, "table", detour->table);
+		buf_put_u8(out, ',');
+		text_label(out, "code", err_code_name(detour->code));
+		buf_printf(out, "} %" PRIu64 "\n", detour->messages);
+	}
+}
+
 void
 metrics_text(const struct metrics *m, struct buf *out)
 {
 	text_info(m, out);
 	text_refusals(m, out);
 	text_dead_letters(m, out);
+	text_skipped(m, out);
 	for (unsigned i = 0; i < NTABLE; i++)
 	{
 		const struct metric *metric = &table[i];
@@ -433,6 +455,26 @@ json_dead_letters(const struct metrics *m)
 	return object;
 }
 
+/* By table, then by code. */
+static cJSON *
+json_skipped(const struct metrics *m)
+{
+	cJSON *object = need(cJSON_CreateObject());
+	char   number[32];
+
+	for (const struct detour *detour = m->detours; detour; detour = detour->next)
+	{
+		if (!detour->skipped)
+			continue;
+		if (cJSON_GetObjectItemCaseSensitive(object, detour->table) == NULL)
+			add(object, detour->table, cJSON_CreateObject());
+		snprintf(number, sizeof(number), "%" PRIu64, detour->messages);
+		add(cJSON_GetObjectItemCaseSensitive(object, detour->table), err_code_name(detour->code),
+			cJSON_CreateRaw(number));
+	}
+	return object;
+}
+
 void
 metrics_json(const struct metrics *m, struct buf *out)
 {
@@ -459,6 +501,7 @@ metrics_json(const struct metrics *m, struct buf *out)
 	}
 	add(root, "schemas_refused", json_refusals(m));
 	add(root, "dead_letters", json_dead_letters(m));
+	add(root, "skipped_messages", json_skipped(m));
 	printed = cJSON_PrintUnformatted(root);
 	if (printed == NULL)
 		xmalloc(SIZE_MAX);

@@ -4,7 +4,8 @@
  *
  * Read pipeline_frame() and pipeline_change(): the rest is what they call.
  * Everything that a row needs hangs on its table, made once per relation
- * version by stream_prepare(); rows look nothing up by name.
+ * version by stream_prepare(); rows look nothing up by name.  Long because that way is to be
+ * read in one place.
  */
 #include "pipeline.h"
 
@@ -15,6 +16,7 @@
 
 #include "catalog.h"
 #include "crash_point.h"
+#include "divert.h"
 #include "frame.h"
 #include "kafka_conf.h"
 #include "loop.h"
@@ -49,6 +51,7 @@ struct pipeline
 	struct stream		*changed; /* where they go */
 	uint64_t			 commit_lsn; /* of the open transaction's commit record */
 	struct delivery		*dlv;
+	struct divert		*divert;
 	struct progress_topic *progress; /* where positions are written; NULL: nowhere */
 	uint64_t			 unwritten; /* its records that are not acknowledged */
 	struct stamp		 stamp;
@@ -135,8 +138,12 @@ pipeline_new(const struct config *cfg, struct registry *reg, struct progress_top
 	pl->ctx.cfg = cfg;
 	pl->ctx.reg = reg;
 	pl->ctx.stats = &pl->stats.encode;
-	if (cfg->registry.on_incompatible == INCOMPATIBLE_DEAD_LETTER && cfg->format.sink == SINK_KAFKA)
+	pl->ctx.on_error = cfg->relay.on_error;
+	pl->ctx.on_refusal = config_on_refusal(cfg);
+	if (pl->ctx.on_error == ON_ERROR_DEAD_LETTER || pl->ctx.on_refusal == ON_ERROR_DEAD_LETTER)
 		pl->ctx.dead = dead_letters_new(cfg);
+	pl->ctx.detours = detours_new();
+	pl->divert = divert_new(&pl->ctx);
 	run_id_make(pl->run_id);
 	pl->progress = progress;
 	pl->exactly_once = progress && cfg->kafka.exactly_once;
@@ -155,6 +162,8 @@ pipeline_free(struct pipeline *pl)
 		progress_topic_close(pl->progress);
 	schema_topic_free(pl->changes);
 	dead_letters_free(pl->ctx.dead);
+	divert_free(pl->divert);
+	detours_free(pl->ctx.detours);
 	delivery_free(pl->dlv);
 	free(pl->counts.collections);
 	free((char *) pl->origin.data);
@@ -227,6 +236,26 @@ record_lsn(const struct record *rec)
 	}
 }
 
+/* Hands the next message to the sink, or passes it over by on.error. */
+static enum rc
+pipeline_send_next(struct pipeline *pl, struct stream *stream, uint32_t *sent, struct err *e)
+{
+	const struct outgoing *out = &pl->out[pl->next_out];
+	struct place		   at = {.lsn = record_lsn(&pl->rec), .commit_lsn = pl->commit_lsn};
+	uint64_t			   place = pl->place + pl->next_out;
+	uint64_t			   label = sink_label(delivery_item(pl->dlv), place);
+	enum rc				   rc;
+
+	divert_look(pl->divert, place);
+	if (!divert_is_on(pl->divert))
+	{
+		rc = stream_send(&pl->ctx, stream, out, &at, label, sent, e);
+		if (rc != RC_ERR || !divert_catch(pl->divert, e))
+			return rc;
+	}
+	return divert_send(pl->divert, stream, out, &at, label, sent, e);
+}
+
 /* Hands what was encoded to the sink, from where it stopped; what is in Kafka already is dropped. */
 static enum rc
 pipeline_send(struct pipeline *pl, struct stream *stream, struct err *e)
@@ -238,13 +267,13 @@ pipeline_send(struct pipeline *pl, struct stream *stream, struct err *e)
 	{
 		CRASH_POINT(part_dropped);
 		pl->next_out = pl->nout;
+		divert_off(pl->divert);
 	}
 	while (pl->next_out < pl->nout)
 	{
 		const struct outgoing *out = &pl->out[pl->next_out];
-		uint32_t			   sent;
-		enum rc				   rc = stream_send(&pl->ctx, stream, out, record_lsn(&pl->rec),
-												delivery_item(pl->dlv), &sent, e);
+		uint32_t			   sent = 0;
+		enum rc				   rc = pipeline_send_next(pl, stream, &sent, e);
 
 		if (sent > 0)
 			delivery_sent(pl->dlv, sent, out->key.len + out->value.len, pl->now_ms);
@@ -369,6 +398,27 @@ count_change(struct pipeline_stats *stats, enum wire_kind kind)
 		stats->deletes++;
 }
 
+/* Its messages; or, by on.error, one with its text. */
+static enum rc
+pipeline_encode(struct pipeline *pl, struct stream *stream, const struct change *chg,
+				struct err *e)
+{
+	enum rc rc;
+
+	if (chg->too_long > 0)
+		rc = record_too_long(chg->too_long, pl->ctx.cfg->relay.max_long, e);
+	else
+		rc = encode_change(stream->plan, chg, &pl->stamp, pl->now_ns, pl->out, &pl->nout, e);
+	if (rc == RC_OK)
+		rc = pipeline_verify(pl, stream, chg, e);
+	if (rc != RC_ERR)
+		return rc;
+	pl->nout = 0;
+	rc = divert_change(pl->divert, catalog_table(pl->cat, chg->relation), chg, &pl->out[0], e);
+	pl->nout = rc == RC_OK;
+	return rc;
+}
+
 static enum rc
 pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 {
@@ -384,9 +434,7 @@ pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 	if (pl->nout == 0)
 	{
 		CRASH_POINT(change_taken);
-		rc = encode_change(stream->plan, chg, &pl->stamp, pl->now_ns, pl->out, &pl->nout, e);
-		if (rc == RC_OK)
-			rc = pipeline_verify(pl, stream, chg, e);
+		rc = pipeline_encode(pl, stream, chg, e);
 		if (rc != RC_OK)
 			return rc;
 		pipeline_count(pl, stream);
@@ -399,6 +447,14 @@ pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 	delivery_change(pl->dlv);
 	CRASH_POINT(change_sent);
 	return RC_OK;
+}
+
+/* What the item that has just begun is known by if a message of it is refused. */
+static void
+pipeline_tag(struct pipeline *pl, uint64_t tag)
+{
+	delivery_set_tag(pl->dlv, tag);
+	divert_begin(pl->divert, tag);
 }
 
 /* --- the rarer records --------------------------------------------------- */
@@ -434,6 +490,23 @@ pipeline_truncate(struct pipeline *pl, struct truncate *trunc, struct err *e)
 	return RC_OK;
 }
 
+static enum rc
+pipeline_encode_message(struct pipeline *pl, const struct message *msg, const struct stamp *stamp,
+						struct err *e)
+{
+	enum rc rc;
+
+	if (msg->too_long > 0)
+		rc = record_too_long(msg->too_long, pl->ctx.cfg->relay.max_long, e);
+	else
+		rc = encode_message(pl->messages->plan, msg, stamp, pl->now_ns, pl->out, &pl->nout, e);
+	if (rc != RC_ERR)
+		return rc;
+	rc = divert_message(pl->divert, msg, strcmp(pl->ctx.fmt.encoding, "UTF8") == 0, &pl->out[0], e);
+	pl->nout = rc == RC_OK;
+	return rc;
+}
+
 /*
  * A message outside any transaction is an item of its own.  Its end is a
  * position, because the server reports the end of the message's WAL record.
@@ -450,8 +523,7 @@ pipeline_message(struct pipeline *pl, const struct message *msg, struct err *e)
 		rc = pipeline_order(pl, pl->messages, msg->lsn, e);
 	if (rc == RC_OK && pl->nout == 0)
 	{
-		rc = encode_message(pl->messages->plan, msg, msg->transactional ? &pl->stamp : &none,
-							pl->now_ns, pl->out, &pl->nout, e);
+		rc = pipeline_encode_message(pl, msg, msg->transactional ? &pl->stamp : &none, e);
 		if (msg->transactional)
 			pipeline_count(pl, pl->messages);
 	}
@@ -463,6 +535,8 @@ pipeline_message(struct pipeline *pl, const struct message *msg, struct err *e)
 		pl->commit_lsn = msg->lsn - 1;
 		pl->place = 0;
 		rc = delivery_begin(pl->dlv, 0, 0, e);
+		if (rc == RC_OK)
+			pipeline_tag(pl, msg->lsn | 1); /* records are aligned: no commit begins there */
 	}
 	if (rc == RC_OK)
 		rc = pipeline_send(pl, pl->messages, e);
@@ -490,6 +564,8 @@ plugin_too_old(const char *what, struct err *e)
 static enum rc
 pipeline_begin(struct pipeline *pl, const struct begin *begin, struct err *e)
 {
+	enum rc rc;
+
 	if (ack_items(delivery_ack(pl->dlv)) >= ITEMS_MAX)
 	{
 		pl->wait = WAIT_ACK;
@@ -514,7 +590,12 @@ pipeline_begin(struct pipeline *pl, const struct begin *begin, struct err *e)
 	if (pl->exactly_once && begin->commit_lsn == 0)
 		return plugin_too_old("delivery = exactly-once", e);
 	CRASH_POINT(begin_taken);
-	return delivery_begin(pl->dlv, begin->commit_lsn, begin->commit_us, e);
+	if (pl->ctx.on_error != ON_ERROR_STOP && begin->commit_lsn == 0)
+		return plugin_too_old("on.error", e);
+	rc = delivery_begin(pl->dlv, begin->commit_lsn, begin->commit_us, e);
+	if (rc == RC_OK)
+		pipeline_tag(pl, begin->commit_lsn);
+	return rc;
 }
 
 static enum rc
@@ -695,7 +776,7 @@ pipeline_committed(struct pipeline *pl)
 }
 
 bool
-pipeline_acked(struct pipeline *pl, uint64_t item, uint32_t count)
+pipeline_acked(struct pipeline *pl, uint32_t item, uint32_t count)
 {
 	if (item != PROGRESS_ITEM)
 		return delivery_acked(pl->dlv, item, count);
@@ -774,6 +855,8 @@ pipeline_start(struct pipeline *pl, struct sink *sink, const struct position *fr
 	pl->ctx.sink = sink;
 	pl->work = workspace_new();
 	pl->rdr = reader_new(pl->ctx.cfg->relay.max_long);
+	if (pl->ctx.on_error != ON_ERROR_STOP)
+		reader_leave_out_long(pl->rdr);
 	pl->cat = catalog_new(pipeline_forget_table, pl);
 	pl->ctx.routes = route_new(pl->ctx.cfg->kafka.topic_prefix, pl->ctx.cfg->kafka.topic_delimiter);
 	pl->stamp = (struct stamp){.last_commit_lsn = from->lsn};
@@ -795,6 +878,7 @@ pipeline_stop(struct pipeline *pl)
 	if (pl->changes)
 		schema_topic_stop(pl->changes);
 	dead_letters_close(pl->ctx.dead);
+	divert_stop(pl->divert);
 	route_free(pl->ctx.routes);
 	reader_free(pl->rdr);
 	format_free(&pl->ctx.fmt);
@@ -852,6 +936,19 @@ const struct pipeline_stats *
 pipeline_stats(const struct pipeline *pl)
 {
 	return &pl->stats;
+}
+
+bool
+pipeline_refused(struct pipeline *pl, uint64_t label, const struct err *e)
+{
+	return divert_refused(pl->divert, delivery_tag(pl->dlv, sink_item(label)), sink_number(label),
+						  delivery_durable(pl->dlv), e);
+}
+
+struct detours *
+pipeline_detours(struct pipeline *pl)
+{
+	return pl->ctx.detours;
 }
 
 const struct letter_count *

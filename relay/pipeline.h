@@ -88,7 +88,13 @@ enum rc pipeline_write(struct pipeline *pl, struct sink *sink, int64_t now_ms, b
 					   struct err *e) MUST_CHECK;
 
 /* count messages of the item are safe.  False: nobody sent them. */
-bool pipeline_acked(struct pipeline *pl, uint64_t item, uint32_t count);
+bool pipeline_acked(struct pipeline *pl, uint32_t item, uint32_t count);
+
+/*
+ * The brokers refused the message with this label; before pipeline_forget().  True: it is passed
+ * over when it comes again.
+ */
+bool pipeline_refused(struct pipeline *pl, uint64_t label, const struct err *e);
 
 /* Exactly once: the sink's Kafka transaction is committed. */
 void pipeline_committed(struct pipeline *pl);
@@ -97,6 +103,9 @@ const struct delivery	  *pipeline_delivery(const struct pipeline *pl);
 uint64_t				   pipeline_received(const struct pipeline *pl); /* LSN of the last
 																		   commit or mark */
 const struct pipeline_stats *pipeline_stats(const struct pipeline *pl);
+
+/* What was passed over, by table and reason. */
+struct detours *pipeline_detours(struct pipeline *pl);
 
 /* Dead letters by table, as dead_letters_counts() gives them. */
 const struct letter_count *pipeline_dead_letters(const struct pipeline *pl);

@@ -28,6 +28,8 @@ policy_retries(const struct err *e, const struct policy_situation *sit)
 {
 	if (sit->ran && sit->temporary_slot)
 		return false;
+	if (sit->passes)
+		return true;
 	if (e->code == E1210)
 		return sit->held_ms < sit->slot_wait_ms;
 	if (e->code == E2005)
@@ -50,9 +52,37 @@ policy_is_refusal(const struct err *e)
 }
 
 enum policy_action
-policy_schema(const struct err *e, bool dead_letter)
+policy_schema(const struct err *e, enum on_error on_refusal)
 {
 	if (!policy_is_refusal(e))
 		return POLICY_STOP;
-	return dead_letter ? POLICY_DEAD_LETTER : POLICY_WAIT;
+	switch (on_refusal)
+	{
+		case ON_ERROR_STOP: break;
+		case ON_ERROR_DEAD_LETTER: return POLICY_DEAD_LETTER;
+		case ON_ERROR_SKIP: return POLICY_SKIP;
+	}
+	return POLICY_WAIT;
+}
+
+/* About one record, and the same however often it is tried. */
+static bool
+is_of_a_record(const struct err *e)
+{
+	return e->code == E1602 || e->code == E1603 || e->code == E1604 || e->code == E2003 ||
+		   e->code == E2006;
+}
+
+enum policy_action
+policy_record(const struct err *e, enum on_error on_error)
+{
+	if (!is_of_a_record(e))
+		return POLICY_STOP;
+	switch (on_error)
+	{
+		case ON_ERROR_STOP: break;
+		case ON_ERROR_DEAD_LETTER: return POLICY_DEAD_LETTER;
+		case ON_ERROR_SKIP: return POLICY_SKIP;
+	}
+	return POLICY_STOP;
 }

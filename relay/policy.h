@@ -16,10 +16,17 @@
  *	  again at the confirmed position.
  *	- Settings, rights, data and protocol do not get better by trying: stop.
  *	- A temporary slot dies with its connection, and with it what it kept: stop.
+ *	- A record that cannot be encoded (E1602, E1603, E1604), or that the brokers
+ *	  will never take (E2003, E2006), stops the relay; or, by on.error, it goes to the
+ *	  topic of dead letters or is skipped, and the others go on.  A dead letter that is
+ *	  refused in its turn stops.
+ *	- A refusal by the brokers ends the producer.  The stream begins again, also when
+ *	  it had only just begun, as long as each time something was learnt: which message
+ *	  it was, or that batches have to be smaller.
  *	- A schema that the registry refuses is no error of the relay's: the changes
  *	  that need it wait in PostgreSQL, and with them all behind them, until the
- *	  registry accepts it; or, by schema.on.incompatible, they go to the topic of
- *	  dead letters, and the others go on.
+ *	  registry accepts it; or, by schema.on.incompatible or else on.error, they go to
+ *	  the topic of dead letters or are skipped, and the others go on.
  */
 #ifndef RELAY_POLICY_H
 #define RELAY_POLICY_H
@@ -27,6 +34,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config.h"
 #include "err.h"
 
 /* Exit codes: sysexits.h's where they fit. */
@@ -46,7 +54,8 @@ enum policy_action
 	POLICY_RETRY, /* with backoff */
 	POLICY_STOP,
 	POLICY_WAIT,        /* connected, until whoever refused accepts */
-	POLICY_DEAD_LETTER  /* to the topic of dead letters, as long as it is refused */
+	POLICY_DEAD_LETTER, /* to the topic of dead letters, as long as it is refused */
+	POLICY_SKIP         /* counted and told */
 };
 
 struct policy
@@ -59,6 +68,7 @@ struct policy_situation
 {
 	bool    ran; /* some stream has started */
 	bool    temporary_slot;
+	bool    passes;       /* what failed is passed over by on.error when it comes again */
 	int64_t held_ms;      /* E1210: since the slot was first found active elsewhere */
 	int64_t slot_wait_ms; /* slot.wait.ms */
 };
@@ -69,10 +79,10 @@ enum exit_code policy_exit_code(const struct err *e);
 /* Whether a registry's no may become a yes without us: E1802, E1803, E1806, E1807, E1808. */
 bool policy_is_refusal(const struct err *e);
 
-/*
- * What becomes of changes for whose schema the registry has no id.
- * dead_letter: schema.on.incompatible says so, and the sink has topics.
- */
-enum policy_action policy_schema(const struct err *e, bool dead_letter);
+/* What becomes of changes for whose schema the registry has no id. */
+enum policy_action policy_schema(const struct err *e, enum on_error on_refusal);
+
+/* What becomes of the one record that e is about: POLICY_STOP, _DEAD_LETTER or _SKIP. */
+enum policy_action policy_record(const struct err *e, enum on_error on_error);
 
 #endif /* RELAY_POLICY_H */

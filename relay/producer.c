@@ -6,7 +6,7 @@
  * comes as events on one queue, which writes to an eventfd of the loop.
  * Nothing is acknowledged after the first failure: whoever made the sink frees
  * it and begins again at the last confirmed position, so that a gap never has
- * newer messages behind it.
+ * newer messages behind it.  Long because all that its events may do is in one place.
  */
 #include "sink.h"
 
@@ -30,7 +30,7 @@
 #include "producer_error.h"
 #include "transactor.h"
 
-_Static_assert(sizeof(void *) >= sizeof(uint64_t), "an item must fit into a message's opaque");
+_Static_assert(sizeof(void *) >= sizeof(uint64_t), "a label must fit into a message's opaque");
 
 /* What librdkafka's message struct and malloc add to each message; 182 were measured. */
 #define MESSAGE_OVERHEAD 192
@@ -78,7 +78,7 @@ enum phase
 /* Messages of an item that the brokers have, in a Kafka transaction that is not committed. */
 struct held
 {
-	uint64_t item;
+	uint32_t item;
 	uint32_t count;
 };
 
@@ -129,6 +129,7 @@ struct producer
 	bool              definite; /* why says the cause */
 	bool              reported;
 	struct err        why;
+	struct sink_refusal refusal; /* messages 0: why is none */
 	struct loop_timer cause; /* set: broken, but not definite yet */
 };
 
@@ -201,6 +202,8 @@ producer_report(struct producer *p)
 {
 	loop_timer_clear(p->loop, &p->cause);
 	p->reported = true;
+	if (p->refusal.messages > 0 && p->events.refused)
+		p->events.refused(p->events.arg, &p->refusal, &p->why);
 	p->events.failed(p->events.arg, &p->why);
 }
 
@@ -344,7 +347,7 @@ topic_seen(struct producer *p, const rd_kafka_topic_t *rkt)
 
 /* Delivered; safe at once, or when its Kafka transaction is committed. */
 static void
-producer_acked(struct producer *p, uint64_t item, uint32_t count)
+producer_acked(struct producer *p, uint32_t item, uint32_t count)
 {
 	if (p->trx == NULL)
 	{
@@ -425,6 +428,8 @@ producer_transacted(struct producer *p)
 		return;
 	if (code)
 	{
+		if (producer_error_is_of_record(code))
+			code = RD_KAFKA_RESP_ERR__STATE; /* the message's report says which one */
 		producer_break(p, (rd_kafka_resp_err_t) code, text, NULL, 0);
 		return;
 	}
@@ -489,37 +494,47 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 	rd_kafka_resp_err_t       code = RD_KAFKA_RESP_ERR_NO_ERROR;
 	rd_kafka_topic_t         *rkt = NULL;
 	size_t                    largest = 0;
-	uint64_t                  item = 0;
+	struct sink_refusal       refusal = {0};
+	uint32_t                  item = 0;
 	uint32_t                  count = 0;
 
 	CRASH_POINT(report_taken);
 	while ((message = rd_kafka_event_message_next(event)) != NULL)
 	{
+		uint64_t label = (uint64_t) (uintptr_t) message->_private;
+
 		p->cost -= message_cost(message->key_len, message->len);
 		p->stats.in_flight--;
 		rkt = message->rkt;
 		if (message->err)
 		{
 			code = message->err;
+			refusal.label = label;
+			refusal.messages++;
+			refusal.bytes += message->len + message->key_len;
 			if (message->len + message->key_len > largest)
 				largest = message->len + message->key_len;
 		}
 		if (p->broken || code || !producer_recognizes(p, message))
 			continue;
-		if (count > 0 && item != (uint64_t) (uintptr_t) message->_private)
+		if (count > 0 && item != sink_item(label))
 		{
 			producer_acked(p, item, count);
 			count = 0;
 		}
-		item = (uint64_t) (uintptr_t) message->_private;
+		item = sink_item(label);
 		count++;
 	}
 	if (count > 0)
 		producer_acked(p, item, count);
 	CRASH_POINT(report_counted);
-	if (code)
+	if (code && !p->definite)
+	{
 		producer_break(p, code, rd_kafka_err2str(code), rd_kafka_topic_name(rkt), largest);
-	else if (rkt && p->unseen && !p->broken)
+		if (p->definite && producer_error_is_of_record(code))
+			p->refusal = refusal;
+	}
+	else if (!code && rkt && p->unseen && !p->broken)
 		topic_seen(p, rkt);
 }
 
@@ -667,7 +682,7 @@ producer_topic_free(struct sink *sink, struct sink_topic *topic)
 /* Slower than rd_kafka_produce(), which takes no headers. */
 static rd_kafka_resp_err_t
 produce_with_headers(struct producer *p, struct sink_topic *topic, const struct outgoing *out,
-					 const void *key, const void *value, uint64_t item)
+					 const void *key, const void *value, uint64_t label)
 {
 	rd_kafka_headers_t *headers = rd_kafka_headers_new(out->nheaders);
 	rd_kafka_resp_err_t code;
@@ -679,7 +694,7 @@ produce_with_headers(struct producer *p, struct sink_topic *topic, const struct 
 		p->rk, RD_KAFKA_V_RKT(topic->rkt), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
 		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key ? out->key.len : 0),
 		RD_KAFKA_V_VALUE((void *) (uintptr_t) value, value ? out->value.len : 0),
-		RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *) (uintptr_t) item), RD_KAFKA_V_END);
+		RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *) (uintptr_t) label), RD_KAFKA_V_END);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		rd_kafka_headers_destroy(headers); /* else they are the message's now */
 	return code;
@@ -687,7 +702,7 @@ produce_with_headers(struct producer *p, struct sink_topic *topic, const struct 
 
 static enum rc
 producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing *out,
-			  uint64_t item, struct err *e)
+			  uint64_t label, struct err *e)
 {
 	struct producer    *p = producer_of(sink);
 	const void         *key = out->has_key ? out->key.data : NULL;
@@ -707,10 +722,10 @@ producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing
 	if (code)
 		;
 	else if (out->nheaders > 0)
-		code = produce_with_headers(p, topic, out, key, value, item);
+		code = produce_with_headers(p, topic, out, key, value, label);
 	else if (rd_kafka_produce(topic->rkt, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
 							  (void *) (uintptr_t) value, value_len, key, key_len,
-							  (void *) (uintptr_t) item) != 0)
+							  (void *) (uintptr_t) label) != 0)
 		code = rd_kafka_last_error();
 
 	switch (code)
@@ -725,6 +740,10 @@ producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing
 		case RD_KAFKA_RESP_ERR__QUEUE_FULL: /* [kafka] has a lower limit than ours */
 			if (p->stats.in_flight == 0 && key_len + value_len > p->max_kbytes * 1024)
 				return producer_error_queue(topic->name, key_len + value_len, p->max_kbytes, e);
+			p->full = true;
+			return RC_AGAIN;
+		case RD_KAFKA_RESP_ERR__STATE: /* its Kafka transaction has failed: the report is, too */
+			producer_break(p, code, rd_kafka_err2str(code), topic->name, 0);
 			p->full = true;
 			return RC_AGAIN;
 		case RD_KAFKA_RESP_ERR__FATAL: /* its event is on the way */
@@ -865,6 +884,8 @@ sink_kafka_new(struct loop *loop, const struct config *cfg, struct topics *topic
 
 	if (kafka_conf_producer(cfg, &conf, e) != RC_OK)
 		return RC_ERR;
+	if (events->batch_bytes)
+		kafka_conf_limit_batch(conf, events->batch_bytes);
 	p = xcalloc(1, sizeof(*p));
 	producer_learn_conf(p, conf);
 	p->ear = xcalloc(1, sizeof(*p->ear));

@@ -31,7 +31,8 @@ too_large(const struct producer_trouble *trouble, struct err *e)
 	return err_hint(e,
 					"Raise the limit: kafka-configs.sh --bootstrap-server %s --alter --entity-type "
 					"topics --entity-name %s --add-config max.message.bytes=%zu.  If every single "
-					"record is below the limit, set batch.size in [kafka] below it instead.",
+					"record is below the limit, set batch.size in [kafka] below it instead.  To go on "
+					"without such records, see on.error.",
 					trouble->bootstrap, trouble->topic, trouble->bytes + trouble->bytes / 8 + 1024);
 }
 
@@ -104,9 +105,25 @@ producer_error(const struct producer_trouble *trouble, struct err *e)
 }
 
 bool
+producer_error_is_of_record(int code)
+{
+	switch (code)
+	{
+		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+		case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+		case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT: return true;
+		default: return false; /* also TOPIC_EXCEPTION: a name, or a topic that is broken */
+	}
+}
+
+bool
 producer_error_is_consequence(int code)
 {
 	return code == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE || code == RD_KAFKA_RESP_ERR__FATAL ||
+		   code == RD_KAFKA_RESP_ERR__STATE ||
 		   code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
 }
 

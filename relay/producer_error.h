@@ -27,6 +27,9 @@ struct producer_trouble
 /* RC_ERR E2002 to E2006: what it means to the relay. */
 enum rc producer_error(const struct producer_trouble *trouble, struct err *e);
 
+/* It is the record that the brokers do not take: E2003, or E2006. */
+bool producer_error_is_of_record(int code);
+
 /* The code says that something failed, but not what: another one that does may follow. */
 bool producer_error_is_consequence(int code);
 

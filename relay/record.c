@@ -20,6 +20,9 @@
 struct reader
 {
 	uint64_t    max_long;
+	bool        leave_out; /* what is longer, instead of refusing it */
+	uint64_t    too_long;  /* of the longs: bytes of one that was left out; 0: none */
+	uint64_t    got;       /* of the unfinished one: bytes that have come */
 	uint64_t    lsn; /* what the next delta is added to */
 	bool        greeted;
 	bool        in_transaction;
@@ -39,6 +42,12 @@ reader_new(uint64_t max_long)
 
 	rdr->max_long = max_long;
 	return rdr;
+}
+
+void
+reader_leave_out_long(struct reader *rdr)
+{
+	rdr->leave_out = true;
 }
 
 void
@@ -304,6 +313,7 @@ change_read(struct reader *rdr, enum wire_kind kind, struct cursor *cur, struct 
 	}
 	change->longs = rdr->longs;
 	change->nlongs = rdr->nlongs;
+	change->too_long = rdr->too_long;
 	return rdr->nlongs == 0 ? RC_OK : change_longs(rdr, change, e);
 }
 
@@ -338,6 +348,7 @@ message_read(struct reader *rdr, struct cursor *cur, struct message *message, st
 	message->lsn = cursor_u64(cur);
 	message->prefix = cursor_str(cur);
 	message->content = (struct str){"", 0};
+	message->too_long = rdr->too_long;
 	if (!(flags & WIRE_MESSAGE_LONG))
 		message->content = cursor_str(cur);
 	if (cur->bad)
@@ -369,22 +380,30 @@ longs_reset(struct reader *rdr)
 		buf_reset(&rdr->bufs[i]);
 	}
 	rdr->nlongs = 0;
+	rdr->too_long = 0;
 	rdr->shown = false;
+}
+
+enum rc
+record_too_long(uint64_t bytes, uint64_t max_long, struct err *e)
+{
+	err_set(e, ERR_PROTOCOL, E1604, "value of %" PRIu64 " bytes exceeds the limit of %" PRIu64, bytes,
+			max_long);
+	return err_hint(e,
+					"Raise max.value.bytes to at least %" PRIu64
+					", or leave the column's table out of table.include.list.",
+					bytes);
 }
 
 /* Prepares bufs[nlongs] for a value of total bytes. */
 static enum rc
 long_start(struct reader *rdr, uint64_t total, struct err *e)
 {
+	if (total > rdr->max_long && !rdr->leave_out)
+		return record_too_long(total, rdr->max_long, e);
 	if (total > rdr->max_long)
-	{
-		err_set(e, ERR_PROTOCOL, E1604, "value of %" PRIu64 " bytes exceeds the limit of %" PRIu64,
-				total, rdr->max_long);
-		return err_hint(e,
-						"Raise max.value.bytes to at least %" PRIu64
-						", or leave the column's table out of table.include.list.",
-						total);
-	}
+		rdr->too_long = total;
+	rdr->got = 0;
 	if (rdr->nlongs == LONGS_MAX)
 		return disorder(WIRE_LONG, "follows more long values than a row can have", e);
 	if (rdr->nlongs == rdr->cap)
@@ -422,12 +441,16 @@ long_read(struct reader *rdr, struct cursor *cur, struct err *e)
 	buf = &rdr->bufs[rdr->nlongs];
 	if (total != rdr->total)
 		return malformed(WIRE_LONG, "another total length than the piece before", e);
-	if (len > total - buf->len || (last && len != total - buf->len))
+	if (len > total - rdr->got || (last && len != total - rdr->got))
 		return malformed(WIRE_LONG, "pieces that do not add up to the total length", e);
-	buf_put(buf, cur->p, len);
+	rdr->got += len;
+	if (total <= rdr->max_long)
+		buf_put(buf, cur->p, len);
 	if (last)
 	{
 		rdr->longs[rdr->nlongs] = (struct str){buf->data ? (const char *) buf->data : "", buf->len};
+		if (total > rdr->max_long)
+			rdr->longs[rdr->nlongs] = (struct str){NULL, 0};
 		rdr->nlongs++;
 		rdr->partial = false;
 	}

@@ -67,6 +67,7 @@ struct change
 	 */
 	const struct str *longs;
 	uint32_t		  nlongs;
+	uint64_t		  too_long; /* bytes of a value that was left out, data NULL in longs; 0: none */
 };
 
 struct truncate
@@ -84,6 +85,7 @@ struct message
 	uint64_t   lsn; /* of its end; a position if not transactional */
 	struct str prefix;
 	struct str content;
+	uint64_t   too_long; /* bytes of content, which was left out; 0: it is there */
 };
 
 struct record
@@ -105,10 +107,16 @@ struct record
 /* The value of one of the settings in hello; false: it is not there. */
 bool hello_setting(const struct hello *hello, const char *name, struct str *value);
 
+/* RC_ERR E1604. */
+enum rc record_too_long(uint64_t bytes, uint64_t max_long, struct err *e);
+
 struct reader; /* follows one stream; forget it when the stream ends */
 
 /* max_long: a long value larger than this is refused with E1604. */
 struct reader *reader_new(uint64_t max_long);
+
+/* Such a value is left out instead, and its record says so in too_long. */
+void reader_leave_out_long(struct reader *rdr);
 void		   reader_free(struct reader *rdr);
 bool		   reader_in_transaction(const struct reader *rdr);
 

@@ -224,7 +224,7 @@ entry_asked(const struct entry *entry, const char *url)
 		.schema = entry->schema,
 		.auto_register = cfg->registry.auto_register,
 		.use_latest = cfg->registry.use_latest && !cfg->registry.auto_register,
-		.dead_letter = cfg->registry.on_incompatible == INCOMPATIBLE_DEAD_LETTER,
+		.dead_letter = config_on_refusal(cfg) != ON_ERROR_STOP,
 	};
 }
 

@@ -185,6 +185,19 @@ avro_single_object(const char *text, uint8_t prefix[SINGLE_OBJECT_PREFIX])
 	return fingerprint;
 }
 
+bool
+single_object_fingerprint(struct str bytes, uint64_t *fingerprint)
+{
+	const uint8_t *at = (const uint8_t *) bytes.data;
+
+	if (bytes.len < SINGLE_OBJECT_PREFIX || at[0] != 0xC3 || at[1] != 0x01)
+		return false;
+	*fingerprint = 0;
+	for (unsigned i = 0; i < 8; i++)
+		*fingerprint |= (uint64_t) at[2 + i] << (8 * i);
+	return true;
+}
+
 enum rc
 avro_new(const char *text, struct avro **out, struct err *e)
 {

@@ -27,6 +27,9 @@ uint64_t avro_fingerprint(const char *text);
 /* What goes before a value in single-object encoding: C3 01 and the fingerprint, given back. */
 uint64_t avro_single_object(const char *text, uint8_t prefix[SINGLE_OBJECT_PREFIX]);
 
+/* Whether bytes begin like that, and with which fingerprint. */
+bool single_object_fingerprint(struct str bytes, uint64_t *fingerprint);
+
 /*
  * Appends the parsing canonical form of a schema.  False: it is none, or of a
  * type that our schemas do not have; out has part of it then.

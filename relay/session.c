@@ -78,6 +78,8 @@ struct session
 	bool				 sink_seen;	  /* it was reachable once */
 	bool				 sink_up;	  /* it is reachable now */
 	bool				 sink_broken; /* make it anew before the next stream */
+	bool				 passes;	  /* what it broke of is passed over the next time */
+	uint32_t			 batch_bytes; /* batches were refused; 0: none was */
 	bool				 registry_down;
 	struct sink_stats	 sinks_before; /* of sinks that broke */
 	struct loop_timer	 retry;
@@ -229,6 +231,7 @@ session_decide(struct session *ses, const struct err *e)
 {
 	struct policy_situation sit = {.ran = ses->ran,
 								   .temporary_slot = ses->cfg->slot.temporary,
+								   .passes = ses->passes,
 								   .slot_wait_ms = ses->cfg->slot.wait_ms};
 
 	if (e->code == E1210)
@@ -263,6 +266,12 @@ session_trouble(struct session *ses, const struct err *e)
 		return;
 	}
 	ses->state = SESSION_BACKING_OFF;
+	if (ses->passes)
+	{
+		log_debug("beginning again after %s", err_code_name(e->code));
+		loop_timer_set(ses->loop, &ses->retry, 0);
+		return;
+	}
 	delay = backoff_next(&ses->backoff, (uint32_t) rand());
 	log_err(LOG_WARN, e, "trying again in %.1f s", (double) delay / 1000);
 	loop_timer_set(ses->loop, &ses->retry, delay);
@@ -397,7 +406,7 @@ on_source_frame(void *arg, const void *payload, size_t len)
 /* --- sink and registry ------------------------------------------------------- */
 
 static void
-on_sink_acked(void *arg, uint64_t item, uint32_t count)
+on_sink_acked(void *arg, uint32_t item, uint32_t count)
 {
 	struct session *ses = arg;
 	struct err		e;
@@ -406,6 +415,32 @@ on_sink_acked(void *arg, uint64_t item, uint32_t count)
 		return;
 	err_set(&e, ERR_FATAL, E2005, "an acknowledgement came for a message that was not sent");
 	session_fail(ses, &e);
+}
+
+/*
+ * By on.error: a message that is refused alone is passed over the next time; of several in
+ * a batch nobody knows which, or whether any, so the next batches are smaller.
+ */
+static void
+on_sink_refused(void *arg, const struct sink_refusal *refusal, const struct err *e)
+{
+	struct session *ses = arg;
+
+	if (policy_record(e, ses->cfg->relay.on_error) == POLICY_STOP)
+		return;
+	if (refusal->messages == 1)
+	{
+		ses->passes = pipeline_refused(ses->pl, refusal->label, e);
+		return;
+	}
+	ses->passes = true;
+	ses->batch_bytes = (uint32_t) (refusal->bytes / 4 < UINT32_MAX ? refusal->bytes / 4 : UINT32_MAX);
+	if (ses->batch_bytes == 0)
+		ses->batch_bytes = 1;
+	log_err(LOG_WARN, e,
+			"%" PRIu32 " records of %" PRIu64 " bytes were refused together; batches have at most %" PRIu32
+			" bytes until the next start",
+			refusal->messages, refusal->bytes, ses->batch_bytes);
 }
 
 static void
@@ -425,6 +460,7 @@ on_sink_failed(void *arg, const struct err *e)
 	pipeline_forget(ses->pl);
 	CRASH_POINT(messages_forgotten);
 	session_trouble(ses, e);
+	ses->passes = false;
 }
 
 static void
@@ -528,8 +564,9 @@ on_schema_refused(void *arg, const struct refusal *refusal, bool again)
 		log_warn("%s: still so: %s; all of it is in /status", err_code_name(why->code), why->msg);
 		return;
 	}
-	if (ses->cfg->registry.on_incompatible == INCOMPATIBLE_DEAD_LETTER &&
-		ses->cfg->format.sink == SINK_KAFKA)
+	if (config_on_refusal(ses->cfg) == ON_ERROR_SKIP)
+		log_err(LOG_WARN, why, "changes that need this schema are skipped; the others go on");
+	else if (config_on_refusal(ses->cfg) == ON_ERROR_DEAD_LETTER)
 		log_err(LOG_WARN, why, "changes that need this schema go to topic %s%s%s; the others go on",
 				ses->cfg->kafka.topic_prefix, ses->cfg->kafka.topic_delimiter,
 				ses->cfg->kafka.topic_dead_letter);
@@ -554,6 +591,8 @@ static enum rc
 session_open_sink(struct session *ses, struct err *e)
 {
 	const struct sink_events events = {.acked = on_sink_acked,
+									   .refused = on_sink_refused,
+									   .batch_bytes = ses->batch_bytes,
 									   .failed = on_sink_failed,
 									   .ready = on_sink_ready,
 									   .committed = on_sink_committed,
@@ -769,6 +808,7 @@ session_snapshot(void *arg, struct metrics *m)
 		m->registry = ses->registry_down ? PEER_AWAY : PEER_THERE;
 	m->refusals = registry_refusals(ses->reg);
 	m->dead_letters = pipeline_dead_letters(ses->pl);
+	m->detours = detours_list(pipeline_detours(ses->pl));
 	source_stats(ses->src, &m->source);
 	m->pipeline = *pipeline_stats(ses->pl);
 	m->sink = ses->sinks_before;
@@ -829,6 +869,23 @@ session_write(struct session *ses)
 		loop_timer_set(ses->loop, &ses->progress_due, due_in);
 }
 
+/* What was passed over: once for each table and reason, then once a minute. */
+static void
+session_tell_detours(struct session *ses)
+{
+	struct detours		*detours = pipeline_detours(ses->pl);
+	const struct detour *detour;
+	uint64_t			 fresh;
+
+	while ((detour = detours_tell(detours, loop_now_ms(), &fresh)) != NULL)
+		log_warn("%s: %s; %" PRIu64 " messages of table \"%s\" %s, the last one at %X/%X of the "
+				 "transaction committed at %X/%X; %" PRIu64 " since the start",
+				 err_code_name(detour->code), detour->why, fresh, detour->table,
+				 detour->skipped ? "were skipped" : "became dead letters",
+				 LSN_PARTS(detour->last.lsn), LSN_PARTS(detour->last.commit_lsn),
+				 detour->messages);
+}
+
 static void
 on_round(void *arg)
 {
@@ -841,6 +898,7 @@ on_round(void *arg)
 		session_write(ses);
 	if (ses->sink && !ses->sink_broken)
 		ses->sink->ops->flush(ses->sink);
+	session_tell_detours(ses);
 	confirmed = session_durable(ses);
 	source_confirm(ses->src, confirmed);
 	if (delivery_is_settled(pipeline_delivery(ses->pl)))

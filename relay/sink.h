@@ -5,6 +5,9 @@
  * A sink takes messages in order, and says of each item (a ticket that the
  * caller chose; several messages may share one) that one message more is safe.
  * It never drops a message: what it has taken it acknowledges or reports.
+ *
+ * A message is sent under a label: its item, and its number in that item, which only
+ * a refusal tells back.
  */
 #ifndef RELAY_SINK_H
 #define RELAY_SINK_H
@@ -18,11 +21,40 @@
 /* A topic as a sink knows it; made once per relation version, not per row. */
 struct sink_topic;
 
+static inline uint64_t
+sink_label(uint64_t item, uint64_t number)
+{
+	return (item & UINT32_MAX) | number << 32;
+}
+
+/* The low half of the item that was given. */
+static inline uint32_t
+sink_item(uint64_t label)
+{
+	return (uint32_t) label;
+}
+
+static inline uint32_t
+sink_number(uint64_t label)
+{
+	return (uint32_t) (label >> 32);
+}
+
+/* Messages that the brokers will never take as they are. */
+struct sink_refusal
+{
+	uint64_t label;    /* of the message, if it is one */
+	uint32_t messages; /* that were refused together: one of them, or only all together */
+	uint64_t bytes;    /* of all, before compression */
+};
+
 /* Called from the loop or from flush(), never from within send(). */
 struct sink_events
 {
 	/* count more messages of item are safe. */
-	void (*acked)(void *arg, uint64_t item, uint32_t count);
+	void (*acked)(void *arg, uint32_t item, uint32_t count);
+	/* Why failed() is called next; NULL: nobody listens. */
+	void (*refused)(void *arg, const struct sink_refusal *refusal, const struct err *e);
 	/* The sink cannot go on: nothing taken and not acked may be confirmed. */
 	void (*failed)(void *arg, const struct err *e);
 	/* fence() is done; send() may begin. */
@@ -36,6 +68,8 @@ struct sink_events
 	/* What the client library says, with a syslog level; NULL: nobody listens. */
 	void (*log)(void *arg, int level, const char *text);
 	void *arg;
+	/* To the sink: send no more than so many bytes together, unless it is one message; 0: as set. */
+	uint32_t batch_bytes;
 };
 
 struct sink_stats
@@ -60,7 +94,7 @@ struct sink_ops
 	 * RC_ERR: this message can never be taken (too large, say).
 	 */
 	enum rc (*send)(struct sink *sink, struct sink_topic *topic, const struct outgoing *out,
-					uint64_t item, struct err *e);
+					uint64_t label, struct err *e);
 	/*
 	 * delivery=exactly-once only, before the first send(): nobody else produces under
 	 * our name once ready() is called, and what they left open is undone.

@@ -38,7 +38,7 @@ struct sink_topic
 /* Messages of one item whose lines end at or before end. */
 struct run
 {
-	uint64_t item;
+	uint32_t item;
 	uint64_t end; /* bytes since the sink was made */
 	uint32_t count;
 };
@@ -86,7 +86,7 @@ pending(const struct json_sink *js)
 /* --- acknowledging ------------------------------------------------------- */
 
 static void
-run_add(struct json_sink *js, uint64_t item, size_t bytes)
+run_add(struct json_sink *js, uint32_t item, size_t bytes)
 {
 	uint64_t    end = js->written + pending(js);
 	struct run *last = js->nruns ? &js->runs[(js->first + js->nruns - 1) & (js->cap - 1)] : NULL;
@@ -359,7 +359,7 @@ json_line(struct json_sink *js, const struct sink_topic *topic, const struct out
 }
 
 static enum rc
-json_send(struct sink *sink, struct sink_topic *topic, const struct outgoing *out, uint64_t item,
+json_send(struct sink *sink, struct sink_topic *topic, const struct outgoing *out, uint64_t label,
 		  struct err *e)
 {
 	struct json_sink *js = json_of(sink);
@@ -378,7 +378,7 @@ json_send(struct sink *sink, struct sink_topic *topic, const struct outgoing *ou
 	js->stats.messages++;
 	js->stats.in_flight++;
 	js->stats.bytes += (out->has_key ? out->key.len : 0) + (out->has_value ? out->value.len : 0);
-	run_add(js, item, js->out.len - before);
+	run_add(js, sink_item(label), js->out.len - before);
 	if (pending(js) >= WRITE_BYTES && !js->waiting)
 		json_write(js);
 	/* Acknowledging is for the loop: nobody expects acked() during send(). */

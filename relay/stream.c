@@ -186,7 +186,7 @@ stream_register(const struct stream_context *ctx, struct stream *stream, enum si
 }
 
 /*
- * Messages become dead letters: their values, and keys without an id, in
+ * Messages become dead letters, or would: their values, and keys without an id, in
  * single-object encoding.  why: of the refusal of one side.
  */
 static enum rc
@@ -196,7 +196,8 @@ stream_bury(const struct stream_context *ctx, struct stream *stream, const bool 
 	const char *schemas[2] = {NULL, NULL};
 	uint8_t     prefix[SINGLE_OBJECT_PREFIX];
 
-	if (dead_letters_open(ctx->dead, ctx->sink, ctx->routes, e) != RC_OK)
+	if (ctx->on_refusal == ON_ERROR_DEAD_LETTER &&
+		dead_letters_open(ctx->dead, ctx->sink, ctx->routes, e) != RC_OK)
 		return RC_ERR;
 	for (int side = SIDE_KEY; side <= SIDE_VALUE; side++)
 	{
@@ -209,7 +210,7 @@ stream_bury(const struct stream_context *ctx, struct stream *stream, const bool 
 	if (stream->letter == NULL)
 		stream->letter = xcalloc(1, sizeof(*stream->letter));
 	dead_letters_address(ctx->dead, stream->topic_name, stream->collection, schemas,
-						 refused[SIDE_VALUE] ? SIDE_VALUE : SIDE_KEY, why, stream->letter);
+						 refused[SIDE_VALUE] ? STAGE_VALUE : STAGE_KEY, why, stream->letter);
 	CRASH_POINT(letters_begin);
 	return RC_OK;
 }
@@ -238,7 +239,7 @@ stream_prepare(const struct stream_context *ctx, enum stream_kind kind, const st
 	{
 		enum rc side_rc = stream_register(ctx, stream, (enum side) side, e);
 
-		if (side_rc == RC_ERR && policy_schema(e, ctx->dead != NULL) == POLICY_STOP)
+		if (side_rc == RC_ERR && policy_schema(e, ctx->on_refusal) == POLICY_STOP)
 			return RC_ERR;
 		refused[side] = side_rc == RC_ERR;
 		if (refused[side])
@@ -248,7 +249,8 @@ stream_prepare(const struct stream_context *ctx, enum stream_kind kind, const st
 	}
 	stream->refused = refused[SIDE_KEY] || refused[SIDE_VALUE];
 	if (rc == RC_OK && stream->refused)
-		rc = ctx->dead ? stream_bury(ctx, stream, refused, &why, e) : RC_AGAIN;
+		rc = ctx->on_refusal == ON_ERROR_STOP ? RC_AGAIN
+											  : stream_bury(ctx, stream, refused, &why, e);
 	else if (rc == RC_OK)
 	{
 		free(stream->letter);
@@ -262,13 +264,22 @@ stream_prepare(const struct stream_context *ctx, enum stream_kind kind, const st
 
 enum rc
 stream_send(const struct stream_context *ctx, struct stream *stream, const struct outgoing *out,
-			uint64_t lsn, ack_ticket item, uint32_t *sent, struct err *e)
+			const struct place *at, uint64_t label, uint32_t *sent, struct err *e)
 {
-	enum rc rc;
+	const struct letter *letter = stream->letter;
+	bool                 skips = letter && ctx->on_refusal == ON_ERROR_SKIP;
+	enum rc              rc = RC_OK;
 
-	if (stream->letter)
-		return dead_letters_send(ctx->dead, stream->letter, lsn, out, item, sent, e);
-	rc = ctx->sink->ops->send(ctx->sink, stream->topic, out, item, e);
-	*sent = rc == RC_OK;
+	*sent = 0;
+	if (letter == NULL)
+	{
+		rc = ctx->sink->ops->send(ctx->sink, stream->topic, out, label, e);
+		*sent = rc == RC_OK;
+		return rc;
+	}
+	if (!skips)
+		rc = dead_letters_send(ctx->dead, letter, at, out, label, sent, e);
+	else
+		detours_count(ctx->detours, letter->table, letter->code, letter->message, true, at);
 	return rc;
 }

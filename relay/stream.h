@@ -32,7 +32,10 @@ struct stream_context
 	const struct config *cfg;
 	struct registry     *reg;
 	struct sink         *sink;
-	struct dead_letters *dead; /* NULL: what the registry refuses waits */
+	enum on_error        on_error;
+	enum on_error        on_refusal; /* of a schema */
+	struct dead_letters *dead; /* NULL: neither says dead-letter */
+	struct detours      *detours;
 	struct route        *routes;
 	struct format        fmt;
 	struct encode_stats *stats;
@@ -48,8 +51,8 @@ struct stream
 	struct avro       *avro[2];    /* by enum side, for sinks that print; NULL: none */
 	bool               ready;      /* for messages: prefixes are set; see stream_is_ready() */
 	bool               refused;    /* the registry refuses a schema of it */
-	struct letter     *letter;     /* what its messages become as long as it does; NULL: they go
-									* to topic */
+	struct letter     *letter;     /* what its messages become as long as it does, unless they are
+									* skipped; NULL: they go to topic */
 	uint64_t           answers;    /* registry_answers() when it was refused */
 	ack_ticket         counted_in; /* transaction whose collections have it at place */
 	uint32_t           place;
@@ -76,12 +79,12 @@ stream_prefetch(const struct stream *stream)
 bool stream_is_ready(const struct stream_context *ctx, const struct stream *stream);
 
 /*
- * Hands a message to the sink, or to the topic of dead letters as long as the
- * registry refuses; lsn: of its change.  *sent: how many messages the sink has
- * taken for item.  RC_AGAIN and RC_ERR as from the sink's send().
+ * Hands a message to the sink, or to the topic of dead letters or nowhere as long as
+ * the registry refuses; at: its change.  *sent: how many messages the sink has
+ * taken under label.  RC_AGAIN and RC_ERR as from the sink's send().
  */
 enum rc stream_send(const struct stream_context *ctx, struct stream *stream,
-					const struct outgoing *out, uint64_t lsn, ack_ticket item, uint32_t *sent,
-					struct err *e) MUST_CHECK;
+					const struct outgoing *out, const struct place *at, uint64_t label,
+					uint32_t *sent, struct err *e) MUST_CHECK;
 
 #endif /* RELAY_STREAM_H */

@@ -235,7 +235,9 @@ message_take(struct topic_reader *reader, const rd_kafka_message_t *message)
 	struct topic_record record = {.key = {message->key, message->key_len},
 								  .value = {message->payload, message->len},
 								  .partition = message->partition,
-								  .offset = message->offset};
+								  .offset = message->offset,
+								  .timestamp_ms = rd_kafka_message_timestamp(message, NULL),
+								  .message = message};
 
 	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
 	{
@@ -252,6 +254,21 @@ message_take(struct topic_reader *reader, const rd_kafka_message_t *message)
 		return refused(reader, message->err);
 	reader->records++;
 	return reader->reading.record(reader->reading.arg, &record, &reader->e);
+}
+
+bool
+topic_record_header(const struct topic_record *record, unsigned number, struct header *header)
+{
+	rd_kafka_headers_t *headers;
+	const void         *data;
+	size_t              len;
+
+	if (rd_kafka_message_headers(record->message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+		rd_kafka_header_get_all(headers, number, &header->name, &data, &len) !=
+			RD_KAFKA_RESP_ERR_NO_ERROR)
+		return false;
+	header->value = (struct str){data, len};
+	return true;
 }
 
 static enum rc

@@ -5,12 +5,14 @@
  * In a thread of its own, because librdkafka's questions block; the loop goes
  * on meanwhile.  Each record is handed over in that thread, so what the record
  * callback touches is the thread's from topic_reader_start() until done(), or
- * until topic_reader_cancel() has returned.  Called by history.c.
+ * until topic_reader_cancel() has returned.  Called by history.c, progress_topic.c and
+ * letters.c.
  */
 #ifndef RELAY_TOPIC_READER_H
 #define RELAY_TOPIC_READER_H
 
 #include "cursor.h"
+#include "encode.h"
 #include "kafka_conf.h"
 #include "loop.h"
 
@@ -23,7 +25,12 @@ struct topic_record
 	struct str value;
 	int32_t    partition;
 	int64_t    offset;
+	int64_t    timestamp_ms; /* since the Unix epoch; -1: none */
+	const void *message;     /* for topic_record_header() */
 };
+
+/* The record's headers from number 0 on, borrowed during the call; false: there is no such number. */
+bool topic_record_header(const struct topic_record *record, unsigned number, struct header *header);
 
 /* What somebody reads a topic for. */
 struct topic_reading

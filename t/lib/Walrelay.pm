@@ -179,7 +179,8 @@ sub registry_start { return Walrelay::Server->start('registry', 'REGISTRY_URL', 
 # read_topic TOPIC, count => N, timeout => S, schemas => DIR, bootstrap => ..., registry => ...,
 # committed => 1: the topic's records as the independent reader sees them (see read_topic.py), by
 # partition and offset.  With count it waits until there are so many; committed: those of Kafka
-# transactions that are open or were aborted are left out.
+# transactions that are open or were aborted are left out.  cut => N: longer texts are MD5 and
+# length instead.
 sub read_topic
 {
 	my ($topic, %opt) = @_;
@@ -191,6 +192,7 @@ sub read_topic
 		'--timeout', $opt{timeout} // $PostgreSQL::Test::Utils::timeout_default);
 	push @cmd, '--until-count', $opt{count} if defined $opt{count};
 	push @cmd, '--committed' if $opt{committed};
+	push @cmd, '--cut', $opt{cut} if defined $opt{cut};
 	push @cmd, '--schemas', $opt{schemas} if defined $opt{schemas};
 	my $registry = $opt{registry} // (defined $opt{schemas} ? undef : registry());
 	push @cmd, '--registry', $registry if defined $registry;
@@ -273,6 +275,13 @@ sub topic_create
 {
 	my ($self, @args) = @_;
 	return $self->_do('topic', 'create', @args);
+}
+
+# topic_alter NAME, 'k=v'...
+sub topic_alter
+{
+	my ($self, @args) = @_;
+	return $self->_do('topic', 'alter', @args);
 }
 
 # ---- a walrelay process ----

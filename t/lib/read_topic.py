@@ -13,6 +13,7 @@ Logical types stay their base type: what is compared is what was written.
 
 import argparse
 import glob
+import hashlib
 import io
 import json
 import math
@@ -140,6 +141,20 @@ def record_decode(record, registry, folder):
 	return (*payload_decode(record.key, registry, folder), *payload_decode(record.value, registry, folder))
 
 
+def cut(line, limit):
+	"""The line with texts longer than limit as {"$md5": of the text, "$length": its length}."""
+	def walk(node):
+		if isinstance(node, str) and len(node) > limit:
+			return {"$md5": hashlib.md5(node.encode()).hexdigest(), "$length": len(node), "$start": node[:40]}
+		if isinstance(node, dict):
+			return {name: walk(item) for name, item in node.items()}
+		if isinstance(node, list):
+			return [walk(item) for item in node]
+		return node
+
+	return json.dumps(walk(json.loads(line))) if limit else line
+
+
 def record_line(record, registry, folder):
 	if ("__walrelay.schema", b"1") in record.headers:
 		folder.learn(record.key, record.value)
@@ -185,7 +200,7 @@ def topics_read(args, consumer):
 	def record_print(record, is_last=False):
 		where = f"{record.topic} [{record.partition}] @{record.offset}"
 		try:
-			print(record_line(record, registry, folder))
+			print(cut(record_line(record, registry, folder), args.cut))
 		except SchemaMissing as error:
 			if is_last:
 				sys.exit(f"read_topic.py: {where}: {error}")
@@ -220,6 +235,7 @@ def main():
 	parser.add_argument("--schemas", help="folder of .avsc files, for single-object encoding")
 	parser.add_argument("--until-count", type=int, help="wait until there are so many records")
 	parser.add_argument("--timeout", type=float, default=180, help="seconds, then fail")
+	parser.add_argument("--cut", type=int, help="longer texts are printed as their MD5 and length")
 	parser.add_argument("--committed", action="store_true", help="leave out aborted transactions")
 	args = parser.parse_args()
 	if not args.bootstrap:

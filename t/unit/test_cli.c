@@ -125,6 +125,47 @@ tail_leaves_nothing_behind(void **state)
 }
 
 static void
+tail_has_nowhere_to_put_dead_letters(void **state)
+{
+	(void) state;
+	assert_rc_ok(parse("tail", "--on.error=dead-letter", "--schema.on.incompatible=dead-letter",
+					   "--source.conninfo=dbname=shop", NULL));
+	assert_int_equal(cli.cfg->relay.on_error, ON_ERROR_STOP);
+	assert_int_equal(config_on_refusal(cli.cfg), ON_ERROR_STOP);
+	assert_rc_ok(config_check(cli.cfg, &e));
+	assert_rc_ok(parse("tail", "--on.error=skip", NULL));
+	assert_int_equal(cli.cfg->relay.on_error, ON_ERROR_SKIP);
+}
+
+static void
+dead_letters_are_chosen(void **state)
+{
+	(void) state;
+	assert_rc_ok(parse("dlq", "show", "--table=shop.orders", "--code", "E2003", "--offset=0:12",
+					   "--limit=3", "--topic.prefix=ab", NULL));
+	assert_string_equal(cli.choice.table, "shop.orders");
+	assert_string_equal(cli.choice.code, "E2003");
+	assert_string_equal(cli.choice.at, "0:12");
+	assert_int_equal(cli.choice.limit, 3);
+	assert_string_equal(cli.cfg->kafka.topic_prefix, "ab");
+	assert_rc_ok(parse("dlq", "replay", "--dry-run", NULL));
+	assert_true(cli.dry_run);
+	assert_null(cli.choice.table);
+	assert_rc_ok(parse("dlq", "list", "--json", NULL));
+	assert_true(cli.json);
+	assert_int_equal(cli.choice.limit, 10);
+
+	assert_rc_err(parse("dlq", NULL), ERR_USAGE, E1006);
+	assert_non_null(strstr(e.hint, "dlq replay"));
+	assert_rc_err(parse("dlq", "drop", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("dlq", "show", "--limit=0", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("dlq", "show", "--limit=-1", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("dlq", "show", "--limit", NULL), ERR_USAGE, E1006);
+	assert_true(parse("dlq", "list", "--dry-run", NULL) == RC_ERR);
+	assert_true(parse("run", "--table=a.b", NULL) == RC_ERR);
+}
+
+static void
 tail_reads_a_slot_only_if_told_so_on_the_command_line(void **state)
 {
 	char *environment[] = {"WALRELAY_SLOT_NAME=production", NULL};
@@ -275,6 +316,8 @@ main(void)
 		TEST(endpos_is_a_position),
 		TEST(decode_takes_a_file_and_what_to_leave_out),
 		TEST(tail_leaves_nothing_behind),
+		TEST(tail_has_nowhere_to_put_dead_letters),
+		TEST(dead_letters_are_chosen),
 		TEST(tail_reads_a_slot_only_if_told_so_on_the_command_line),
 		TEST(a_file_is_read_wherever_it_is_named),
 		TEST(wrong_command_lines_name_the_nearest),

@@ -545,9 +545,21 @@ contradictions_are_refused(void **state)
 	assert_non_null(strstr(e.hint, "auto.register.schemas=false"));
 	assert_rc_ok(flag("auto.register.schemas", "false"));
 	assert_rc_ok(config_check(cfg, &e));
+	assert_int_equal(config_on_refusal(cfg), ON_ERROR_STOP);
+	assert_rc_ok(flag("on.error", "skip"));
+	assert_rc_ok(config_check(cfg, &e)); /* needs no topic */
+	assert_int_equal(config_on_refusal(cfg), ON_ERROR_SKIP);
+	assert_rc_ok(flag("schema.on.incompatible", "stop"));
+	assert_int_equal(config_on_refusal(cfg), ON_ERROR_STOP);
 	assert_rc_ok(flag("schema.on.incompatible", "dead-letter"));
+	assert_int_equal(config_on_refusal(cfg), ON_ERROR_DEAD_LETTER);
 	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
 	assert_non_null(strstr(e.msg, "sink=kafka"));
+	assert_rc_ok(flag("schema.on.incompatible", "stop"));
+	assert_rc_ok(flag("on.error", "dead-letter"));
+	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.msg, "on.error=dead-letter needs sink=kafka"));
+	assert_true(flag("schema.on.incompatible", "skip") == RC_ERR);
 }
 
 /* Several words, each of the list. */

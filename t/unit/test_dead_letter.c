@@ -108,7 +108,7 @@ fixture_open(struct fixture *fix, bool key_too)
 	assert_rc_ok(dead_letters_open(fix->dead, &fix->fake.sink, fix->routes, &e));
 	assert_int_equal(fix->fake.open, 1);
 	err_set(&e, ERR_CONFIG, E1802, "the registry says no");
-	dead_letters_address(fix->dead, "s.p.t", "p.t", schemas, SIDE_VALUE, &e, &fix->letter);
+	dead_letters_address(fix->dead, "s.p.t", "p.t", schemas, STAGE_VALUE, &e, &fix->letter);
 }
 
 static void
@@ -130,9 +130,10 @@ send(struct fixture *fix, const char *value, uint64_t item, uint32_t *sent)
 									  .value = {value, value ? strlen(value) : 0},
 									  .headers = &own,
 									  .nheaders = 1};
+	struct place               at = {UINT64_C(0x1600000080), UINT64_C(0x16000000F0)};
 	struct err                 e;
 
-	return dead_letters_send(fix->dead, &fix->letter, UINT64_C(0x1600000080), &out, item, sent, &e);
+	return dead_letters_send(fix->dead, &fix->letter, &at, &out, item, sent, &e);
 }
 
 #define LETTER(item, value)                                                                \
@@ -140,7 +141,7 @@ send(struct fixture *fix, const char *value, uint64_t item, uint32_t *sent)
 		  " __connect.errors.stage:VALUE_CONVERTER"                                        \
 		  " __connect.errors.exception.class.name:walrelay.E1802"                          \
 		  " __connect.errors.exception.message:the registry says no"                       \
-		  " __walrelay.lsn:16/80 __walrelay.table:p.t own:header\n"
+		  " __walrelay.lsn:16/80 __walrelay.commit_lsn:16/F0 __walrelay.table:p.t own:header\n"
 
 /* "item fingerprint=schema ..." */
 static char *
@@ -259,7 +260,7 @@ tables_are_counted_up_to_a_bound(void **state)
 		for (int i = 0; i < LETTER_TABLES_MAX + 10; i++)
 		{
 			snprintf(name, sizeof(name), "p.t%d", i);
-			dead_letters_address(fix.dead, "t", name, schemas, SIDE_VALUE, &why, &fix.letter);
+			dead_letters_address(fix.dead, "t", name, schemas, STAGE_VALUE, &why, &fix.letter);
 			assert_int_equal(send(&fix, "x", 1, &sent), RC_OK);
 		}
 	for (count = dead_letters_counts(fix.dead); count->next; count = count->next)

@@ -102,7 +102,7 @@ what_does_not_get_better_stops(void **state)
 }
 
 static void
-what_a_registry_refuses_waits_or_becomes_dead_letters(void **state)
+what_a_registry_refuses_waits_or_is_passed_over(void **state)
 {
 	static const enum err_code refusals[] = {E1802, E1803, E1806, E1807, E1808};
 	static const enum err_code others[] = {E1801, E1804, E1805, E1002, E1602, E2007};
@@ -113,16 +113,56 @@ what_a_registry_refuses_waits_or_becomes_dead_letters(void **state)
 	{
 		err_set(&e, ERR_CONFIG, refusals[i], "no");
 		assert_true(policy_is_refusal(&e));
-		assert_int_equal(policy_schema(&e, false), POLICY_WAIT);
-		assert_int_equal(policy_schema(&e, true), POLICY_DEAD_LETTER);
+		assert_int_equal(policy_schema(&e, ON_ERROR_STOP), POLICY_WAIT);
+		assert_int_equal(policy_schema(&e, ON_ERROR_DEAD_LETTER), POLICY_DEAD_LETTER);
+		assert_int_equal(policy_schema(&e, ON_ERROR_SKIP), POLICY_SKIP);
+		assert_int_equal(policy_record(&e, ON_ERROR_SKIP), POLICY_STOP);
 	}
 	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 	{
 		err_set(&e, ERR_CONFIG, others[i], "no");
 		assert_false(policy_is_refusal(&e));
-		assert_int_equal(policy_schema(&e, false), POLICY_STOP);
-		assert_int_equal(policy_schema(&e, true), POLICY_STOP);
+		for (int on = ON_ERROR_STOP; on <= ON_ERROR_SKIP; on++)
+			assert_int_equal(policy_schema(&e, (enum on_error) on), POLICY_STOP);
 	}
+}
+
+static void
+one_record_stops_or_is_passed_over(void **state)
+{
+	static const enum err_code records[] = {E1602, E1603, E1604, E2003, E2006};
+	static const enum err_code others[] = {E1404, E1405, E1601, E1605, E1219, E1802,
+										   E2001, E2002, E2004, E2005, E2007, E2009};
+	struct err                 e;
+
+	(void) state;
+	for (unsigned i = 0; i < sizeof(records) / sizeof(records[0]); i++)
+	{
+		err_set(&e, ERR_DATA, records[i], "no");
+		assert_int_equal(policy_record(&e, ON_ERROR_STOP), POLICY_STOP);
+		assert_int_equal(policy_record(&e, ON_ERROR_DEAD_LETTER), POLICY_DEAD_LETTER);
+		assert_int_equal(policy_record(&e, ON_ERROR_SKIP), POLICY_SKIP);
+	}
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	{
+		err_set(&e, ERR_DATA, others[i], "no");
+		for (int on = ON_ERROR_STOP; on <= ON_ERROR_SKIP; on++)
+			assert_int_equal(policy_record(&e, (enum on_error) on), POLICY_STOP);
+	}
+}
+
+static void
+a_refusal_that_taught_something_begins_again(void **state)
+{
+	struct policy_situation sit = {.passes = true};
+
+	(void) state;
+	assert_int_equal(decide(ERR_DATA, E2003, &running).action, POLICY_STOP);
+	assert_int_equal(decide(ERR_DATA, E2003, &sit).action, POLICY_RETRY);
+	sit.ran = true;
+	assert_int_equal(decide(ERR_DATA, E2003, &sit).action, POLICY_RETRY);
+	sit.temporary_slot = true;
+	assert_int_equal(decide(ERR_DATA, E2003, &sit).action, POLICY_STOP);
 }
 
 int
@@ -135,7 +175,9 @@ main(void)
 		cmocka_unit_test(a_dead_producer_is_made_anew),
 		cmocka_unit_test(a_temporary_slot_is_not_replaced),
 		cmocka_unit_test(what_does_not_get_better_stops),
-		cmocka_unit_test(what_a_registry_refuses_waits_or_becomes_dead_letters),
+		cmocka_unit_test(what_a_registry_refuses_waits_or_is_passed_over),
+		cmocka_unit_test(one_record_stops_or_is_passed_over),
+		cmocka_unit_test(a_refusal_that_taught_something_begins_again),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

@@ -41,6 +41,7 @@ struct lab
 	bool                     in_order; /* items were acknowledged in their order */
 	unsigned                 failed;
 	uint64_t                 total_at_failure;
+	struct sink_refusal      refusal;
 	struct err               why;
 	unsigned                 writable;
 	unsigned                 ups;
@@ -50,7 +51,7 @@ struct lab
 };
 
 static void
-on_acked(void *arg, uint64_t item, uint32_t count)
+on_acked(void *arg, uint32_t item, uint32_t count)
 {
 	struct lab *lab = arg;
 
@@ -61,6 +62,16 @@ on_acked(void *arg, uint64_t item, uint32_t count)
 	lab->acked[item] += count;
 	lab->total += count;
 	lab->calls++;
+}
+
+static void
+on_refused(void *arg, const struct sink_refusal *refusal, const struct err *e)
+{
+	struct lab *lab = arg;
+
+	assert_int_equal(lab->failed, 0); /* failed() comes next */
+	assert_true(e->code == E2003 || e->code == E2006);
+	lab->refusal = *refusal;
 }
 
 static void
@@ -175,6 +186,7 @@ static void
 lab_sink(struct lab *lab)
 {
 	struct sink_events events = {.acked = on_acked,
+								 .refused = on_refused,
 								 .failed = on_failed,
 								 .writable = on_writable,
 								 .state = on_state,
@@ -725,6 +737,57 @@ record_that_is_too_large_is_named(void **state)
 	assert_non_null(strstr(why.hint, "batch.size"));
 }
 
+/* Of one message alone its label is told back, of several how many. */
+static void
+refusal_tells_which_message(void **state)
+{
+	struct lab         lab;
+	struct sink_topic *topic;
+	struct err         e;
+
+	(void) state;
+	for (uint32_t count = 1; count <= 3; count += 2)
+	{
+		lab_init(&lab);
+		lab_cluster(&lab);
+		lab_property(&lab, "linger.ms", "200");
+		lab_sink(&lab);
+		topic = lab_topic(&lab, "t", 1);
+		rd_kafka_mock_push_request_errors(lab.cluster, PRODUCE, 1,
+										  RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+		for (uint32_t i = 0; i < count; i++)
+			assert_rc_ok(lab_send(&lab, topic, "k", "123456789", sink_label(7, 40 + i), &e));
+		wait_until(&lab.wl, has_failed, &lab);
+		assert_int_equal(lab.why.code, E2003);
+		assert_int_equal(lab.refusal.messages, count);
+		assert_int_equal(lab.refusal.bytes, count * 10);
+		if (count == 1)
+		{
+			assert_int_equal(sink_item(lab.refusal.label), 7);
+			assert_int_equal(sink_number(lab.refusal.label), 40);
+		}
+		lab_stop(&lab);
+	}
+}
+
+static void
+other_failures_are_no_refusals(void **state)
+{
+	struct lab         lab;
+	struct sink_topic *topic;
+	struct err         e;
+
+	(void) state;
+	lab_start(&lab);
+	topic = lab_topic(&lab, "t", 1);
+	rd_kafka_mock_push_request_errors(lab.cluster, PRODUCE, 1,
+									  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	assert_rc_ok(lab_send(&lab, topic, "k", "v", sink_label(7, 1), &e));
+	wait_until(&lab.wl, has_failed, &lab);
+	assert_int_equal(lab.refusal.messages, 0);
+	lab_stop(&lab);
+}
+
 static void
 refused_access_is_told(void **state)
 {
@@ -1120,6 +1183,8 @@ main(void)
 		cmocka_unit_test(message_beyond_the_limit_of_the_user_is_told),
 		cmocka_unit_test(message_beyond_the_budget_goes_alone),
 		cmocka_unit_test(record_that_is_too_large_is_named),
+		cmocka_unit_test(refusal_tells_which_message),
+		cmocka_unit_test(other_failures_are_no_refusals),
 		cmocka_unit_test(refused_access_is_told),
 		cmocka_unit_test(other_refusals_are_told),
 		cmocka_unit_test(passing_errors_are_retried),

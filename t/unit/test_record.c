@@ -568,6 +568,34 @@ long_value_above_the_limit(void **state)
 	REFUSED(true, E1405, (fb_long(&records, true, LIMIT, text, LIMIT), fb_commit(&records, 9, 9)));
 }
 
+/* Where others go on without it: nothing of it is kept, and its row says so. */
+static void
+long_value_above_the_limit_is_left_out(void **state)
+{
+	static const uint8_t states[] = {WIRE_STATE_LONG, WIRE_STATE_LONG};
+	struct fixture      *fix = *state;
+
+	reader_leave_out_long(fix->rdr);
+	open_transaction(fix);
+	fb_long(&fix->records, false, LIMIT + 2, "a", 1);
+	for (int i = 0; i < LIMIT; i++)
+		fb_long(&fix->records, false, LIMIT + 2, "b", 1);
+	fb_long(&fix->records, true, LIMIT + 2, "c", 1);
+	fb_long(&fix->records, true, 2, "ok", 2);
+	insert(&fix->records, states, 2, 0);
+	insert(&fix->records, (const uint8_t[]){WIRE_STATE_NULL}, 1, 0);
+	fb_long(&fix->records, true, LIMIT + 1, "too short", 9);
+	feed(fix);
+	assert_rc_ok(next(fix));
+	assert_int_equal(rec.change.nlongs, 2);
+	assert_int_equal(rec.change.too_long, LIMIT + 2);
+	assert_null(rec.change.longs[0].data);
+	assert_str_is(rec.change.longs[1], "ok");
+	assert_rc_ok(next(fix));
+	assert_int_equal(rec.change.too_long, 0);
+	assert_rc_err(next(fix), ERR_PROTOCOL, E1404);
+}
+
 /* A claimed total must not become an allocation. */
 static void
 long_value_claims_all_memory(void **state)
@@ -862,6 +890,7 @@ main(void)
 		TEST(numbers_beyond_their_width_are_refused),
 		TEST(long_values_are_put_together),
 		TEST(long_message_outside_a_transaction),
+		TEST(long_value_above_the_limit_is_left_out),
 		TEST(long_values_in_disorder),
 		TEST(long_values_that_do_not_add_up),
 		TEST(long_value_above_the_limit),

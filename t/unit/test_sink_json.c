@@ -46,7 +46,7 @@ struct lab
 };
 
 static void
-on_acked(void *arg, uint64_t item, uint32_t count)
+on_acked(void *arg, uint32_t item, uint32_t count)
 {
 	struct lab *lab = arg;
 
