@@ -1,0 +1,133 @@
+/*
+ * session_parts.h
+ *		What the files of a session share; nobody else includes it.
+ *
+ * session.c has the states, session_recall.c where a stream begins, session_sink.c
+ * what sink and registry have to say, session_watch.c what operators see.
+ */
+#ifndef RELAY_SESSION_PARTS_H
+#define RELAY_SESSION_PARTS_H
+
+#include "backoff.h"
+#include "config.h"
+#include "loop.h"
+#include "metrics.h"
+#include "pipeline.h"
+#include "progress_topic.h"
+#include "source.h"
+
+#define REPORT_MS 60000
+
+enum session_state
+{
+	SESSION_CONNECTING,
+	SESSION_STREAMING,
+	SESSION_BACKING_OFF,
+	SESSION_DRAINING,
+	SESSION_ENDED
+};
+
+/* Exactly once a sink may be sent to when no other relay produces any more. */
+enum sink_stage
+{
+	SINK_UNFENCED,
+	SINK_FENCING,
+	SINK_FENCED, /* what the progress topic says is final, and is being read */
+	SINK_READY
+};
+
+struct session
+{
+	struct loop			*loop;
+	const struct config *cfg;
+	struct registry		*reg;
+	struct sink			*sink;
+	struct source		*src;
+	struct pipeline		*pl;
+	struct history		*hist;	/* NULL: no schema changes are told, or not to Kafka */
+	struct topics		*topics;	 /* what they are like; NULL with progress */
+	struct progress_topic *progress; /* NULL: the sink is not Kafka */
+	bool				 recalled;	 /* the progress topic was read, exactly once for this sink */
+	struct position		 found;		 /* there; lsn 0: nothing */
+	enum sink_stage		 sink_stage;
+	bool				 asked;		 /* the server waits to hear the position */
+	struct admin		*admin; /* NULL: none */
+	enum session_state	 state;
+	struct backoff		 backoff;
+	bool				 ran;		  /* some stream has started */
+	uint64_t			 stream_lsn;	  /* where the stream began */
+	int64_t				 stream_since_ms; /* loop time */
+	int64_t				 held_since_ms;	  /* the slot is active elsewhere; 0: it is not */
+	bool				 sink_seen;	  /* it was reachable once */
+	bool				 sink_up;	  /* it is reachable now */
+	bool				 sink_broken; /* make it anew before the next stream */
+	bool				 passes;	  /* what it broke of is passed over the next time */
+	uint32_t			 batch_bytes; /* batches were refused; 0: none was */
+	bool				 registry_down;
+	struct sink_stats	 sinks_before; /* of sinks that broke */
+	struct loop_timer	 retry;
+	struct loop_timer	 drain_limit;
+	struct loop_timer	 report;
+	struct loop_timer	 progress_due;
+	struct err			*result; /* session_run's *e */
+	enum rc				 rc;
+
+	uint64_t reported_sent; /* at the last report */
+	uint64_t reported_transactions;
+	uint64_t reported_skipped;
+};
+
+/* --- session.c --------------------------------------------------------------- */
+
+/* A new stream from where it has to begin; a new sink first if the old one broke. */
+void session_connect(struct session *ses);
+/* Whatever failed: the stream is over; again after a while, or never. */
+void session_trouble(struct session *ses, const struct err *e);
+/* Somebody is needed.  What was sent before may still be acknowledged. */
+void session_fail(struct session *ses, const struct err *e);
+/* Everything is acknowledged, or time is up: the last word to the server. */
+void session_end(struct session *ses);
+/* The stream is over, before state changes: the next pause begins short again if it was good. */
+void session_stream_ended(struct session *ses);
+
+static inline uint64_t
+session_durable(const struct session *ses) /* LSN that the server may be told */
+{
+	return delivery_durable(pipeline_delivery(ses->pl));
+}
+
+static inline uint64_t
+session_outstanding(const struct session *ses) /* messages that are not acknowledged */
+{
+	return ack_outstanding(delivery_ack(pipeline_delivery(ses->pl)));
+}
+
+/* --- session_recall.c ---------------------------------------------------------- */
+
+/* Reads the progress topic if that is still to be done, then lets the source begin. */
+void session_recall(struct session *ses);
+/* The stream has started: fences others off, if that is still to be done. */
+void session_fence(struct session *ses);
+/* Positions that are written from now on are this server's. */
+void session_follow(struct session *ses, const struct source_info *info);
+/* Of the progress topic, and of the sink: it is read, they are fenced off. */
+void session_on_progress_read(void *arg);
+void session_on_sink_ready(void *arg);
+
+/* --- session_sink.c ------------------------------------------------------------ */
+
+enum rc session_open_sink(struct session *ses, struct err *e) MUST_CHECK;
+enum rc session_open_registry(struct session *ses, struct err *e) MUST_CHECK;
+void    session_on_history_read(void *arg);
+
+/* --- session_watch.c ------------------------------------------------------------ */
+
+void session_snapshot(void *arg, struct metrics *m);
+/* Adds what a sink has done. */
+void session_add_stats(const struct sink *sink, struct sink_stats *sum);
+/* A line a minute, while anything happens. */
+void session_on_report(void *arg);
+/* What was passed over since the last time. */
+void session_tell_detours(struct session *ses);
+
+#endif /* RELAY_SESSION_PARTS_H */

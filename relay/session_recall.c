@@ -1,0 +1,164 @@
+/*
+ * session_recall.c
+ *		Where a stream begins: what the progress topic says, and, exactly once, what
+ *		it says when nobody else can write to it any more.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "crash_point.h"
+#include "log.h"
+#include "session_parts.h"
+
+static void session_recall_again(struct session *ses);
+
+/* What the progress topic says of the slot: where the stream begins, and of which server. */
+static enum rc
+session_take(struct session *ses, const struct progress *found, struct err *e)
+{
+	struct lineage past = {
+		.streamed = true,
+		.system_id = found->system_id,
+		.timeline = found->timeline,
+		.standby = found->began_lsn != 0,
+		.began_lsn = found->began_lsn,
+		.reported = found->pos.lsn,
+	};
+
+	ses->recalled = true;
+	ses->found = found->pos;
+	if (found->pos.lsn == 0)
+	{
+		log_info("topic \"%s\" has no position of slot \"%s\": the stream begins where the slot "
+				 "stands",
+				 progress_topic_name(ses->progress), ses->cfg->slot.name);
+		return RC_OK;
+	}
+	if (found->pos.commit_lsn && found->settings != config_fingerprint(ses->cfg))
+	{
+		err_set(e, ERR_CONFIG, E1220,
+				"a transaction was delivered in part under other settings");
+		err_detail(e,
+				   "%" PRIu64 " changes of the transaction with its commit at %X/%X are in Kafka; "
+				   "under these settings, or this release, it may become other messages.",
+				   found->pos.changes, LSN_PARTS(found->pos.commit_lsn));
+		return err_hint(e, "Run with the settings of [tables], [format] and topic.*, and the "
+						   "release, that it was begun with, until it is through.");
+	}
+	/* At least once, after others may have had the slot: they did not get further than we did. */
+	if (ses->ran && !ses->cfg->kafka.exactly_once && found->pos.lsn <= session_durable(ses))
+		return RC_OK;
+	pipeline_recalled(ses->pl, &found->pos);
+	source_remember(ses->src, &past);
+	return RC_OK;
+}
+
+void
+session_recall(struct session *ses)
+{
+	struct progress found;
+	struct err		e;
+	enum rc			rc = RC_OK;
+
+	if (ses->progress && !ses->recalled)
+	{
+		rc = progress_topic_recall(ses->progress, &found, &e);
+		if (rc == RC_OK)
+			rc = session_take(ses, &found, &e);
+		else if (rc == RC_AGAIN)
+			CRASH_POINT(recall_began);
+	}
+	if (rc == RC_ERR)
+		session_trouble(ses, &e);
+	if (rc != RC_OK)
+		return;
+	CRASH_POINT(recall_ended);
+	source_start(ses->src, delivery_position(pipeline_delivery(ses->pl)).lsn);
+	CRASH_POINT(source_starting);
+}
+
+/*
+ * Exactly once.  We hold the slot, so that no other relay does, and those that did
+ * are fenced off: what the topic says now is final.  If one of them has got a
+ * transaction through in the meantime, the stream began too early.
+ */
+static void
+session_recall_again(struct session *ses)
+{
+	struct progress found;
+	struct err		e;
+	enum rc			rc;
+
+	if (ses->state != SESSION_STREAMING)
+		return; /* when the next stream has started */
+	rc = progress_topic_recall(ses->progress, &found, &e);
+	if (rc == RC_AGAIN)
+		return;
+	CRASH_POINT(recalled_again);
+	if (rc == RC_OK)
+		ses->sink_stage = SINK_READY;
+	if (rc == RC_OK && found.pos.lsn == ses->found.lsn && found.pos.changes == ses->found.changes)
+	{
+		CRASH_POINT(sink_ready);
+		source_resume(ses->src);
+		return;
+	}
+	source_abort(ses->src);
+	pipeline_stop(ses->pl);
+	if (rc == RC_OK)
+		rc = session_take(ses, &found, &e);
+	if (rc == RC_ERR)
+		session_trouble(ses, &e);
+	else
+		session_connect(ses);
+}
+
+void
+session_on_progress_read(void *arg)
+{
+	struct session *ses = arg;
+
+	if (ses->sink_stage == SINK_FENCED)
+		session_recall_again(ses);
+	else if (ses->state == SESSION_CONNECTING)
+		session_recall(ses);
+}
+
+void
+session_on_sink_ready(void *arg)
+{
+	struct session *ses = arg;
+
+	CRASH_POINT(fence_ended);
+	ses->sink_stage = SINK_FENCED;
+	session_recall_again(ses);
+}
+
+/* Positions that are written from now on are this server's. */
+void
+session_follow(struct session *ses, const struct source_info *info)
+{
+	struct progress of = {
+		.system_id = info->system_id,
+		.timeline = info->timeline,
+		.began_lsn = info->standby ? info->start_lsn : 0,
+		.settings = config_fingerprint(ses->cfg),
+		.exactly_once = ses->cfg->kafka.exactly_once,
+	};
+
+	snprintf(of.database, sizeof(of.database), "%s", info->database);
+	progress_topic_follow(ses->progress, &of);
+}
+
+/* Only with the slot in our hands: a relay that would only wait for it must not fence anybody. */
+void
+session_fence(struct session *ses)
+{
+	if (ses->sink_stage == SINK_FENCED)
+		session_recall_again(ses);
+	if (ses->sink_stage != SINK_UNFENCED)
+		return;
+	ses->sink_stage = SINK_FENCING;
+	ses->sink->ops->fence(ses->sink);
+	CRASH_POINT(fence_asked);
+}

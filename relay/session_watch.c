@@ -1,0 +1,110 @@
+/*
+ * session_watch.c
+ *		What operators see of a session: metrics, and a line now and then.
+ */
+#include <inttypes.h>
+
+#include "log.h"
+#include "producer.h"
+#include "session_parts.h"
+
+/* Adds what this sink has done. */
+void
+session_add_stats(const struct sink *sink, struct sink_stats *sum)
+{
+	struct sink_stats stats;
+
+	sink->ops->stats(sink, &stats);
+	sum->messages += stats.messages;
+	sum->bytes += stats.bytes;
+	sum->acked += stats.acked;
+}
+
+static enum metrics_state
+session_metrics_state(const struct session *ses)
+{
+	switch (ses->state)
+	{
+		case SESSION_CONNECTING: return METRICS_CONNECTING;
+		case SESSION_BACKING_OFF: return METRICS_BACKING_OFF;
+		case SESSION_STREAMING: break;
+		case SESSION_DRAINING:
+		case SESSION_ENDED: return METRICS_DRAINING;
+	}
+	switch (pipeline_waits_for(ses->pl))
+	{
+		case WAIT_ACK:
+		case WAIT_SINK: return METRICS_WAITING_SINK;
+		case WAIT_REGISTRY: return METRICS_WAITING_REGISTRY;
+		case WAIT_SCHEMA: return METRICS_SCHEMA_REFUSED;
+		case WAIT_NOTHING: break;
+	}
+	return METRICS_STREAMING;
+}
+
+void
+session_snapshot(void *arg, struct metrics *m)
+{
+	const struct session *ses = arg;
+	const struct ack	 *ack = delivery_ack(pipeline_delivery(ses->pl));
+
+	m->librdkafka = producer_version();
+	m->libpq = pg_library_version();
+	m->state = session_metrics_state(ses);
+	if (ses->cfg->format.sink == SINK_KAFKA)
+		m->kafka = ses->sink_up ? PEER_THERE : PEER_AWAY;
+	registry_stats(ses->reg, &m->schemas);
+	if (m->schemas.requests > 0 && m->schemas.schemas + m->schemas.failures > 0)
+		m->registry = ses->registry_down ? PEER_AWAY : PEER_THERE;
+	m->refusals = registry_refusals(ses->reg);
+	m->dead_letters = pipeline_dead_letters(ses->pl);
+	m->detours = detours_list(pipeline_detours(ses->pl));
+	source_stats(ses->src, &m->source);
+	m->pipeline = *pipeline_stats(ses->pl);
+	m->sink = ses->sinks_before;
+	if (ses->sink)
+		session_add_stats(ses->sink, &m->sink);
+	m->unacked_messages = ack_outstanding(ack);
+	m->unacked_transactions = ack_items(ack);
+	m->received_lsn = pipeline_received(ses->pl);
+	m->confirmed_lsn = session_durable(ses);
+	m->confirmed_commit_us = ack_commit_us(ack);
+}
+
+void
+session_on_report(void *arg)
+{
+	struct session			   *ses = arg;
+	const struct pipeline_stats *stats = pipeline_stats(ses->pl);
+
+	if (stats->sent != ses->reported_sent)
+		log_info("%.0f messages/s, %.0f transactions/s, %" PRIu64 " in flight, confirmed %X/%X",
+				 (double) (stats->sent - ses->reported_sent) * 1000 / REPORT_MS,
+				 (double) (stats->transactions - ses->reported_transactions) * 1000 / REPORT_MS,
+				 session_outstanding(ses), LSN_PARTS(session_durable(ses)));
+	if (stats->encode.skipped != ses->reported_skipped)
+		log_warn("%" PRIu64 " deletes were skipped: PostgreSQL logs no old key for tables without a "
+				 "replica identity; ALTER TABLE ... REPLICA IDENTITY FULL, or add a primary key",
+				 stats->encode.skipped - ses->reported_skipped);
+	ses->reported_skipped = stats->encode.skipped;
+	ses->reported_sent = stats->sent;
+	ses->reported_transactions = stats->transactions;
+	loop_timer_set(ses->loop, &ses->report, REPORT_MS);
+}
+
+/* What was passed over: once for each table and reason, then once a minute. */
+void
+session_tell_detours(struct session *ses)
+{
+	struct detours		*detours = pipeline_detours(ses->pl);
+	const struct detour *detour;
+	uint64_t			 fresh;
+
+	while ((detour = detours_tell(detours, loop_now_ms(), &fresh)) != NULL)
+		log_warn("%s: %s; %" PRIu64 " messages of table \"%s\" %s, the last one at %X/%X of the "
+				 "transaction committed at %X/%X; %" PRIu64 " since the start",
+				 err_code_name(detour->code), detour->why, fresh, detour->table,
+				 detour->skipped ? "were skipped" : "became dead letters",
+				 LSN_PARTS(detour->last.lsn), LSN_PARTS(detour->last.commit_lsn),
+				 detour->messages);
+}
