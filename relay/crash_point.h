@@ -46,9 +46,10 @@
 	X(relation_learnt, BOTH, LOAD)                                                         \
 	X(change_taken, BOTH, LOAD) /* its schemas are registered; it is not encoded */        \
 	X(change_encoded, BOTH, LOAD)                                                          \
-	X(message_sent, BOTH, LOAD)  /* one message of a change, with others to come */        \
-	X(change_sent, BOTH, LOAD)   /* all of them */                                         \
-	X(truncate_sent, BOTH, LOAD) /* of one table */                                        \
+	X(message_sent, BOTH, LOAD)      /* one message of a change, with others to come */    \
+	X(change_waits_half, BOTH, LOAD) /* no room for the rest of its messages */            \
+	X(change_sent, BOTH, LOAD)       /* all of them */                                     \
+	X(truncate_sent, BOTH, LOAD)     /* of one table */                                    \
 	X(logical_message_sent, BOTH, LOAD)                                                    \
 	X(boundary_begin_sent, BOTH, LOAD) /* provide.transaction.metadata */                  \
 	X(boundary_end_sent, BOTH, LOAD)                                                       \

@@ -280,6 +280,8 @@ pipeline_send(struct pipeline *pl, struct stream *stream, struct err *e)
 		pl->stats.sent += sent;
 		if (rc == RC_AGAIN)
 			pl->wait = WAIT_SINK;
+		if (rc == RC_AGAIN && pl->next_out > 0)
+			CRASH_POINT(change_waits_half);
 		if (rc != RC_OK)
 			return rc;
 		pl->next_out++;

@@ -40,7 +40,7 @@ SMALL = 100				# bytes; no batch is as small
 WORKLOAD = [
 	# several tables, a transaction each
 	*(f"INSERT INTO account SELECT {i}, 1, 'first'" for i in range(1, 6)),
-	"INSERT INTO item SELECT i, 1, 'first' FROM generate_series(1, 40) i",
+	"INSERT INTO item SELECT i, 1, 'first' FROM generate_series(1, 60) i",
 	"UPDATE item SET id = 101, seq = 2 WHERE id = 1; UPDATE item SET seq = 2 WHERE id = 2; "
 	"DELETE FROM item WHERE id = 3",
 	"INSERT INTO letter VALUES (1, 1, 'a'), (2, 1, 'b')",
@@ -353,7 +353,7 @@ class Trial:
 		self.began = lsn(self.slot("confirmed_flush_lsn"))
 		topic, k = f"{self.name}.public.account", self.attempt
 		if self.when == "LOSS":
-			self.die(self.point, self.passing, stop=f"frame_waits:{1 + k}", at_stop=self.lose)
+			self.die(self.point, self.passing, stop=f"change_waits_half:{1 + k % 2}", at_stop=self.lose)
 		elif self.when == "DRAIN":
 			self.die(self.point, self.passing, stop=f"change_sent:{60 + k}", at_stop=self.terminate)
 		elif self.when == "FAIL" and self.mode == "exactly-once":
