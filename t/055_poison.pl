@@ -312,6 +312,30 @@ like(pack('H*', $letters[1]{value_hex}), qr/^MESSAGE 'p' transactional \@\S+: to
 is(headers($letters[0])->{'__connect.errors.exception.class.name'}, 'walrelay.E1604', 'a value beyond the limit: the code');
 is($relay->stop, 0, 'a value beyond the limit: ends well');
 
+# ---- a record that [kafka] itself does not let through ----
+slot_new('local');
+sql("TRUNCATE t; INSERT INTO t VALUES (1, 'small'), (2, repeat('x', 300000)), (3, 'small')");
+$relay = start('local', '--on.error=skip', '--message.max.bytes=200000');
+wait_for_slot($source, 'local');
+is_deeply(ids(topic('local.public.t', 2)), [ 1, 3 ], 'beyond message.max.bytes: the others');
+like(page($relay, 'metrics'), qr/^walrelay_skipped_messages_total\{table="public\.t",code="E2003"\} 1$/m,
+	'beyond message.max.bytes: counted');
+is(scalar(() = $relay->stderr =~ /streaming database/g), 1, 'beyond message.max.bytes: nothing begins again');
+is($relay->stop, 0, 'beyond message.max.bytes: ends well');
+
+# ---- refused for another reason: no key, and the topic is compacted ----
+sql('CREATE TABLE n (v text)');
+slot_new('keyless');
+$kafka->topic_create('keyless.public.n', 1, 'cleanup.policy=compact');
+sql(q{TRUNCATE other; INSERT INTO n VALUES ('one'), ('two'), ('three'); INSERT INTO other VALUES (7)});
+$relay = start('keyless', '--on.error=dead-letter');
+wait_for_slot($source, 'keyless');
+is_deeply(ids(topic('keyless.public.other', 1))->[-1], 7, 'refused without a key: the others');
+@letters = topic('keyless.dead-letter', 3);
+in_order('alo', [ map { $_->{value}{after}{v} } @letters ], [qw(one two three)], 'refused without a key: letters');
+is(headers($letters[0])->{'__connect.errors.exception.class.name'}, 'walrelay.E2006', 'refused without a key: the code');
+is($relay->stop, 0, 'refused without a key: ends well');
+
 # ---- a schema that is refused, by on.error ----
 sql('CREATE TABLE s (id int PRIMARY KEY)');
 for my $action (qw(dead-letter skip))

@@ -1,5 +1,5 @@
 # harness.pl all|quick|unit [NAME...]: runs the tests in the present folder, a copy
-# of a built tree, one after the other, prints a line for each and the details of
+# of a built tree, JOBS files at a time, prints a line for each and the details of
 # those that fail, and writes the two sums to WORK/tally.  Called by t/run only, which
 # makes the folders and cleans up after us.  Every kind of test ends up as a log
 # of "ok" and "not ok" lines that is counted in one place, log_count.
@@ -14,6 +14,7 @@ my ($mode, @names) = @ARGV;
 my $work = $ENV{WORK} // die "WORK is not set\n";
 my $build = $ENV{B} // 'build';
 my $timeout = $ENV{TEST_TIMEOUT} || 900;
+my $jobs = $ENV{JOBS} || 2;    # tests wait more than they work
 chomp(my $src = `pwd -P`);
 chomp(my $pg_bin = `$ENV{PG_CONFIG} --bindir`);
 chomp(my $pgxs = `$ENV{PG_CONFIG} --pgxs`);
@@ -197,18 +198,60 @@ sub kafka_stop
 	return;
 }
 
+my %running;    # pid => where its output and its sums are
+
+# job_wait: until one of those that run has ended; its lines are printed, its sums added
+sub job_wait
+{
+	my $pid = waitpid -1, 0;
+	my $base = delete $running{$pid} // return;
+	my @sums = split ' ', slurp("$base.sums");
+	print slurp("$base.result");
+	# one that has died has left none
+	@sums = (0, 1, 0) if @sums != 3;
+	$passed += $sums[0];
+	$failed += $sums[1];
+	$skipped += $sums[2];
+	return;
+}
+
+# job_start BASE, WHAT: runs the function in a process of its own, as soon as there is room
+sub job_start
+{
+	my ($base, $what) = @_;
+	job_wait() while keys %running >= $jobs;
+	my $pid = fork() // die "cannot fork: $!\n";
+	$running{$pid} = $base;
+	return if $pid;
+	open(STDOUT, '>', "$base.result") or POSIX::_exit(126);
+	($passed, $failed, $skipped) = (0, 0, 0);
+	$what->();
+	open my $sums, '>', "$base.sums" or POSIX::_exit(126);
+	print $sums "$passed $failed $skipped\n";
+	close $sums;
+	POSIX::_exit(0);
+}
+
 # file_run NAME, FILE, COMMAND...: a test file that prints TAP, or that only
 # succeeds or fails, which is one case then
 sub file_run
 {
 	my ($name, $file, @cmd) = @_;
-	my $start = time;
 	my $log = "$work/log/" . ($name =~ s{/}{.}gr);
 	return if !wanted($name);
 	my $kafka = $file =~ /\.(?:pl|sh|py)$|run$/ && needs_kafka($file);
 	return if $mode eq 'quick' && ($kafka || is_slow($file));
 
 	my $status = !$kafka || kafka_get($log) ? 0 : 1;
+	job_start($log, sub { file_test($name, $log, $status, @cmd) });
+	return;
+}
+
+# file_test NAME, LOG, STATUS, COMMAND...: runs it, unless status says that it cannot be
+sub file_test
+{
+	my ($name, $log, $status, @cmd) = @_;
+	my $start = time;
 	$ENV{TESTDIR} = "$work/tap/" . basename($name);
 	$ENV{TESTDATADIR} = "$ENV{TESTDIR}/tmp_check";
 	$ENV{TESTLOGDIR} = "$ENV{TESTDATADIR}/log";
@@ -250,7 +293,13 @@ sub regress_run
 {
 	my ($name, $program, $input, @tests) = @_;
 	@tests = grep { wanted("$name/$_") } @tests;
-	return if !@tests;
+	job_start("$work/log/$name", sub { regress_test($name, $program, $input, @tests) }) if @tests;
+	return;
+}
+
+sub regress_test
+{
+	my ($name, $program, $input, @tests) = @_;
 	my $start = time;
 	my $out = "$work/$name";
 	make_path($out);
@@ -292,6 +341,7 @@ if ($mode ne 'unit')
 	}
 	file_run('golden', "$src/t/golden/run", "$src/t/golden/run") if -x "$src/t/golden/run";
 }
+job_wait() while %running;
 kafka_stop();
 print "$skipped skipped: see above\n" if $skipped;
 open my $tally, '>', "$work/tally" or die "cannot write $work/tally: $!\n";
