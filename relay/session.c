@@ -11,7 +11,6 @@
  * Source and sink report from within their own code.  What they must not lose
  * there is themselves: the stream ends at once, but a broken sink is freed and
  * the next connection made by the retry timer, in a later round.
- * Long because the states and what leads from one to another are in one place.
  */
 #include "session.h"
 
