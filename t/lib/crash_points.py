@@ -355,7 +355,7 @@ class Trial:
 		if self.when == "LOSS":
 			self.die(self.point, self.passing, stop=f"change_waits_half:{1 + k % 2}", at_stop=self.lose)
 		elif self.when == "DRAIN":
-			self.die(self.point, self.passing, stop=f"change_sent:{60 + k}", at_stop=self.terminate)
+			self.die(self.point, self.passing, stop=f"change_sent:{10 + k}", at_stop=self.terminate)
 		elif self.when == "FAIL" and self.mode == "exactly-once":
 			self.die(self.point, self.passing, stop=f"kafka_begin_after:{2 + k}", at_stop=self.fence)
 		elif self.when == "FAIL":
