@@ -377,7 +377,10 @@ on_round(void *arg)
 	/* The slot may not know it yet, if the topic says it: not before there is a stream. */
 	if (ses->cfg->end_lsn && ses->ran && confirmed >= ses->cfg->end_lsn)
 		session_drain(ses);
-	if (ses->state == SESSION_DRAINING && delivery_is_settled(pipeline_delivery(ses->pl)))
+	/* A change that was sent in half will not be finished: its Kafka transaction comes again. */
+	if (ses->state == SESSION_DRAINING && !delivery_can_go_on(pipeline_delivery(ses->pl)))
+		session_end(ses);
+	else if (ses->state == SESSION_DRAINING && delivery_is_settled(pipeline_delivery(ses->pl)))
 	{
 		CRASH_POINT(drain_settled);
 		session_end(ses);
