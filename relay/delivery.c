@@ -15,6 +15,12 @@
 #include "buf.h"
 #include "pg.h"
 
+struct load
+{
+	uint64_t messages;
+	uint64_t bytes;
+};
+
 struct delivery
 {
 	struct delivery_limits limits;
@@ -27,9 +33,9 @@ struct delivery
 	uint64_t               durable;
 
 	/* What was sent since. */
-	uint64_t messages;
-	uint64_t bytes;
-	int64_t  opened_ms; /* when the first of them was */
+	struct load sent;
+	struct load own;       /* of it, what belongs to the open transaction */
+	int64_t     opened_ms; /* when the first message of it was */
 
 	/* The open transaction. */
 	ack_ticket item; /* 0: none is open */
@@ -126,7 +132,7 @@ delivery_forget(struct delivery *dlv)
 	ack_forget(dlv->ack);
 	dlv->is_writing = false;
 	if (is_exactly_once(dlv))
-		dlv->messages = dlv->bytes = 0;
+		dlv->sent = dlv->own = (struct load){0};
 }
 
 bool
@@ -166,6 +172,7 @@ delivery_begin(struct delivery *dlv, uint64_t commit_lsn, int64_t commit_us, str
 	dlv->item = ack_open(dlv->ack, commit_us);
 	dlv->commit_lsn = commit_lsn;
 	dlv->changes = 0;
+	dlv->own = (struct load){0};
 	dlv->half = false;
 	return RC_OK;
 }
@@ -192,11 +199,13 @@ delivery_is_done(const struct delivery *dlv)
 void
 delivery_sent(struct delivery *dlv, uint32_t count, uint64_t bytes, int64_t now_ms)
 {
-	if (dlv->messages == 0)
+	if (dlv->sent.messages == 0)
 		dlv->opened_ms = now_ms;
 	ack_sent(dlv->ack, dlv->item, count);
-	dlv->messages += count;
-	dlv->bytes += bytes;
+	dlv->sent.messages += count;
+	dlv->sent.bytes += bytes;
+	dlv->own.messages += count;
+	dlv->own.bytes += bytes;
 	dlv->half = true;
 }
 
@@ -280,11 +289,14 @@ is_news(const struct delivery *dlv, const struct position *pos)
 		   (pos->lsn == dlv->written.lsn && pos->changes > dlv->written.changes);
 }
 
+/* Within a transaction of the database only its own messages count: others are not split for it. */
 static bool
 is_full(const struct delivery *dlv)
 {
-	return is_exactly_once(dlv) && (dlv->messages >= dlv->limits.max_messages ||
-									dlv->bytes >= dlv->limits.max_bytes);
+	const struct load *load = dlv->item ? &dlv->own : &dlv->sent;
+
+	return is_exactly_once(dlv) && (load->messages >= dlv->limits.max_messages ||
+									load->bytes >= dlv->limits.max_bytes);
 }
 
 /*
@@ -305,8 +317,8 @@ delivery_due_ms(const struct delivery *dlv, bool urgent)
 		return 0;
 	if (dlv->written_ms > 0)
 		due_ms = dlv->written_ms +
-				 (dlv->messages > 0 ? dlv->limits.interval_ms : dlv->limits.idle_ms);
-	if (is_within && dlv->messages > 0 && due_ms < dlv->opened_ms + dlv->limits.max_ms)
+				 (dlv->sent.messages > 0 ? dlv->limits.interval_ms : dlv->limits.idle_ms);
+	if (is_within && dlv->sent.messages > 0 && due_ms < dlv->opened_ms + dlv->limits.max_ms)
 		due_ms = dlv->opened_ms + dlv->limits.max_ms;
 	return due_ms;
 }
@@ -337,10 +349,10 @@ delivery_writing(struct delivery *dlv, const struct position *pos, int64_t now_m
 	dlv->is_writing = true;
 	dlv->writing = *pos;
 	dlv->written_ms = now_ms;
-	dlv->messages = dlv->bytes = 0;
+	dlv->sent = dlv->own = (struct load){0};
 	/* At least once, what is in flight or of the open transaction is not behind pos. */
 	if (!is_exactly_once(dlv))
-		dlv->messages = ack_outstanding(dlv->ack) + (dlv->item != 0);
+		dlv->sent.messages = ack_outstanding(dlv->ack) + (dlv->item != 0);
 }
 
 void

@@ -46,7 +46,10 @@ struct delivery_limits
 	enum delivery_mode mode;
 	int64_t            interval_ms; /* between two records; so long a Kafka transaction is open */
 	int64_t            idle_ms;     /* the same, when there was nothing for Kafka in between */
-	/* Exactly once: a Kafka transaction ends, also within one of the database, at: */
+	/*
+	 * Exactly once: a Kafka transaction ends at so much, and so does one that holds so
+	 * much of one transaction of the database, within that.
+	 */
 	uint64_t max_messages;
 	uint64_t max_bytes;
 	int64_t  max_ms; /* after its first message */

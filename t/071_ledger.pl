@@ -43,7 +43,7 @@ sub checker
 {
 	my ($mode) = @_;
 	return script('checker.py', '--bootstrap', kafka(), '--registry', registry(), '--prefix', $prefix,
-		'--runs-max', 0, '--mode', $mode);
+		'--runs-max', 0, '--mode', $mode, '--whole-max', 499);
 }
 
 # ledger MODE, OPTIONS: what the relay of a new server writes is what its tables have seen

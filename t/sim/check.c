@@ -95,6 +95,7 @@ check_handed(struct world *w, uint32_t message, ack_ticket ticket)
 		world_breach(w, "message %u is repeated, although the progress topic said %lu", message,
 					 w->relay.began);
 	w->relay.outstanding++;
+	w->relay.own++;
 	if (w->relay.unwritten++ == 0)
 		w->relay.opened_ms = w->now_ms;
 }
@@ -213,7 +214,7 @@ check_split(struct world *w, const struct position *pos, bool urgent)
 	const struct relay *relay = &w->relay;
 
 	if (pos->commit_lsn && relay->is_begun && !urgent && relay->unwritten > 0 &&
-		relay->unwritten < w->limits.max_messages && relay->unwritten * 100 < w->limits.max_bytes &&
+		relay->own < w->limits.max_messages && relay->own * 100 < w->limits.max_bytes &&
 		w->now_ms - relay->opened_ms < w->limits.max_ms)
 		world_breach(w, "transaction at %lu is split too early", pos->commit_lsn);
 }
@@ -227,7 +228,8 @@ check_full(struct world *w)
 	if (!is_exactly_once(w) || relay->state != RELAY_STREAMING || w->kafka.producer.is_committing ||
 		relay->unwritten < w->limits.max_messages || relay->next > 0)
 		return;
-	if (!relay->is_begun || w->pg.wal[relay->item].kind == WAL_TRANSACTION)
+	if (!relay->is_begun || (relay->own >= w->limits.max_messages &&
+							 w->pg.wal[relay->item].kind == WAL_TRANSACTION))
 		world_breach(w, "a Kafka transaction has %lu messages and goes on", relay->unwritten);
 }
 

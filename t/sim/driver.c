@@ -34,6 +34,7 @@ item_begin(struct world *w, uint32_t item, uint64_t commit_lsn)
 	relay->tickets = delivery_item(relay->dlv);
 	relay->item = item;
 	relay->is_begun = true;
+	relay->own = 0;
 }
 
 static void
@@ -162,7 +163,7 @@ relay_forget(struct world *w)
 
 	delivery_forget(relay->dlv);
 	relay->outstanding = 0;
-	relay->unwritten = 0;
+	relay->unwritten = relay->own = 0;
 	relay->taken = 0;
 	relay->state = RELAY_RECALLING;
 	relay->next = 0;
@@ -289,7 +290,7 @@ relay_write(struct world *w)
 	check_split(w, &pos, urgent);
 	kafka_take_record(w, &pos);
 	delivery_writing(relay->dlv, &pos, w->now_ms);
-	relay->unwritten = 0;
+	relay->unwritten = relay->own = 0;
 	relay->handed_lsn = pos.lsn;
 	relay->wrote_ms = w->now_ms;
 	if (is_exactly_once(w))

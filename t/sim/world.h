@@ -230,6 +230,7 @@ struct relay
 	uint32_t   item;        /* of the open ticket */
 	uint32_t   taken;       /* all items before this were closed */
 	uint64_t   handed_lsn;  /* of the position that was written last */
+	uint64_t   own;         /* of them, of the transaction that has begun */
 	int64_t    opened_ms; /* the first of them was */
 	int64_t    wrote_ms;
 };

@@ -400,12 +400,39 @@ transaction_is_given_its_time(void **state)
 	delivery_free(dlv);
 }
 
+/* What went before it fills the Kafka transaction: it still stays whole. */
+static void
+small_transaction_stays_whole(void **state)
+{
+	struct delivery *dlv = delivery_from(DELIVERY_EXACTLY_ONCE, 100);
+	struct position  pos;
+
+	(void) state;
+	take_begin(dlv, 120);
+	for (int i = 0; i < 99; i++)
+		take_change(dlv);
+	take_commit(dlv, 130);
+	take_begin(dlv, 140);
+	for (int i = 0; i < 99; i++)
+	{
+		take_change(dlv);
+		assert_false(delivery_due(dlv, 1000, false, &pos));
+	}
+	take_change(dlv);
+	assert_true(delivery_due(dlv, 1000, false, &pos)); /* large by itself */
+	assert_position(pos, 130, 140, 100);
+	take_commit(dlv, 150);
+	assert_true(delivery_due(dlv, 1000, false, &pos));
+	delivery_free(dlv);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(server_is_told_what_is_written),
 		cmocka_unit_test(transaction_is_given_its_time),
+		cmocka_unit_test(small_transaction_stays_whole),
 		cmocka_unit_test(stream_that_goes_on_tells_no_more_than_before),
 		cmocka_unit_test(at_least_once_goes_on_behind_what_is_in_flight),
 		cmocka_unit_test(at_least_once_repeats_what_a_sink_forgot),
