@@ -467,9 +467,8 @@ producer_recognizes(struct producer *p, const rd_kafka_message_t *message)
 	int64_t             next;
 	struct err          e;
 
-	if (before == 0)
-		return true; /* messages without a key go anywhere, and nobody asks for the number */
-	if (now != before)
+	/* Messages without a key go anywhere, and nobody asks for the number. */
+	if (before && now && now != before)
 	{
 		(void) producer_error_partitions(topic->name, before, now, &e);
 		producer_break_with(p, &e);
@@ -477,9 +476,9 @@ producer_recognizes(struct producer *p, const rd_kafka_message_t *message)
 	}
 	if (message->err)
 		return true;
-	if (topic->npartitions == 0)
+	if (topic->npartitions == 0 && before)
 		topic_resize(p->remembered, topic, before);
-	next = topic->next[message->partition];
+	next = message->partition < topic->npartitions ? topic->next[message->partition] : 0;
 	if (topic_reached(p->remembered, topic, message->partition, message->offset))
 		return true;
 	(void) producer_error_offset(topic->name, message->partition, next, message->offset, &e);
