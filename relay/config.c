@@ -470,6 +470,15 @@ config_check_patterns(const char *setting, const char *list, struct err *e)
 enum rc
 config_check(const struct config *cfg, struct err *e)
 {
+	const struct
+	{
+		const char *key;
+		const char *name;
+	} others[] = {
+		{"topic.transaction", cfg->kafka.topic_transaction},
+		{"topic.schema.changes", cfg->kafka.topic_schema_changes},
+		{"topic.dead.letter", cfg->kafka.topic_dead_letter},
+	};
 	enum rc rc = RC_OK;
 
 	if (!database_is_named(cfg))
@@ -487,6 +496,13 @@ config_check(const struct config *cfg, struct err *e)
 	if (*cfg->tables.message_include && *cfg->tables.message_exclude)
 		return config_contradiction("message.prefix.include.list", "message.prefix.exclude.list",
 									e);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(cfg->kafka.topic_progress, others[i].name) == 0)
+		{
+			err_set(e, ERR_CONFIG, E1002, "\"topic.progress\" and \"%s\" are both \"%s\"",
+					others[i].key, others[i].name);
+			return err_hint(e, "Give topic.progress a name of its own: nothing else may be in it.");
+		}
 	if (*cfg->registry.user_info && *cfg->registry.token)
 		return config_contradiction("basic.auth.user.info", "bearer.auth.token", e);
 	if (cfg->relay.backoff_min_ms > cfg->relay.backoff_max_ms)

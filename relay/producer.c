@@ -454,8 +454,8 @@ producer_transacted(struct producer *p)
 
 /* One report is about the messages of one batch, in their order, so of one topic. */
 /*
- * Whether the topic is what it was when this message was delivered, or was not.
- * Nothing is acknowledged from the first one on that says it is not.
+ * Whether the topic is what it was: asked of the first message of a report, because
+ * the others are of the same partition.  Nothing of the report is acknowledged if not.
  */
 static bool
 producer_recognizes(struct producer *p, const rd_kafka_message_t *message)
@@ -474,8 +474,6 @@ producer_recognizes(struct producer *p, const rd_kafka_message_t *message)
 		producer_break_with(p, &e);
 		return false;
 	}
-	if (message->err)
-		return true;
 	if (topic->npartitions == 0 && before)
 		topic_resize(p->remembered, topic, before);
 	next = message->partition < topic->npartitions ? topic->next[message->partition] : 0;
@@ -486,11 +484,22 @@ producer_recognizes(struct producer *p, const rd_kafka_message_t *message)
 	return false;
 }
 
+/* The last message of a report: offsets in it rise. */
+static void
+producer_remember(struct producer *p, const rd_kafka_message_t *message)
+{
+	const struct partitioner *part = rd_kafka_topic_opaque(message->rkt);
+
+	/* False only where it is the first, too, which was asked about. */
+	(void) topic_reached(p->remembered, part->topic, message->partition, message->offset);
+}
+
 static void
 producer_delivered(struct producer *p, rd_kafka_event_t *event)
 {
 	const rd_kafka_message_t *message;
 	rd_kafka_resp_err_t       code = RD_KAFKA_RESP_ERR_NO_ERROR;
+	const rd_kafka_message_t *last = NULL; /* that was delivered; lives as long as the event */
 	rd_kafka_topic_t         *rkt = NULL;
 	size_t                    largest = 0;
 	struct sink_refusal       refusal = {0};
@@ -514,8 +523,9 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 			if (message->len + message->key_len > largest)
 				largest = message->len + message->key_len;
 		}
-		if (p->broken || code || !producer_recognizes(p, message))
+		if (p->broken || code || (last == NULL && !producer_recognizes(p, message)))
 			continue;
+		last = message;
 		if (count > 0 && item != sink_item(label))
 		{
 			producer_acked(p, item, count);
@@ -526,6 +536,8 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 	}
 	if (count > 0)
 		producer_acked(p, item, count);
+	if (last)
+		producer_remember(p, last);
 	CRASH_POINT(report_counted);
 	if (code && !p->definite)
 	{

@@ -545,6 +545,18 @@ contradictions_are_refused(void **state)
 	assert_non_null(strstr(e.hint, "auto.register.schemas=false"));
 	assert_rc_ok(flag("auto.register.schemas", "false"));
 	assert_rc_ok(config_check(cfg, &e));
+	assert_rc_ok(flag("topic.progress", "transaction"));
+	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.msg, "\"topic.transaction\" are both \"transaction\""));
+	assert_rc_ok(flag("topic.progress", "dead-letter"));
+	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.msg, "topic.dead.letter"));
+	assert_rc_ok(flag("topic.progress", "progress"));
+	assert_rc_ok(flag("delivery", "exactly-once"));
+	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.msg, "delivery=exactly-once needs sink=kafka"));
+	assert_rc_ok(flag("delivery", "at-least-once"));
+	assert_rc_ok(config_check(cfg, &e));
 	assert_int_equal(config_on_refusal(cfg), ON_ERROR_STOP);
 	assert_rc_ok(flag("on.error", "skip"));
 	assert_rc_ok(config_check(cfg, &e)); /* needs no topic */
