@@ -4,83 +4,19 @@
  *
  * Read pipeline_frame() and pipeline_change(): the rest is what they call.
  * Everything that a row needs hangs on its table, made once per relation
- * version by stream_prepare(); rows look nothing up by name.  Long because that way is to be
- * read in one place.
+ * version by stream_prepare(); rows look nothing up by name.
  */
-#include "pipeline.h"
+#include "pipeline_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "catalog.h"
-#include "crash_point.h"
-#include "divert.h"
 #include "frame.h"
 #include "kafka_conf.h"
 #include "loop.h"
-#include "lookahead.h"
-#include "position_header.h"
-#include "record.h"
-#include "schema_topic.h"
-#include "stream.h"
 #include "verify.h"
-
-/* Transactions and marks that may wait for an acknowledgement. */
-#define ITEMS_MAX 65536
-
-/* Events of the open transaction, by table (provide.transaction.metadata). */
-struct counts
-{
-	bool			   begun; /* BEGIN has been sent */
-	struct collection *collections;
-	uint32_t		   ncollections;
-	uint32_t		   max;
-};
-
-struct pipeline
-{
-	struct stream_context ctx;
-	struct workspace	*work; /* of the stream's plans */
-	struct reader		*rdr;
-	struct catalog		*cat;
-	struct stream		*messages; /* for logical messages, made when one comes */
-	struct stream		*boundaries; /* for begin and end of transactions, the same */
-	struct schema_topic *changes; /* include.schema.changes; else NULL */
-	struct stream		*changed; /* where they go */
-	uint64_t			 commit_lsn; /* of the open transaction's commit record */
-	struct delivery		*dlv;
-	struct divert		*divert;
-	struct progress_topic *progress; /* where positions are written; NULL: nowhere */
-	uint64_t			 unwritten; /* its records that are not acknowledged */
-	struct stamp		 stamp;
-	struct counts		 counts;
-	struct str			 origin; /* of the open transaction: ours */
-	char				 run_id[37];
-	uint64_t			 received;
-
-	/* Where to go on after RC_AGAIN. */
-	bool			   in_frame;
-	bool			   have_rec;
-	struct cursor	   frames;	/* rest of the payload */
-	struct cursor	   records; /* rest of the frame */
-	struct lookahead   ahead;
-	struct record	   rec;		/* the record that could not be finished */
-	struct outgoing	   out[ENCODE_MAX_OUT];
-	struct position_headers positions; /* position.header: of these messages */
-	uint64_t		   place; /* of the first of them in its transaction */
-	bool			   placed;
-	unsigned		   nout;
-	unsigned		   next_out;
-	enum pipeline_wait wait;
-
-	int64_t				  now_ns; /* wall clock, read once per frame */
-	int64_t				  now_ms; /* loop time, the same */
-	bool				  exactly_once;
-	uint64_t			  until_verify;
-	struct pipeline_stats stats;
-};
 
 static int64_t
 clock_ns(void)
@@ -187,8 +123,7 @@ pipeline_forget_table(struct table *tbl, void *arg)
 	tbl->user = NULL;
 }
 
-/* Where a stream's messages go never changes while some of a record's are on their way. */
-static enum rc
+enum rc
 pipeline_prepare(struct pipeline *pl, enum stream_kind kind, const struct table *tbl,
 				 struct stream **stream, struct err *e)
 {
@@ -202,8 +137,7 @@ pipeline_prepare(struct pipeline *pl, enum stream_kind kind, const struct table 
 	return rc;
 }
 
-/* The stream of a relation index, ready for rows. */
-static enum rc
+enum rc
 pipeline_stream(struct pipeline *pl, uint32_t relation, struct stream **stream, struct err *e)
 {
 	struct table *tbl = catalog_table(pl->cat, relation);
@@ -219,22 +153,6 @@ pipeline_stream(struct pipeline *pl, uint32_t relation, struct stream **stream, 
 }
 
 /* --- a row --------------------------------------------------------------- */
-
-/* Where a change is in the WAL. */
-static uint64_t
-record_lsn(const struct record *rec)
-{
-	switch (rec->kind)
-	{
-		case WIRE_TRUNCATE: return rec->truncate.lsn;
-		case WIRE_MESSAGE: return rec->message.lsn;
-		case WIRE_COMMIT: return rec->commit.end_lsn;
-		case WIRE_INSERT:
-		case WIRE_UPDATE:
-		case WIRE_DELETE: return rec->change.lsn;
-		default: return 0; /* others are no change */
-	}
-}
 
 /* Hands the next message to the sink, or passes it over by on.error. */
 static enum rc
@@ -256,8 +174,7 @@ pipeline_send_next(struct pipeline *pl, struct stream *stream, uint32_t *sent, s
 	return divert_send(pl->divert, stream, out, &at, label, sent, e);
 }
 
-/* Hands what was encoded to the sink, from where it stopped; what is in Kafka already is dropped. */
-static enum rc
+enum rc
 pipeline_send(struct pipeline *pl, struct stream *stream, struct err *e)
 {
 	if (pl->ctx.cfg->format.position_header && !pl->placed)
@@ -311,82 +228,6 @@ pipeline_verify(struct pipeline *pl, struct stream *stream, const struct change 
 	pl->until_verify = pl->ctx.cfg->format.avro_verify;
 	pl->stats.verified++;
 	return verify_outgoing(stream->plan, chg, pl->out, pl->nout, e);
-}
-
-/* Where the open transaction counts the stream's events. */
-static struct collection *
-pipeline_collection(struct pipeline *pl, struct stream *stream)
-{
-	struct counts *counts = &pl->counts;
-	uint32_t	   i;
-
-	if (stream->counted_in == delivery_item(pl->dlv))
-		return &counts->collections[stream->place];
-	for (i = 0; i < counts->ncollections; i++)
-		if (strcmp(counts->collections[i].name, stream->collection) == 0)
-			break;
-	if (i == counts->max)
-	{
-		counts->max = counts->max ? counts->max * 2 : 16;
-		counts->collections = xrealloc(counts->collections,
-									   counts->max * sizeof(*counts->collections));
-	}
-	if (i == counts->ncollections)
-		counts->collections[counts->ncollections++] =
-			(struct collection){.name = xstrdup(stream->collection)};
-	stream->counted_in = delivery_item(pl->dlv);
-	stream->place = i;
-	return &counts->collections[i];
-}
-
-static void
-counts_clear(struct counts *counts)
-{
-	for (uint32_t i = 0; i < counts->ncollections; i++)
-		free((char *) counts->collections[i].name);
-	counts->ncollections = 0;
-	counts->begun = false;
-}
-
-/*
- * provide.transaction.metadata: before an event of the open transaction is
- * encoded.  Sends BEGIN if this is the first; RC_AGAIN as from pipeline_send().
- */
-static enum rc
-pipeline_order(struct pipeline *pl, struct stream *stream, uint64_t lsn, struct err *e)
-{
-	enum rc rc = RC_OK;
-
-	if (!pl->ctx.fmt.transactions)
-		return RC_OK;
-	if (!pl->counts.begun)
-	{
-		rc = pipeline_prepare(pl, STREAM_TRANSACTIONS, NULL, &pl->boundaries, e);
-		if (rc == RC_OK && pl->nout == 0)
-			encode_begin(pl->boundaries->plan, &pl->stamp, lsn, pl->out, &pl->nout);
-		if (rc == RC_OK)
-			rc = pipeline_send(pl, pl->boundaries, e);
-		if (rc != RC_OK)
-			return rc;
-		pl->counts.begun = true;
-		CRASH_POINT(boundary_begin_sent);
-	}
-	pl->stamp.table_order = pipeline_collection(pl, stream)->events;
-	return RC_OK;
-}
-
-/* After it: events are messages with a value. */
-static void
-pipeline_count(struct pipeline *pl, struct stream *stream)
-{
-	if (!pl->ctx.fmt.transactions)
-		return;
-	for (unsigned i = 0; i < pl->nout; i++)
-		if (pl->out[i].has_value)
-		{
-			pipeline_collection(pl, stream)->events++;
-			pl->stamp.total_order++;
-		}
 }
 
 static void
@@ -451,241 +292,7 @@ pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 	return RC_OK;
 }
 
-/* What the item that has just begun is known by if a message of it is refused. */
-static void
-pipeline_tag(struct pipeline *pl, uint64_t tag)
-{
-	delivery_set_tag(pl->dlv, tag);
-	divert_begin(pl->divert, tag);
-}
-
-/* --- the rarer records --------------------------------------------------- */
-
-/* One event a table; the cursor in the record remembers which come next. */
-static enum rc
-pipeline_truncate(struct pipeline *pl, struct truncate *trunc, struct err *e)
-{
-	while (trunc->nrelations > 0)
-	{
-		struct cursor  next = trunc->relations;
-		struct stream *stream;
-		enum rc		   rc = pipeline_stream(pl, (uint32_t) cursor_uv(&next), &stream, e);
-
-		if (rc == RC_OK && pl->ctx.fmt.truncates)
-			rc = pipeline_order(pl, stream, trunc->lsn, e);
-		if (rc == RC_OK && pl->nout == 0)
-		{
-			rc = encode_truncate(stream->plan, trunc, &pl->stamp, pl->now_ns, pl->out, &pl->nout,
-								 e);
-			pipeline_count(pl, stream);
-		}
-		if (rc == RC_OK)
-			rc = pipeline_send(pl, stream, e);
-		if (rc != RC_OK)
-			return rc;
-		trunc->relations = next;
-		trunc->nrelations--;
-		pl->stats.truncates++;
-		delivery_change(pl->dlv);
-		CRASH_POINT(truncate_sent);
-	}
-	return RC_OK;
-}
-
-static enum rc
-pipeline_encode_message(struct pipeline *pl, const struct message *msg, const struct stamp *stamp,
-						struct err *e)
-{
-	enum rc rc;
-
-	if (msg->too_long > 0)
-		rc = record_too_long(msg->too_long, pl->ctx.cfg->relay.max_long, e);
-	else
-		rc = encode_message(pl->messages->plan, msg, stamp, pl->now_ns, pl->out, &pl->nout, e);
-	if (rc != RC_ERR)
-		return rc;
-	rc = divert_message(pl->divert, msg, strcmp(pl->ctx.fmt.encoding, "UTF8") == 0, &pl->out[0], e);
-	pl->nout = rc == RC_OK;
-	return rc;
-}
-
-/*
- * A message outside any transaction is an item of its own.  Its end is a
- * position, because the server reports the end of the message's WAL record.
- */
-static enum rc
-pipeline_message(struct pipeline *pl, const struct message *msg, struct err *e)
-{
-	struct stamp none = {.commit_us = pl->stamp.commit_us,
-						 .last_commit_lsn = pl->stamp.last_commit_lsn};
-	enum rc		 rc;
-
-	rc = pipeline_prepare(pl, STREAM_MESSAGES, NULL, &pl->messages, e);
-	if (rc == RC_OK && msg->transactional)
-		rc = pipeline_order(pl, pl->messages, msg->lsn, e);
-	if (rc == RC_OK && pl->nout == 0)
-	{
-		rc = pipeline_encode_message(pl, msg, msg->transactional ? &pl->stamp : &none, e);
-		if (msg->transactional)
-			pipeline_count(pl, pl->messages);
-	}
-	if (rc != RC_OK)
-		return rc;
-	if (!msg->transactional && delivery_item(pl->dlv) == 0)
-	{
-		/* Where no commit record can begin: positions are aligned. */
-		pl->commit_lsn = msg->lsn - 1;
-		pl->place = 0;
-		rc = delivery_begin(pl->dlv, 0, 0, e);
-		if (rc == RC_OK)
-			pipeline_tag(pl, msg->lsn | 1); /* records are aligned: no commit begins there */
-	}
-	if (rc == RC_OK)
-		rc = pipeline_send(pl, pl->messages, e);
-	if (rc != RC_OK)
-		return rc;
-	pl->stats.messages++;
-	CRASH_POINT(logical_message_sent);
-	if (msg->transactional)
-	{
-		delivery_change(pl->dlv);
-		return RC_OK;
-	}
-	pl->received = msg->lsn;
-	return delivery_commit(pl->dlv, msg->lsn, e);
-}
-
-static enum rc
-plugin_too_old(const char *what, struct err *e)
-{
-	err_set(e, ERR_PROTOCOL, E1403, "the plugin is too old for %s", what);
-	return err_hint(e, "Install the walrelay program and the walrelay plugin of one release.");
-}
-
-/* Transactions without a message cost the sink nothing, so they have a bound of their own. */
-static enum rc
-pipeline_begin(struct pipeline *pl, const struct begin *begin, struct err *e)
-{
-	enum rc rc;
-
-	if (ack_items(delivery_ack(pl->dlv)) >= ITEMS_MAX)
-	{
-		pl->wait = WAIT_ACK;
-		return RC_AGAIN;
-	}
-	free((char *) pl->origin.data);
-	pl->origin = (struct str){NULL, 0};
-	if (begin->has_origin)
-		pl->origin = (struct str){xstrndup(begin->origin.data, begin->origin.len),
-								  begin->origin.len};
-	pl->stamp = (struct stamp){
-		.xid = begin->xid,
-		.commit_us = begin->commit_us,
-		.last_commit_lsn = pl->stamp.last_commit_lsn,
-		.origin = pl->origin,
-		.origin_lsn = begin->origin_lsn,
-	};
-	pl->commit_lsn = begin->commit_lsn;
-	pl->place = 0;
-	if (pl->ctx.cfg->format.position_header && begin->commit_lsn == 0)
-		return plugin_too_old("position.header", e);
-	if (pl->exactly_once && begin->commit_lsn == 0)
-		return plugin_too_old("delivery = exactly-once", e);
-	CRASH_POINT(begin_taken);
-	if (pl->ctx.on_error != ON_ERROR_STOP && begin->commit_lsn == 0)
-		return plugin_too_old("on.error", e);
-	rc = delivery_begin(pl->dlv, begin->commit_lsn, begin->commit_us, e);
-	if (rc == RC_OK)
-		pipeline_tag(pl, begin->commit_lsn);
-	return rc;
-}
-
-static enum rc
-pipeline_commit(struct pipeline *pl, const struct commit *commit, struct err *e)
-{
-	struct counts *counts = &pl->counts;
-
-	if (counts->begun)
-	{
-		enum rc rc;
-
-		if (pl->nout == 0)
-			encode_end(pl->boundaries->plan, &pl->stamp, commit->end_lsn, counts->collections,
-					   counts->ncollections, pl->out, &pl->nout);
-		rc = pipeline_send(pl, pl->boundaries, e);
-		if (rc != RC_OK)
-			return rc;
-		counts_clear(counts);
-		CRASH_POINT(boundary_end_sent);
-	}
-	CRASH_POINT(commit_taken);
-	if (delivery_commit(pl->dlv, commit->end_lsn, e) != RC_OK)
-		return RC_ERR;
-	pl->received = commit->end_lsn;
-	pl->stamp.last_commit_lsn = commit->end_lsn;
-	pl->stats.commit_us = pl->stamp.commit_us;
-	pl->stats.transactions++;
-	CRASH_POINT(commit_counted);
-	return RC_OK;
-}
-
-/* The stream of schema changes, ready, and what it has told before. */
-static enum rc
-pipeline_prepare_changes(struct pipeline *pl, struct err *e)
-{
-	enum rc rc;
-
-	if (pl->commit_lsn == 0)
-		return plugin_too_old("include.schema.changes", e);
-	rc = pipeline_prepare(pl, STREAM_SCHEMA_CHANGES, NULL, &pl->changed, e);
-	if (rc != RC_OK)
-		return rc;
-	rc = schema_topic_recall(pl->changes, pl->changed->topic_name, &pl->ctx.fmt,
-							 pl->changed->plan, e);
-	if (rc == RC_AGAIN)
-		pl->wait = WAIT_SINK;
-	return rc;
-}
-
-static enum rc
-pipeline_relation(struct pipeline *pl, struct cursor body, struct err *e)
-{
-	struct table *tbl;
-	enum rc		  rc = catalog_learn(pl->cat, body, &tbl, e);
-
-	CRASH_POINT(relation_learnt);
-	if (rc == RC_OK && pl->changes)
-		rc = pipeline_prepare_changes(pl, e);
-	if (rc == RC_OK && pl->changes)
-		schema_topic_learn(pl->changes, tbl, &pl->ctx.fmt, pl->changed->plan);
-	return rc;
-}
-
-/* What relation records have changed, ahead of the first record that needs it. */
-static enum rc
-pipeline_tell_changes(struct pipeline *pl, const struct record *rec, struct err *e)
-{
-	struct change_position position = {.commit_lsn = pl->commit_lsn,
-									   .lsn = record_lsn(rec),
-									   .txid = pl->stamp.xid,
-									   .commit_us = pl->stamp.commit_us};
-
-	while (schema_topic_is_due(pl->changes))
-	{
-		enum rc rc = pipeline_prepare_changes(pl, e);
-
-		if (rc == RC_OK && pl->nout == 0)
-			schema_topic_tell(pl->changes, &pl->ctx.fmt, pl->changed->plan, &position,
-							  delivery_durable(pl->dlv), pl->out, &pl->nout);
-		if (rc == RC_OK)
-			rc = pipeline_send(pl, pl->changed, e);
-		if (rc != RC_OK)
-			return rc;
-		CRASH_POINT(schema_change_sent);
-		schema_topic_next(pl->changes);
-	}
-	return RC_OK;
-}
+/* --- a record ------------------------------------------------------------ */
 
 /* Records that a relation record may stand before. */
 static bool
@@ -727,66 +334,6 @@ pipeline_record(struct pipeline *pl, struct record *rec, struct err *e)
 			return format_init(&pl->ctx.fmt, pl->ctx.cfg, &rec->hello, e);
 		default: return RC_OK; /* the reader shows nothing else */
 	}
-}
-
-/* --- positions ------------------------------------------------------------ */
-
-enum rc
-pipeline_write(struct pipeline *pl, struct sink *sink, int64_t now_ms, bool urgent, struct err *e)
-{
-	struct position pos;
-	uint32_t		sent;
-	enum rc			rc;
-
-	if (!delivery_due(pl->dlv, now_ms, urgent, &pos))
-		return RC_OK;
-	CRASH_POINT(progress_due);
-	rc = progress_topic_put(pl->progress, sink, &pos, &sent, e);
-	pl->unwritten += sent;
-	if (rc != RC_OK)
-		return rc;
-	CRASH_POINT(progress_sent);
-	if (pos.commit_lsn)
-		CRASH_POINT(progress_part_sent);
-	delivery_writing(pl->dlv, &pos, now_ms);
-	if (pl->exactly_once)
-		sink->ops->commit(sink);
-	return RC_OK;
-}
-
-void
-pipeline_recalled(struct pipeline *pl, const struct position *pos)
-{
-	delivery_recalled(pl->dlv, pos);
-}
-
-/* The position that was put is there for good. */
-static void
-pipeline_written(struct pipeline *pl)
-{
-	CRASH_POINT(progress_acked);
-	delivery_written(pl->dlv);
-	CRASH_POINT(progress_written);
-	if (delivery_position(pl->dlv).commit_lsn)
-		CRASH_POINT(part_written);
-}
-
-void
-pipeline_committed(struct pipeline *pl)
-{
-	pipeline_written(pl);
-}
-
-bool
-pipeline_acked(struct pipeline *pl, uint32_t item, uint32_t count)
-{
-	if (item != PROGRESS_ITEM)
-		return delivery_acked(pl->dlv, item, count);
-	pl->unwritten -= count;
-	/* Exactly once its Kafka transaction has to be committed, too. */
-	if (!pl->exactly_once && pl->unwritten == 0 && delivery_is_writing(pl->dlv))
-		pipeline_written(pl);
-	return true;
 }
 
 /* --- a frame ------------------------------------------------------------- */

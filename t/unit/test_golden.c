@@ -467,7 +467,7 @@ check_all(const struct plan *plan, const char *topic, const struct outgoing *out
 		check_outgoing(plan, &out[i], next_expected(topic));
 }
 
-/* --- transactions, as pipeline.c counts them ------------------------------------- */
+/* --- transactions, as pipeline_transaction.c counts them ------------------------- */
 
 static void
 transaction_begin(uint64_t lsn, const struct stamp *stamp)
