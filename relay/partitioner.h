@@ -5,7 +5,7 @@
  *
  * A topic that gets more partitions while we produce would send a key's next
  * change to another one, past those that are still to be read there.  Called by
- * producer.c.
+ * producer_topic.c.
  */
 #ifndef RELAY_PARTITIONER_H
 #define RELAY_PARTITIONER_H

@@ -6,154 +6,32 @@
  * comes as events on one queue, which writes to an eventfd of the loop.
  * Nothing is acknowledged after the first failure: whoever made the sink frees
  * it and begins again at the last confirmed position, so that a gap never has
- * newer messages behind it.  Long because all that its events may do is in one place.
+ * newer messages behind it.
  */
-#include "sink.h"
+#include "producer.h"
+#include "producer_parts.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <librdkafka/rdkafka.h>
-#include <uthash.h>
-#include <utlist.h>
-
-#include "buf.h"
-#include "crash_point.h"
 #include "kafka_conf.h"
-#include "partitioner.h"
-#include "producer.h"
-#include "producer_error.h"
-#include "transactor.h"
 
 _Static_assert(sizeof(void *) >= sizeof(uint64_t), "a label must fit into a message's opaque");
 
 /* What librdkafka's message struct and malloc add to each message; 182 were measured. */
 #define MESSAGE_OVERHEAD 192
-/* All connections gone for this long: unreachable.  Brokers also close idle ones. */
-#define SUSPECT_MS 1000
-/* ApiKeys of Kafka's protocol. */
-#define API_PRODUCE 0
-#define API_METADATA 3
 /* A fatal error comes ahead of the report that has its cause. */
 #define CAUSE_WAIT_MS 500
-/* A login that was accepted before and is refused for this long will stay refused. */
-#define REFUSED_MS 10000
 #define NS_PER_S 1000000000L
 #define DESTROY_WAIT_NS (NS_PER_S / 2)
 /* Before 2.5.3 a mere disconnect could end the idempotent producer (its CHANGELOG). */
 #define GOOD_VERSION 0x020503ff
 
-struct sink_topic
-{
-	char              *name;
-	rd_kafka_topic_t  *rkt;
-	int64_t            made_ms;
-	struct sink_topic *prev; /* in the producer's topics */
-	struct sink_topic *next;
-	bool               seen; /* else it is in the producer's unseen, too */
-	UT_hash_handle     hh;
-};
-
-enum reach
-{
-	REACH_UNKNOWN,
-	REACH_UP,
-	REACH_DOWN
-};
-
-/* delivery=exactly-once: what may be done next. */
-enum phase
-{
-	PHASE_UNFENCED, /* nothing: another relay may still produce under our name */
-	PHASE_BETWEEN,  /* a Kafka transaction may begin */
-	PHASE_OPEN,     /* one is open */
-	PHASE_COMMITTING
-};
-
-/* Messages of an item that the brokers have, in a Kafka transaction that is not committed. */
-struct held
-{
-	uint32_t item;
-	uint32_t count;
-};
-
-/* What librdkafka's threads write to; it may outlive its producer, see destroy_in_time(). */
-struct ear
-{
-	atomic_bool heard;   /* a broker answered */
-	int         wake_fd; /* eventfd, watched by the loop */
-};
-
-struct producer
-{
-	struct sink        sink; /* first: a sink is cast to its producer */
-	struct loop       *loop;
-	struct sink_events events;
-	rd_kafka_t        *rk;
-	rd_kafka_queue_t  *queue;
-	struct ear        *ear;
-	struct topics      *remembered;   /* what topics were like; borrowed */
-	struct partitioner *partitioners; /* by topic */
-	char               *partitioner;  /* the property */
-	struct sink_topic *topics;        /* thousands may be freed at a session's end */
-	struct sink_topic *unseen;        /* by rkt: no message has been delivered yet */
-	int64_t            seen_ms;       /* when the last one left that list */
-	int64_t            topic_wait_ms; /* how long a topic may stay unknown to a broker */
-	char              *bootstrap;
-	struct sink_stats  stats;
-	uint64_t           cost;     /* bytes of memory in flight, about */
-	uint64_t           max_cost; /* send() answers RC_AGAIN from here on */
-	uint64_t           max_messages;
-	uint64_t           max_kbytes; /* queue.buffering.max.kbytes of [kafka], else ours */
-	bool               full;       /* send() said RC_AGAIN */
-
-	enum reach        reach;
-	bool              was_up; /* a broker has accepted us: the login is right, or was */
-	int64_t           up_since_ms;
-	struct loop_timer suspect;          /* set: all connections are gone, not reported yet */
-	char              reason[256];      /* last transport error */
-	int64_t           refused_since_ms; /* first login refused since an answer; 0: none */
-
-	struct transactor *trx; /* NULL: at least once, and what follows plays no part */
-	enum phase         phase;
-	struct held       *held;
-	size_t             nheld;
-	size_t             max_held;
-
-	bool              broken;   /* something failed: no more acks */
-	bool              definite; /* why says the cause */
-	bool              reported;
-	struct err        why;
-	struct sink_refusal refusal; /* messages 0: why is none */
-	struct loop_timer cause; /* set: broken, but not definite yet */
-};
-
-static struct producer *
-producer_of(struct sink *sink)
-{
-	return (struct producer *) sink;
-}
-
 /* --- failures ------------------------------------------------------------ */
-
-/* A broker that just came up, or creates thousands, has not had the time for this one. */
-static bool
-topic_waited(const struct producer *p, const char *topic)
-{
-	const struct sink_topic *top = p->topics;
-	int64_t                  since = p->up_since_ms > p->seen_ms ? p->up_since_ms : p->seen_ms;
-
-	while (top && strcmp(top->name, topic) != 0)
-		top = top->next;
-	if (top && top->made_ms > since)
-		since = top->made_ms;
-	return p->reach == REACH_UP && loop_now_ms() - since >= p->topic_wait_ms;
-}
 
 /* What an error code about a topic ("": none) means to the relay. */
 static enum rc
@@ -164,14 +42,13 @@ producer_trouble(const struct producer *p, rd_kafka_resp_err_t code, const char 
 									   .text = text,
 									   .topic = topic,
 									   .bytes = bytes,
-									   .waited = topic_waited(p, topic),
+									   .waited = producer_topic_waited(p, topic),
 									   .bootstrap = p->bootstrap};
 
 	return producer_error(&trouble, e);
 }
 
-/* Ends acknowledging; failed() is called when the event queue has been read. */
-static void
+void
 producer_break(struct producer *p, rd_kafka_resp_err_t code, const char *text, const char *topic,
 			   size_t bytes)
 {
@@ -186,8 +63,7 @@ producer_break(struct producer *p, rd_kafka_resp_err_t code, const char *text, c
 		loop_timer_set(p->loop, &p->cause, CAUSE_WAIT_MS);
 }
 
-/* The same, by an error that is known: filled by whoever found it. */
-static void
+void
 producer_break_with(struct producer *p, const struct err *e)
 {
 	if (p->definite)
@@ -213,115 +89,7 @@ on_cause_late(void *arg)
 	producer_report(arg);
 }
 
-/* --- reachability -------------------------------------------------------- */
-
-static void
-producer_seen(struct producer *p)
-{
-	if (p->reach == REACH_UP && p->suspect.due_ms == 0 && p->refused_since_ms == 0)
-		return;
-	loop_timer_clear(p->loop, &p->suspect);
-	p->refused_since_ms = 0;
-	p->was_up = true;
-	p->up_since_ms = loop_now_ms();
-	if (p->reach == REACH_UP)
-		return;
-	p->reach = REACH_UP;
-	p->events.state(p->events.arg, true, NULL);
-}
-
-static void
-on_suspect(void *arg)
-{
-	struct producer *p = arg;
-	struct err       why;
-
-	p->reach = REACH_DOWN;
-	(void) producer_error_unreachable(p->bootstrap, p->reason, &why);
-	p->events.state(p->events.arg, false, &why);
-}
-
-static void
-producer_suspect(struct producer *p)
-{
-	atomic_store(&p->ear->heard, false);
-	if (p->reach != REACH_DOWN && p->suspect.due_ms == 0)
-		loop_timer_set(p->loop, &p->suspect, SUSPECT_MS);
-}
-
-/*
- * What a broker that accepted us before does not accept may be its own trouble:
- * one that goes down in the middle of a login looks the same.  Whether another
- * one is left, ALL_BROKERS_DOWN tells, as with any trouble of a connection.
- */
-static void
-producer_refused(struct producer *p, rd_kafka_resp_err_t code, const char *text)
-{
-	if (!p->was_up)
-	{
-		producer_break(p, code, text, NULL, 0);
-		return;
-	}
-	snprintf(p->reason, sizeof(p->reason), "%s", text);
-	if (code != RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED)
-		return;
-	if (p->refused_since_ms == 0)
-	{
-		atomic_store(&p->ear->heard, false); /* only what is heard from now on counts */
-		p->refused_since_ms = loop_now_ms();
-	}
-	else if (loop_now_ms() - p->refused_since_ms > REFUSED_MS)
-		producer_break(p, code, text, NULL, 0);
-}
-
-/* Of librdkafka's threads: those that read from a connection. */
-static _Thread_local bool reads_broker;
-
-static rd_kafka_resp_err_t
-on_thread_start(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name, void *arg)
-{
-	(void) rk, (void) name, (void) arg;
-	reads_broker = type == RD_KAFKA_THREAD_BROKER;
-	return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-/*
- * Runs on librdkafka's threads for each response: its events tell when all
- * connections are gone, but not when one is back.  The thread that has read a
- * response tells of it in order with the loss of its connection; the one that
- * waited for it tells of it again, when the connection may long be gone.
- */
-static rd_kafka_resp_err_t
-on_response(rd_kafka_t *rk, int fd, const char *name, int32_t id, int16_t api_key,
-			int16_t api_version, int32_t correlation, size_t size, int64_t rtt,
-			rd_kafka_resp_err_t code, void *arg)
-{
-	struct ear *ear = arg;
-	uint64_t    wake = 1;
-
-	(void) rk, (void) fd, (void) name, (void) id, (void) api_version, (void) correlation;
-	(void) size, (void) rtt;
-	/* Others are answered before the login is accepted. */
-	if (!reads_broker || code || (api_key != API_PRODUCE && api_key != API_METADATA))
-		return RD_KAFKA_RESP_ERR_NO_ERROR;
-	if (!atomic_exchange(&ear->heard, true) && write(ear->wake_fd, &wake, sizeof(wake)) < 0)
-		atomic_store(&ear->heard, false); /* the next one tries again */
-	return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-static rd_kafka_resp_err_t
-on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *arg, char *text, size_t size)
-{
-	rd_kafka_resp_err_t code;
-
-	(void) conf, (void) text, (void) size;
-	code = rd_kafka_interceptor_add_on_thread_start(rk, "walrelay", on_thread_start, NULL);
-	if (code)
-		return code;
-	return rd_kafka_interceptor_add_on_response_received(rk, "walrelay", on_response, arg);
-}
-
-/* --- events -------------------------------------------------------------- */
+/* --- delivery reports ------------------------------------------------------ */
 
 static uint64_t
 message_cost(size_t key_len, size_t value_len)
@@ -329,171 +97,7 @@ message_cost(size_t key_len, size_t value_len)
 	return key_len + value_len + MESSAGE_OVERHEAD;
 }
 
-/* A broker knows the topic, so it has not run out of time for those that it creates. */
-static void
-topic_seen(struct producer *p, const rd_kafka_topic_t *rkt)
-{
-	struct sink_topic *top;
-
-	HASH_FIND_PTR(p->unseen, &rkt, top);
-	if (top == NULL)
-		return;
-	HASH_DEL(p->unseen, top);
-	top->seen = true;
-	p->seen_ms = loop_now_ms();
-}
-
-/* --- Kafka transactions ---------------------------------------------------- */
-
-/* Delivered; safe at once, or when its Kafka transaction is committed. */
-static void
-producer_acked(struct producer *p, uint32_t item, uint32_t count)
-{
-	if (p->trx == NULL)
-	{
-		p->stats.acked += count;
-		p->events.acked(p->events.arg, item, count);
-		return;
-	}
-	if (p->nheld > 0 && p->held[p->nheld - 1].item == item)
-	{
-		p->held[p->nheld - 1].count += count;
-		return;
-	}
-	if (p->nheld == p->max_held)
-	{
-		p->max_held = p->max_held ? p->max_held * 2 : 1024;
-		p->held = xrealloc(p->held, p->max_held * sizeof(*p->held));
-	}
-	p->held[p->nheld++] = (struct held){.item = item, .count = count};
-}
-
-static void
-producer_fence(struct sink *sink)
-{
-	transactor_start(producer_of(sink)->trx, TRANSACTOR_FENCE);
-}
-
-static void
-producer_commit(struct sink *sink)
-{
-	struct producer *p = producer_of(sink);
-
-	if (p->broken)
-		return; /* failed() has been called or will be in a moment */
-	CRASH_POINT(kafka_commit_before);
-	p->phase = PHASE_COMMITTING;
-	transactor_start(p->trx, TRANSACTOR_COMMIT);
-	CRASH_POINT(kafka_commit_handed);
-}
-
-/* Whether nothing may be sent, whatever room there is. */
-static bool
-producer_is_shut(const struct producer *p)
-{
-	return p->trx && (p->phase == PHASE_UNFENCED || p->phase == PHASE_COMMITTING);
-}
-
-/* Before a message.  Asks nobody: the brokers learn of the transaction with the message. */
-static rd_kafka_resp_err_t
-producer_begin(struct producer *p)
-{
-	rd_kafka_error_t   *error;
-	rd_kafka_resp_err_t code;
-
-	if (p->trx == NULL || p->phase == PHASE_OPEN)
-		return RD_KAFKA_RESP_ERR_NO_ERROR;
-	CRASH_POINT(kafka_begin_before);
-	error = rd_kafka_begin_transaction(p->rk);
-	if (error == NULL)
-	{
-		p->phase = PHASE_OPEN;
-		CRASH_POINT(kafka_begin_after);
-		return RD_KAFKA_RESP_ERR_NO_ERROR;
-	}
-	code = rd_kafka_error_code(error);
-	rd_kafka_error_destroy(error);
-	return code;
-}
-
-/* A call has ended; librdkafka has given its delivery reports out before. */
-static void
-producer_transacted(struct producer *p)
-{
-	const char          *text;
-	int                  code;
-	enum transactor_call call = transactor_ended(p->trx, &code, &text);
-
-	if (call == TRANSACTOR_NONE || p->broken)
-		return;
-	if (code)
-	{
-		if (producer_error_is_of_record(code))
-			code = RD_KAFKA_RESP_ERR__STATE; /* the message's report says which one */
-		producer_break(p, (rd_kafka_resp_err_t) code, text, NULL, 0);
-		return;
-	}
-	p->phase = PHASE_BETWEEN;
-	if (call == TRANSACTOR_FENCE)
-	{
-		p->events.ready(p->events.arg);
-		return;
-	}
-	CRASH_POINT(kafka_commit_answered);
-	for (size_t i = 0; i < p->nheld; i++)
-	{
-		p->stats.acked += p->held[i].count;
-		p->events.acked(p->events.arg, p->held[i].item, p->held[i].count);
-	}
-	p->nheld = 0;
-	CRASH_POINT(kafka_commit_counted);
-	p->events.committed(p->events.arg);
-}
-
-/* --- delivery reports ------------------------------------------------------ */
-
 /* One report is about the messages of one batch, in their order, so of one topic. */
-/*
- * Whether the topic is what it was: asked of the first message of a report, because
- * the others are of the same partition.  Nothing of the report is acknowledged if not.
- */
-static bool
-producer_recognizes(struct producer *p, const rd_kafka_message_t *message)
-{
-	struct partitioner *part = rd_kafka_topic_opaque(message->rkt);
-	struct topic       *topic = part->topic;
-	int32_t             before = atomic_load(&part->npartitions);
-	int32_t             now = atomic_load(&part->found);
-	int64_t             next;
-	struct err          e;
-
-	/* Messages without a key go anywhere, and nobody asks for the number. */
-	if (before && now && now != before)
-	{
-		(void) producer_error_partitions(topic->name, before, now, &e);
-		producer_break_with(p, &e);
-		return false;
-	}
-	if (topic->npartitions == 0 && before)
-		topic_resize(p->remembered, topic, before);
-	next = message->partition < topic->npartitions ? topic->next[message->partition] : 0;
-	if (topic_reached(p->remembered, topic, message->partition, message->offset))
-		return true;
-	(void) producer_error_offset(topic->name, message->partition, next, message->offset, &e);
-	producer_break_with(p, &e);
-	return false;
-}
-
-/* The last message of a report: offsets in it rise. */
-static void
-producer_remember(struct producer *p, const rd_kafka_message_t *message)
-{
-	const struct partitioner *part = rd_kafka_topic_opaque(message->rkt);
-
-	/* False only where it is the first, too, which was asked about. */
-	(void) topic_reached(p->remembered, part->topic, message->partition, message->offset);
-}
-
 static void
 producer_delivered(struct producer *p, rd_kafka_event_t *event)
 {
@@ -546,8 +150,10 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 			p->refusal = refusal;
 	}
 	else if (!code && rkt && p->unseen && !p->broken)
-		topic_seen(p, rkt);
+		producer_topic_seen(p, rkt);
 }
+
+/* --- events -------------------------------------------------------------- */
 
 static void
 producer_told(struct producer *p, rd_kafka_event_t *event)
@@ -633,62 +239,6 @@ on_wake(void *arg, int fd, short revents)
 }
 
 /* --- the sink's functions ------------------------------------------------ */
-
-/* One for each topic as long as the producer lives: librdkafka's topics outlive ours. */
-static struct partitioner *
-producer_partitioner(struct producer *p, const char *name)
-{
-	struct topic       *topic = topics_topic(p->remembered, name);
-	struct partitioner *part;
-
-	HASH_FIND_PTR(p->partitioners, &topic, part);
-	if (part == NULL)
-	{
-		part = partitioner_new(p->partitioner, topic);
-		HASH_ADD_PTR(p->partitioners, topic, part);
-	}
-	return part;
-}
-
-static enum rc
-producer_topic(struct sink *sink, const char *name, struct avro *key, struct avro *value,
-			   struct sink_topic **topic, struct err *e)
-{
-	struct producer       *p = producer_of(sink);
-	rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(p->rk);
-	rd_kafka_topic_t      *rkt;
-	struct sink_topic     *top;
-
-	(void) key;
-	(void) value;
-	partitioner_use(producer_partitioner(p, name), conf);
-	rkt = rd_kafka_topic_new(p->rk, name, conf);
-	if (rkt == NULL)
-		return producer_error_name(name, rd_kafka_err2str(rd_kafka_last_error()), e);
-	top = xcalloc(1, sizeof(*top));
-	top->name = xstrdup(name);
-	top->rkt = rkt;
-	top->made_ms = loop_now_ms();
-	DL_PREPEND(p->topics, top);
-	HASH_ADD_PTR(p->unseen, rkt, top);
-	*topic = top;
-	CRASH_POINT(topic_opened);
-	return RC_OK;
-}
-
-/* Messages in flight keep what they need of it. */
-static void
-producer_topic_free(struct sink *sink, struct sink_topic *topic)
-{
-	struct producer *p = producer_of(sink);
-
-	DL_DELETE(p->topics, topic);
-	if (!topic->seen)
-		HASH_DEL(p->unseen, topic);
-	rd_kafka_topic_destroy(topic->rkt);
-	free(topic->name);
-	free(topic);
-}
 
 /* Slower than rd_kafka_produce(), which takes no headers. */
 static rd_kafka_resp_err_t
@@ -904,7 +454,7 @@ sink_kafka_new(struct loop *loop, const struct config *cfg, struct topics *topic
 	p->ear->wake_fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (p->ear->wake_fd < 0)
 		abort(); /* no descriptors left: nothing would work */
-	rd_kafka_conf_interceptor_add_on_new(conf, "walrelay", on_new, p->ear);
+	producer_listen(p, conf);
 	p->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
 	if (p->rk == NULL)
 	{
@@ -922,7 +472,7 @@ sink_kafka_new(struct loop *loop, const struct config *cfg, struct topics *topic
 	p->remembered = topics;
 	p->max_cost = cfg->relay.max_bytes ? cfg->relay.max_bytes : 1;
 	p->max_messages = cfg->relay.max_in_flight ? cfg->relay.max_in_flight : 1;
-	p->suspect = (struct loop_timer){.cb = on_suspect, .arg = p};
+	p->suspect = (struct loop_timer){.cb = producer_on_suspect, .arg = p};
 	p->cause = (struct loop_timer){.cb = on_cause_late, .arg = p};
 	rd_kafka_set_log_queue(p->rk, NULL);
 	p->queue = rd_kafka_queue_get_main(p->rk);

@@ -6,7 +6,7 @@
  * How many partitions one has, and how far each has come.  Another number would
  * send keys elsewhere; an offset that was given before means that the topic was
  * deleted and made again, or has lost what brokers had acknowledged.  Outlives sinks.
- * Called by producer.c, which finds out, and progress_topic.c, which keeps it.
+ * Called by producer_topic.c, which finds out, and progress_topic.c, which keeps it.
  */
 #ifndef RELAY_TOPICS_H
 #define RELAY_TOPICS_H

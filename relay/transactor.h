@@ -4,8 +4,8 @@
  *
  * One at a time: the caller starts it and is woken when it has an answer.  It is
  * asked again for as long as nobody knows how it ended, so that an answer is
- * final: done, or this producer has to be given up.  Called by producer.c, for
- * delivery=exactly-once.
+ * final: done, or this producer has to be given up.  Called by
+ * producer_transaction.c, for delivery=exactly-once.
  */
 #ifndef RELAY_TRANSACTOR_H
 #define RELAY_TRANSACTOR_H

@@ -1,0 +1,110 @@
+/*
+ * producer_transaction.c
+ *		The Kafka transactions of the Kafka sink, delivery=exactly-once; see
+ *		producer_parts.h.
+ *
+ * What is delivered in one is held back until it is committed.  The calls that
+ * block are transactor.c's.
+ */
+#include "producer_parts.h"
+
+void
+producer_acked(struct producer *p, uint32_t item, uint32_t count)
+{
+	if (p->trx == NULL)
+	{
+		p->stats.acked += count;
+		p->events.acked(p->events.arg, item, count);
+		return;
+	}
+	if (p->nheld > 0 && p->held[p->nheld - 1].item == item)
+	{
+		p->held[p->nheld - 1].count += count;
+		return;
+	}
+	if (p->nheld == p->max_held)
+	{
+		p->max_held = p->max_held ? p->max_held * 2 : 1024;
+		p->held = xrealloc(p->held, p->max_held * sizeof(*p->held));
+	}
+	p->held[p->nheld++] = (struct held){.item = item, .count = count};
+}
+
+void
+producer_fence(struct sink *sink)
+{
+	transactor_start(producer_of(sink)->trx, TRANSACTOR_FENCE);
+}
+
+void
+producer_commit(struct sink *sink)
+{
+	struct producer *p = producer_of(sink);
+
+	if (p->broken)
+		return; /* failed() has been called or will be in a moment */
+	CRASH_POINT(kafka_commit_before);
+	p->phase = PHASE_COMMITTING;
+	transactor_start(p->trx, TRANSACTOR_COMMIT);
+	CRASH_POINT(kafka_commit_handed);
+}
+
+bool
+producer_is_shut(const struct producer *p)
+{
+	return p->trx && (p->phase == PHASE_UNFENCED || p->phase == PHASE_COMMITTING);
+}
+
+rd_kafka_resp_err_t
+producer_begin(struct producer *p)
+{
+	rd_kafka_error_t   *error;
+	rd_kafka_resp_err_t code;
+
+	if (p->trx == NULL || p->phase == PHASE_OPEN)
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	CRASH_POINT(kafka_begin_before);
+	error = rd_kafka_begin_transaction(p->rk);
+	if (error == NULL)
+	{
+		p->phase = PHASE_OPEN;
+		CRASH_POINT(kafka_begin_after);
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	}
+	code = rd_kafka_error_code(error);
+	rd_kafka_error_destroy(error);
+	return code;
+}
+
+void
+producer_transacted(struct producer *p)
+{
+	const char          *text;
+	int                  code;
+	enum transactor_call call = transactor_ended(p->trx, &code, &text);
+
+	if (call == TRANSACTOR_NONE || p->broken)
+		return;
+	if (code)
+	{
+		if (producer_error_is_of_record(code))
+			code = RD_KAFKA_RESP_ERR__STATE; /* the message's report says which one */
+		producer_break(p, (rd_kafka_resp_err_t) code, text, NULL, 0);
+		return;
+	}
+	p->phase = PHASE_BETWEEN;
+	if (call == TRANSACTOR_FENCE)
+	{
+		p->events.ready(p->events.arg);
+		return;
+	}
+	CRASH_POINT(kafka_commit_answered);
+	for (size_t i = 0; i < p->nheld; i++)
+	{
+		p->stats.acked += p->held[i].count;
+		p->events.acked(p->events.arg, p->held[i].item, p->held[i].count);
+	}
+	p->nheld = 0;
+	CRASH_POINT(kafka_commit_counted);
+	p->events.committed(p->events.arg);
+}
