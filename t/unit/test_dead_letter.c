@@ -7,43 +7,11 @@
 #include <inttypes.h>
 
 #include "dead_letter.h"
+#include "fakesink.h"
 #include "schema.h"
 
 #define KEY_SCHEMA "{\"type\":\"record\",\"name\":\"Key\",\"fields\":[]}"
 #define VALUE_SCHEMA "{\"type\":\"record\",\"name\":\"Value\",\"fields\":[]}"
-
-/* --- a sink that remembers ------------------------------------------------ */
-
-struct fake
-{
-	struct sink sink; /* first: it is cast */
-	unsigned    room; /* messages that it will still take */
-	struct buf  log;  /* "item key=value {name=value ...}" a line */
-	char        topic[64];
-	unsigned    open;
-};
-
-static enum rc
-fake_topic(struct sink *sink, const char *name, struct avro *key, struct avro *value,
-		   struct sink_topic **topic, struct err *e)
-{
-	struct fake *fake = (struct fake *) sink;
-
-	(void) key, (void) value, (void) e;
-	snprintf(fake->topic, sizeof(fake->topic), "%s", name);
-	*topic = (struct sink_topic *) fake;
-	fake->open++;
-	return RC_OK;
-}
-
-static void
-fake_topic_free(struct sink *sink, struct sink_topic *topic)
-{
-	struct fake *fake = (struct fake *) sink;
-
-	assert_ptr_equal(topic, fake);
-	fake->open--;
-}
 
 static void
 put_str_or_null(struct buf *out, bool has, struct str s)
@@ -54,35 +22,24 @@ put_str_or_null(struct buf *out, bool has, struct str s)
 		buf_puts(out, "null");
 }
 
-static enum rc
-fake_send(struct sink *sink, struct sink_topic *topic, const struct outgoing *out, uint64_t item,
-		  struct err *e)
+/* "item key=value name:value ..." */
+static void
+tell(struct buf *log, const struct outgoing *out, uint64_t item)
 {
-	struct fake *fake = (struct fake *) sink;
-
-	(void) e;
-	assert_ptr_equal(topic, fake);
-	if (fake->room == 0)
-		return RC_AGAIN;
-	fake->room--;
-	buf_printf(&fake->log, "%" PRIu64 " ", item);
-	put_str_or_null(&fake->log, out->has_key, out->key);
-	buf_puts(&fake->log, "=");
-	put_str_or_null(&fake->log, out->has_value, out->value);
+	buf_printf(log, "%" PRIu64 " ", item);
+	put_str_or_null(log, out->has_key, out->key);
+	buf_puts(log, "=");
+	put_str_or_null(log, out->has_value, out->value);
 	for (unsigned i = 0; i < out->nheaders; i++)
-		buf_printf(&fake->log, " %s:%.*s", out->headers[i].name, (int) out->headers[i].value.len,
+		buf_printf(log, " %s:%.*s", out->headers[i].name, (int) out->headers[i].value.len,
 				   out->headers[i].value.data);
-	buf_puts(&fake->log, "\n");
-	return RC_OK;
+	buf_puts(log, "\n");
 }
-
-static const struct sink_ops fake_ops = {
-	.topic = fake_topic, .topic_free = fake_topic_free, .send = fake_send};
 
 struct fixture
 {
 	struct config        cfg;
-	struct fake          fake;
+	struct fakesink      fake;
 	struct route        *routes;
 	struct dead_letters *dead;
 	struct letter        letter;
@@ -98,8 +55,7 @@ fixture_open(struct fixture *fix, bool key_too)
 	memset(fix, 0, sizeof(*fix));
 	fix->cfg.kafka.topic_dead_letter = (char *) "dead-letter";
 	fix->cfg.slot.name = (char *) "slot";
-	fix->fake.sink.ops = &fake_ops;
-	fix->fake.room = 1000;
+	fix->fake = (struct fakesink){.sink.ops = &fakesink_ops, .room = 1000, .tell = tell};
 	fix->routes = route_new("s", ".");
 	fix->dead = dead_letters_new(&fix->cfg);
 	assert_rc_ok(dead_letters_open(fix->dead, &fix->fake.sink, fix->routes, &e));
@@ -276,7 +232,7 @@ static void
 topic_of_a_table_is_not_taken(void **state)
 {
 	struct config        cfg = {.kafka.topic_dead_letter = (char *) "t"};
-	struct fake          fake = {.sink.ops = &fake_ops};
+	struct fakesink      fake = {.sink.ops = &fakesink_ops};
 	struct route        *routes = route_new("s", ".");
 	struct dead_letters *dead = dead_letters_new(&cfg);
 	struct table         tbl = {.relid = 1, .schema = "", .name = "t"};

@@ -5,62 +5,27 @@
 #include "unit.h"
 
 #include "divert.h"
+#include "fakesink.h"
 
 static struct err e;
 
-/* --- a sink that counts ---------------------------------------------------- */
-
-struct fake
-{
-	struct sink sink; /* first: it is cast */
-	unsigned    room;
-	struct buf  log; /* "label value header=value ..." a line */
-};
-
-static enum rc
-fake_topic(struct sink *sink, const char *name, struct avro *key, struct avro *value,
-		   struct sink_topic **topic, struct err *err)
-{
-	(void) key, (void) value, (void) err;
-	assert_string_equal(name, "s.dead-letter");
-	*topic = (struct sink_topic *) sink;
-	return RC_OK;
-}
-
+/* "item/number value, and what some headers have" */
 static void
-fake_topic_free(struct sink *sink, struct sink_topic *topic)
+tell(struct buf *log, const struct outgoing *out, uint64_t label)
 {
-	assert_ptr_equal(topic, sink);
-}
-
-static enum rc
-fake_send(struct sink *sink, struct sink_topic *topic, const struct outgoing *out, uint64_t label,
-		  struct err *err)
-{
-	struct fake *fake = (struct fake *) sink;
-
-	(void) topic, (void) err;
-	if (fake->room == 0)
-		return RC_AGAIN;
-	fake->room--;
-	buf_printf(&fake->log, "%u/%u %.*s", sink_item(label), sink_number(label), (int) out->value.len,
+	buf_printf(log, "%u/%u %.*s", sink_item(label), sink_number(label), (int) out->value.len,
 			   out->has_value ? out->value.data : "");
 	for (unsigned i = 0; i < out->nheaders; i++)
 		if (strstr(out->headers[i].name, "class") || strstr(out->headers[i].name, "stage") ||
 			strstr(out->headers[i].name, "form"))
-			buf_printf(&fake->log, " %.*s", (int) out->headers[i].value.len,
-					   out->headers[i].value.data);
-	buf_puts(&fake->log, "\n");
-	return RC_OK;
+			buf_printf(log, " %.*s", (int) out->headers[i].value.len, out->headers[i].value.data);
+	buf_puts(log, "\n");
 }
-
-static const struct sink_ops fake_ops = {
-	.topic = fake_topic, .topic_free = fake_topic_free, .send = fake_send};
 
 struct fixture
 {
 	struct config         cfg;
-	struct fake           fake;
+	struct fakesink       fake;
 	struct stream_context ctx;
 	struct stream         stream;
 	struct divert        *dv;
@@ -75,8 +40,7 @@ fixture_open(struct fixture *fix, enum on_error on_error)
 	memset(fix, 0, sizeof(*fix));
 	fix->cfg.kafka.topic_dead_letter = (char *) "dead-letter";
 	fix->cfg.slot.name = (char *) "slot";
-	fix->fake.sink.ops = &fake_ops;
-	fix->fake.room = 100;
+	fix->fake = (struct fakesink){.sink.ops = &fakesink_ops, .room = 100, .tell = tell};
 	fix->ctx.cfg = &fix->cfg;
 	fix->ctx.on_error = on_error;
 	fix->ctx.sink = &fix->fake.sink;
@@ -96,6 +60,7 @@ fixture_close(struct fixture *fix)
 {
 	divert_free(fix->dv);
 	dead_letters_free(fix->ctx.dead);
+	assert_int_equal(fix->fake.open, 0);
 	detours_free(fix->ctx.detours);
 	route_free(fix->ctx.routes);
 	buf_free(&fix->fake.log);
@@ -153,6 +118,7 @@ a_letter_waits_for_room(void **state)
 	assert_rc_ok(send(&fix, 3));
 	assert_int_equal(fix.sent, 1);
 	assert_false(divert_is_on(fix.dv));
+	assert_string_equal(fix.fake.topic, "s.dead-letter");
 	assert_string_equal(buf_cstr(&fix.fake.log), "5/3 value KAFKA_PRODUCE walrelay.E2003\n");
 	assert_int_equal(detours_list(fix.ctx.detours)->messages, 1);
 	assert_false(detours_list(fix.ctx.detours)->skipped);
