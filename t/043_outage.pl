@@ -54,8 +54,7 @@ my $committed = $source->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn
 my $sender = walsender();
 ok($sender, 'the walsender is there');
 # Two rounds of wal_sender_timeout and a bit: PostgreSQL would have cut the connection.
-my $until = time + 6;
-wait_until { time >= $until } 'wal_sender_timeout to pass more than twice';
+wait_for_status($source, 6);
 is(walsender(), $sender, 'a relay that waits for Kafka is not disconnected');
 # It may have come into the middle of the transaction, while that was open, but not
 # to its commit.

@@ -53,7 +53,7 @@ use Test::More;
 use Exporter 'import';
 
 our @EXPORT = qw(
-  new_source slot_lsn wait_for_slot
+  new_source slot_lsn wait_for_slot wait_for_status
   relay_start relay_run
   kafka kafka_start registry registry_start read_topic
   wait_until free_port json_lines slurp
@@ -152,6 +152,21 @@ sub wait_for_slot
 	}
 	"slot $slot to confirm $lsn", $timeout;
 	return $lsn;
+}
+
+# wait_for_status NODE, SECONDS: until the server has had a status message that was sent
+# so long after now
+sub wait_for_status
+{
+	my ($node, $seconds) = @_;
+	my $moment = $node->safe_psql('postgres', "SELECT clock_timestamp() + '$seconds s'");
+	wait_until
+	{
+		$node->safe_psql('postgres',
+			"SELECT bool_or(reply_time >= '$moment') FROM pg_stat_replication") eq 't';
+	}
+	"a status message sent after $moment", $seconds + $PostgreSQL::Test::Utils::timeout_default;
+	return;
 }
 
 # ---- Kafka and the registry ----
