@@ -177,6 +177,7 @@ entry_refuse(struct entry *entry)
 	if (!q->refused)
 		entry_list(entry);
 	q->stage = STAGE_REFUSED;
+	q->races = 0;
 	version_free(&q->shown);
 	q->shown = q->latest;
 	q->latest = (struct version){0};
