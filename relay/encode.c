@@ -438,11 +438,14 @@ enum rc
 encode_message(struct plan *plan, const struct message *msg, const struct stamp *stamp,
 			   int64_t now_ns, struct outgoing out[ENCODE_MAX_OUT], unsigned *nout, struct err *e)
 {
-	struct buf *value = &plan->work->value;
-	struct str  prefix = text_utf8(plan->text, msg->prefix);
+	struct buf  *value = &plan->work->value;
+	struct str   prefix = text_utf8(plan->text, msg->prefix);
+	struct stamp dated = *stamp;
 
 	*nout = 0;
-	source_block_stamp(&plan->work->source, stamp);
+	if (dated.commit_us == 0)
+		dated.commit_us = now_ns / 1000;
+	source_block_stamp(&plan->work->source, &dated);
 	side_start(&plan->sides[SIDE_KEY], &plan->work->after.key);
 	buf_put_u8(&plan->work->after.key, BRANCH_VALUE);
 	binary_bytes(&plan->work->after.key, prefix.data, prefix.len);

@@ -130,7 +130,10 @@ enum rc encode_truncate(struct plan *plan, const struct truncate *trunc,
 						const struct stamp *stamp, int64_t now_ns,
 						struct outgoing out[ENCODE_MAX_OUT], unsigned *nout,
 						struct err *e) MUST_CHECK;
-/* stamp->xid 0 for a message outside any transaction. */
+/*
+ * stamp->xid 0 for a message outside any transaction.  PostgreSQL logs no time with
+ * it: commit_us of the transaction before, 0 if there was none: now.
+ */
 enum rc encode_message(struct plan *plan, const struct message *msg, const struct stamp *stamp,
 					   int64_t now_ns, struct outgoing out[ENCODE_MAX_OUT], unsigned *nout,
 					   struct err *e) MUST_CHECK;

@@ -67,6 +67,7 @@ enum err_class
 	X(E1218, "server or slot is not what was streamed before")                                    \
 	X(E1219, "transaction delivered in part does not come again")                                 \
 	X(E1220, "transaction delivered in part under other settings")                                \
+	X(E1221, "server says nothing any more")                                                      \
 	X(E1230, "server is a standby that cannot be streamed from")                                  \
 	X(E1231, "server cannot have failover slots")                                                 \
 	X(E1299, "PostgreSQL reported an error")                                                      \

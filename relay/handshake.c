@@ -12,6 +12,7 @@
 
 #include "dial.h"
 #include "log.h"
+#include "vigil.h"
 
 #define ANSWER_MS 60000 /* to any one query */
 
@@ -38,6 +39,7 @@ struct handshake
 	PGconn                 *conn;
 	int                     fd;    /* -1: not watched */
 	struct loop_timer       limit; /* an answer must have come */
+	struct vigil           *vigil; /* SHAKE_CREATING */
 	struct pg_facts         facts;
 	struct buf              sql;
 	struct lineage          past;
@@ -53,6 +55,7 @@ static void
 handshake_unwatch(struct handshake *shake)
 {
 	loop_timer_clear(shake->loop, &shake->limit);
+	vigil_end(shake->vigil);
 	if (shake->fd >= 0)
 		loop_forget(shake->loop, shake->fd);
 	shake->fd = -1;
@@ -105,6 +108,21 @@ on_limit(void *arg)
 	handshake_fail(shake, &e);
 }
 
+/* A slot that is being made. */
+static void
+on_silence_noted(void *arg, const char *note)
+{
+	struct handshake *shake = arg;
+
+	shake->events.noted(shake->events.arg, note);
+}
+
+static void
+on_silence_dead(void *arg, const struct err *e)
+{
+	handshake_fail(arg, e);
+}
+
 static void
 handshake_done(struct handshake *shake)
 {
@@ -138,8 +156,11 @@ handshake_ask(struct handshake *shake, enum handshake_state state, const char *s
 {
 	shake->state = state;
 	loop_timer_clear(shake->loop, &shake->limit);
+	vigil_end(shake->vigil);
 	if (limit_ms > 0)
 		loop_timer_set(shake->loop, &shake->limit, limit_ms);
+	else
+		vigil_begin(shake->vigil, shake->conn, &shake->facts, false);
 	if (!PQsendQuery(shake->conn, sql) || PQflush(shake->conn) < 0)
 	{
 		handshake_fail_with(shake, NULL);
@@ -193,7 +214,7 @@ handshake_decide(struct handshake *shake)
 	else if (create)
 	{
 		pg_create_command(&shake->sql, &shake->facts, cfg);
-		/* Waits for transactions that run: no limit. */
+		/* Waits for transactions that run: no limit but that of a silence. */
 		handshake_ask(shake, SHAKE_CREATING, buf_cstr(&shake->sql), 0);
 	}
 	else
@@ -329,9 +350,12 @@ on_dialled(void *arg, PGconn *conn, const struct err *e)
 static void
 on_socket(void *arg, int fd, short revents)
 {
+	struct handshake *shake = arg;
+
 	(void) fd;
-	(void) revents;
-	on_answer(arg);
+	if (revents & POLLIN)
+		vigil_heard(shake->vigil);
+	on_answer(shake);
 }
 
 void
@@ -355,13 +379,17 @@ handshake_start(struct handshake *shake, const struct lineage *past)
 struct handshake *
 handshake_new(struct loop *loop, const struct config *cfg, const struct handshake_events *events)
 {
-	struct handshake *shake = xcalloc(1, sizeof(*shake));
+	struct handshake   *shake = xcalloc(1, sizeof(*shake));
+	struct vigil_events watching = {.noted = on_silence_noted,
+									.dead = on_silence_dead,
+									.arg = shake};
 
 	*shake = (struct handshake){.loop = loop,
 								.cfg = cfg,
 								.events = *events,
 								.fd = -1,
-								.limit = {.cb = on_limit, .arg = shake}};
+								.limit = {.cb = on_limit, .arg = shake},
+								.vigil = vigil_new(loop, cfg->source.conninfo, &watching)};
 	return shake;
 }
 
@@ -371,6 +399,7 @@ handshake_free(struct handshake *shake)
 	if (shake == NULL)
 		return;
 	handshake_cancel(shake);
+	vigil_free(shake->vigil);
 	pg_facts_free(&shake->facts);
 	buf_free(&shake->sql);
 	free(shake);

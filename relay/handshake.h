@@ -22,11 +22,13 @@ struct handshake_result
 	bool                   created;   /* the slot was made for this stream */
 };
 
-/* Either is the last that the handshake does; failed() may come from within its start. */
+/* The first two are the last that the handshake does; failed() may come from within its start. */
 struct handshake_events
 {
 	void (*done)(void *arg, const struct handshake_result *result);
 	void (*failed)(void *arg, const struct err *e);
+	/* For operators: not the last; the server takes long, and that is no trouble. */
+	void (*noted)(void *arg, const char *note);
 	void *arg;
 };
 

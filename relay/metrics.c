@@ -54,6 +54,8 @@ static const struct metric table[] = {
 	 "Attempts to connect to PostgreSQL."},
 	{PREFIX "status_messages_total", KIND_COUNTER, AT(source.statuses), NULL, NULL,
 	 "Status messages sent to PostgreSQL."},
+	{PREFIX "source_silence_seconds", KIND_GAUGE, AT(source.silent_s), NULL, NULL,
+	 "Seconds since PostgreSQL's last byte; 0 while it is not read."},
 	{PREFIX "kafka_reachable", KIND_PEER, AT(kafka), NULL, NULL, "Whether a broker answers."},
 	{PREFIX "registry_reachable", KIND_PEER, AT(registry), NULL, NULL,
 	 "Whether the schema registry answered when it was asked last."},

@@ -382,7 +382,8 @@ const char pg_server_sql[] =
 	"(SELECT setting FROM pg_catalog.pg_settings WHERE name = 'output_plugin_libraries'), "
 	"pg_catalog.pg_is_in_recovery(), "
 	"pg_catalog.current_setting('synchronous_standby_names', true), "
-	"pg_catalog.current_setting('application_name')";
+	"pg_catalog.current_setting('application_name'), pg_catalog.pg_backend_pid(), "
+	"EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())";
 
 const char pg_system_sql[] = "IDENTIFY_SYSTEM";
 
@@ -410,6 +411,8 @@ pg_server_take(struct pg_facts *facts, const PGresult *res)
 	facts->in_recovery = *PQgetvalue(res, 0, 6) == 't';
 	replace(&facts->sync_names, res, 0, 7);
 	replace(&facts->application, res, 0, 8);
+	facts->process = atoi(PQgetvalue(res, 0, 9));
+	replace(&facts->postmaster, res, 0, 10);
 }
 
 void
@@ -468,6 +471,17 @@ pg_slot_sql(struct buf *sql, int version, const char *slot)
 	put_quoted(sql, slot, '\'');
 }
 
+void
+pg_process_sql(struct buf *sql, const struct pg_facts *facts)
+{
+	buf_reset(sql);
+	buf_printf(sql,
+			   "SELECT EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()), a.pid, "
+			   "a.wait_event FROM (SELECT 1) one "
+			   "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = %d",
+			   facts->process);
+}
+
 static int64_t
 int_or(const PGresult *res, int column, int64_t otherwise)
 {
@@ -509,6 +523,7 @@ pg_facts_free(struct pg_facts *facts)
 	free(facts->libraries);
 	free(facts->sync_names);
 	free(facts->application);
+	free(facts->postmaster);
 	free(facts->history);
 	free(facts->slot.plugin);
 	free(facts->slot.database);

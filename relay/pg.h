@@ -64,6 +64,8 @@ struct pg_facts
 	bool           in_recovery;       /* a standby */
 	char          *sync_names;        /* synchronous_standby_names */
 	char          *application;       /* our application_name */
+	int            process;           /* pid of the one that serves this connection */
+	char          *postmaster;        /* when the server was started */
 	uint64_t       system_id;
 	uint32_t       timeline;
 	uint64_t       wal_end; /* as IDENTIFY_SYSTEM says it */
@@ -116,6 +118,8 @@ void pg_name_server(const struct pg_facts *facts, struct err *e);
 void pg_connection_take(struct pg_facts *facts, const struct pg_conn *conn);
 /* Whether the connection could not be made because the server shuts down (or starts). */
 bool pg_is_shutting_down(struct pg_conn *conn);
+/* Whether a server has said that it could not be made, whatever the reason. */
+bool pg_is_refused(struct pg_conn *conn);
 
 /* Settings of the session that decide the text form of values. */
 extern const char pg_session_sql[];
@@ -128,6 +132,8 @@ void              pg_history_command(struct buf *sql, uint32_t timeline);
 void              pg_history_take(struct pg_facts *facts, const struct pg_result *res);
 void              pg_slot_sql(struct buf *sql, int version, const char *slot);
 void              pg_slot_take(struct pg_facts *facts, const struct pg_result *res);
+/* For another connection: when the server was started, our process or NULL, what it waits for. */
+void pg_process_sql(struct buf *sql, const struct pg_facts *facts);
 
 /*
  * Whether logical replication with our plugin can work here.  RC_ERR E1204,

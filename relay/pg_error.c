@@ -698,13 +698,30 @@ pg_connect_failed(PGconn *conn, struct err *e)
 	return RC_ERR;
 }
 
-bool
-pg_is_shutting_down(PGconn *conn)
+/* What the server said, if it was one. */
+static void
+connect_state(PGconn *conn, char state[6])
 {
 	char *text = xstrdup(PQerrorMessage(conn));
-	char  state[6];
 
 	connect_text_take(text, state);
 	free(text);
+}
+
+bool
+pg_is_shutting_down(PGconn *conn)
+{
+	char state[6];
+
+	connect_state(conn, state);
 	return state_is(state, "57P03");
+}
+
+bool
+pg_is_refused(PGconn *conn)
+{
+	char state[6];
+
+	connect_state(conn, state);
+	return *state != '\0';
 }

@@ -57,6 +57,28 @@ record_refused(const struct producer_trouble *trouble, struct err *e)
 					trouble->bootstrap, trouble->topic);
 }
 
+/* The record has the time of our clock, and the brokers compare it with theirs. */
+static enum rc
+clock_refused(const struct producer_trouble *trouble, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E2006, "Kafka refused the timestamp of a record for topic \"%s\"",
+			trouble->topic);
+	err_detail(e,
+			   "%s.  Records carry the time at which walrelay sends them, by the clock of this "
+			   "machine; the brokers refuse one that is ahead of their clock by more than the "
+			   "topic's message.timestamp.after.max.ms (an hour, unless it is set), or behind it by "
+			   "more than message.timestamp.before.max.ms (before Kafka 3.6: "
+			   "message.timestamp.difference.max.ms).",
+			   trouble->text);
+	return err_hint(e,
+					"Compare the clocks (\"date -u\" here and on the brokers), set the wrong one "
+					"right, and start walrelay again.  If these limits are narrower than the time "
+					"that records may wait for a broker, widen them: kafka-configs.sh "
+					"--bootstrap-server %s --alter --entity-type topics --entity-name %s "
+					"--add-config message.timestamp.before.max.ms=86400000",
+					trouble->bootstrap, trouble->topic);
+}
+
 /*
  * The slot is what only one relay can have: whoever asks for it next learns
  * whether there really is another one.
@@ -92,9 +114,9 @@ producer_error(const struct producer_trouble *trouble, struct err *e)
 		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED: return no_access(trouble, e);
 		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
 		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-		case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
 		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
 		case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT: return record_refused(trouble, e);
+		case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP: return clock_refused(trouble, e);
 		default:
 			err_set(e, ERR_TRANSIENT, E2005, "the Kafka producer failed");
 			err_detail(e, "%s.  A new producer goes on after the last confirmed position.",
@@ -112,10 +134,10 @@ producer_error_is_of_record(int code)
 		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
 		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
 		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-		case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
 		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
 		case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT: return true;
-		default: return false; /* also TOPIC_EXCEPTION: a name, or a topic that is broken */
+		/* Also TOPIC_EXCEPTION: a name, or a topic that is broken; INVALID_TIMESTAMP: a clock. */
+		default: return false;
 	}
 }
 

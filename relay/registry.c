@@ -27,10 +27,12 @@
 
 #define ASK_AGAIN_MAX_MS 30000
 #define REMIND_MS (10 * 60 * 1000)
+#define RACES_MAX 5 /* lost in a row, and then it is none */
 
 enum stage
 {
 	STAGE_ASKING,
+	STAGE_LOOKING_UP,   /* somebody else has registered a schema at the same time: ours? */
 	STAGE_LATEST,       /* refused: which version is there? */
 	STAGE_LEVEL,        /* and which rule did it break? */
 	STAGE_GLOBAL_LEVEL, /* the subject has none of its own */
@@ -46,6 +48,7 @@ struct question
 	char             *escaped; /* the subject */
 	struct http_call *call;    /* NULL: none under way */
 	struct err        why;
+	unsigned          races; /* lost in a row */
 	struct version    latest;
 	struct backoff    backoff;
 	struct loop_timer retry;
@@ -152,6 +155,17 @@ on_ask_again(void *arg)
 	entry_ask(arg);
 }
 
+/* ms until it is asked again. */
+static uint32_t
+entry_pause(struct entry *entry)
+{
+	uint32_t random = 0;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random = (uint32_t) loop_now_ms();
+	return backoff_next(&entry->question->backoff, random);
+}
+
 /* The answer is no, for now. */
 static void
 entry_refuse(struct entry *entry)
@@ -159,20 +173,18 @@ entry_refuse(struct entry *entry)
 	struct question *q = entry->question;
 	struct registry *reg = entry->reg;
 	bool             is_new = !q->refused || q->refusal.why.code != q->why.code;
-	uint32_t         random = 0;
 
 	if (!q->refused)
 		entry_list(entry);
 	q->stage = STAGE_REFUSED;
+	q->races = 0;
 	version_free(&q->shown);
 	q->shown = q->latest;
 	q->latest = (struct version){0};
 	q->refusal.registered = q->shown.schema;
 	q->refusal.version = q->shown.number;
 	q->refusal.why = q->why;
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-		random = (uint32_t) loop_now_ms();
-	loop_timer_set(reg->loop, &q->retry, backoff_next(&q->backoff, random));
+	loop_timer_set(reg->loop, &q->retry, entry_pause(entry));
 	CRASH_POINT(schema_refused);
 	if (is_new)
 		registry_tell(reg);
@@ -301,6 +313,13 @@ entry_answered(struct entry *entry, const struct http_reply *reply)
 		return;
 	}
 	entry->reg->failures++;
+	if (reply->why == NULL && q->races < RACES_MAX && reply_is_race(reply->body, reply->status))
+	{
+		q->races++;
+		q->stage = STAGE_LOOKING_UP;
+		entry_ask(entry);
+		return;
+	}
 	if (reply->why)
 		q->why = *reply->why;
 	else
@@ -316,6 +335,21 @@ entry_answered(struct entry *entry, const struct http_reply *reply)
 	{
 		reply_explain(&asked, &q->latest, "", &q->why);
 		entry_refuse(entry);
+	}
+}
+
+/* Whether what somebody else has registered is our schema; if not, ours is still to be. */
+static void
+entry_looked_up(struct entry *entry, const struct http_reply *reply)
+{
+	struct question *q = entry->question;
+
+	if (reply->why == NULL && reply->status == 200)
+		entry_take_id(entry, reply);
+	else
+	{
+		q->stage = STAGE_ASKING;
+		loop_timer_set(entry->reg->loop, &q->retry, entry_pause(entry));
 	}
 }
 
@@ -364,6 +398,8 @@ on_reply(void *arg, const struct http_reply *reply)
 	entry->question->call = NULL;
 	if (entry->question->stage == STAGE_ASKING)
 		entry_answered(entry, reply);
+	else if (entry->question->stage == STAGE_LOOKING_UP)
+		entry_looked_up(entry, reply);
 	else
 		entry_told(entry, reply);
 }
@@ -381,7 +417,7 @@ entry_ask(struct entry *entry)
 
 	if (q->stage == STAGE_REFUSED)
 		q->stage = STAGE_ASKING;
-	if (q->stage == STAGE_ASKING)
+	if (q->stage == STAGE_ASKING || q->stage == STAGE_LOOKING_UP)
 		patience = HTTP_RETRY;
 	if (q->stage == STAGE_LEVEL)
 		buf_printf(&path, "/config/%s?defaultToGlobal=true", q->escaped);
@@ -391,8 +427,9 @@ entry_ask(struct entry *entry)
 		buf_printf(&path, "/subjects/%s/versions/latest", q->escaped);
 	else
 	{
-		buf_printf(&path, "/subjects/%s%s%s", q->escaped,
-				   cfg->registry.auto_register ? "/versions" : "", normalize);
+		bool registers = cfg->registry.auto_register && q->stage != STAGE_LOOKING_UP;
+
+		buf_printf(&path, "/subjects/%s%s%s", q->escaped, registers ? "/versions" : "", normalize);
 		body = q->body;
 	}
 	q->call = http_ask(entry->reg->http, buf_cstr(&path), body, patience, on_reply, entry);

@@ -17,6 +17,7 @@
 #define SAID_MAX 350 /* bytes shown of what the registry says */
 
 #define SUBJECT_NOT_FOUND 40401
+#define INCOMPATIBLE 40901  /* what Confluent's says with 409; others repeat the status */
 #define NOT_PERMITTED 42205 /* the registry or the subject is read-only */
 #define CURL "curl -X PUT -H 'Content-Type: application/vnd.schemaregistry.v1+json' -d "
 
@@ -243,6 +244,18 @@ reply_refusal(const struct buf *reply, long status, const struct asked *asked, s
 		buf_free(&detail);
 	}
 	cJSON_Delete(json);
+}
+
+bool
+reply_is_race(const struct buf *reply, long status)
+{
+	cJSON      *json = reply_parse(reply);
+	const char *said = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "message"));
+	bool        is_race = status == 409 && said && strstr(said, "already exists") != NULL &&
+				   whole_number(json, "error_code") != INCOMPATIBLE;
+
+	cJSON_Delete(json);
+	return is_race;
 }
 
 /* --- explanations -------------------------------------------------------- */

@@ -57,6 +57,12 @@ void reply_level(const struct buf *reply, char level[LEVEL_MAX]);
 void reply_refusal(const struct buf *reply, long status, const struct asked *asked, struct err *e);
 
 /*
+ * Whether somebody else has registered something for the subject just then, which
+ * Apicurio says with the status of an incompatible schema.  Nothing was refused.
+ */
+bool reply_is_race(const struct buf *reply, long status);
+
+/*
  * Completes a refusal, of which *e has what reply_refusal() filled in: how our
  * schema differs from the latest one, what the level in force says to that,
  * both schemas, and the ways out.  level: "" if it is not known.

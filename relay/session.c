@@ -244,6 +244,13 @@ on_source_asked(void *arg)
 	ses->asked = true;
 }
 
+static void
+on_source_noted(void *arg, const char *note)
+{
+	(void) arg;
+	log_info("%s", note);
+}
+
 /* Exactly once a change that was sent in half can only be given up, with its Kafka transaction. */
 static void
 session_check_sink(struct session *ses)
@@ -394,6 +401,7 @@ session_open(struct session *ses, struct err *e)
 		.started = on_source_started,
 		.frame = on_source_frame,
 		.asked = on_source_asked,
+		.noted = on_source_noted,
 		.stopped = on_source_stopped,
 		.arg = ses,
 	};

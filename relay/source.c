@@ -17,6 +17,7 @@
 #include "handshake.h"
 #include "probe.h"
 #include "storm.h"
+#include "vigil.h"
 #include "wire.h"
 
 #define STOP_MS 1000
@@ -51,6 +52,7 @@ struct source
 	size_t            held_len;
 	struct loop_timer pause; /* set while a message is held */
 	struct probe     *probe;
+	struct vigil     *vigil; /* while the stream is read */
 
 	struct lineage past; /* of this process, or what was remembered of one before */
 	bool           greeted; /* a stream has started, and warnings were given */
@@ -78,6 +80,7 @@ source_disconnect(struct source *src)
 	loop_timer_clear(src->loop, &src->work);
 	loop_timer_clear(src->loop, &src->pause);
 	probe_cancel(src->probe);
+	vigil_end(src->vigil);
 	if (src->fd >= 0)
 		loop_forget(src->loop, src->fd);
 	src->fd = -1;
@@ -161,7 +164,7 @@ source_interval_ms(const struct source *src)
 }
 
 static bool
-source_put_status(struct source *src)
+source_put_status(struct source *src, bool reply_asked)
 {
 	uint8_t         msg[STATUS_MESSAGE_LEN];
 	struct timespec now;
@@ -171,7 +174,7 @@ source_put_status(struct source *src)
 	clock_gettime(CLOCK_REALTIME, &now);
 	now_us = (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000 - WIRE_EPOCH_US;
 	CRASH_POINT(status_before);
-	status_message_write(msg, written, src->confirmed, now_us, false);
+	status_message_write(msg, written, src->confirmed, now_us, reply_asked);
 	if (PQputCopyData(src->conn, (const char *) msg, sizeof(msg)) < 0)
 		return false;
 	src->past.reported = src->confirmed;
@@ -183,9 +186,9 @@ source_put_status(struct source *src)
 
 /* Once a round at most: a message that says nothing new helps nobody. */
 static void
-source_send_status(struct source *src)
+source_send_status(struct source *src, bool reply_asked)
 {
-	if (!source_put_status(src))
+	if (!source_put_status(src, reply_asked))
 	{
 		source_fail_with(src, NULL);
 		return;
@@ -197,10 +200,14 @@ source_send_status(struct source *src)
 	loop_timer_set(src->loop, &src->status, source_interval_ms(src));
 }
 
+/* A server that has nothing to send says nothing, as long as it hears from us: so it is asked. */
 static void
 on_status(void *arg)
 {
-	source_send_status(arg);
+	struct source *src = arg;
+	int64_t        heard_ms = vigil_heard_ms(src->vigil);
+
+	source_send_status(src, heard_ms > 0 && heard_ms < src->status_ms);
 }
 
 /* At the latest delay_ms after the last one. */
@@ -230,7 +237,7 @@ source_answer(struct source *src)
 {
 	switch (storm_asked(&src->storm, src->server_lsn, src->confirmed, loop_now_ms()))
 	{
-		case STORM_ANSWER: source_send_status(src); break;
+		case STORM_ANSWER: source_send_status(src, false); break;
 		case STORM_ANSWER_LATER: source_status_within(src, STORM_ANSWER_MS); break;
 		case STORM_LEAVE:
 			err_set(&src->failure, ERR_TRANSIENT, E1214,
@@ -272,6 +279,7 @@ source_deliver(struct source *src, char *data, size_t len)
 		{
 			src->held = data;
 			src->held_len = len;
+			vigil_end(src->vigil);
 			loop_timer_set(src->loop, &src->pause, PROBE_MS);
 			return false;
 		}
@@ -362,6 +370,8 @@ on_socket(void *arg, int fd, short revents)
 	struct source *src = arg;
 
 	(void) fd;
+	if (revents & POLLIN)
+		vigil_heard(src->vigil);
 	if ((revents & POLLOUT) && !source_flush(src))
 		return;
 	if (src->held == NULL)
@@ -389,16 +399,40 @@ on_pause(void *arg)
 }
 
 static void
-on_shutting_down(void *arg)
+on_probed(void *arg, enum probe_answer answer, const char *doing)
 {
 	struct source *src = arg;
 
-	if (src->held == NULL)
+	(void) doing;
+	if (src->held == NULL || answer != PROBE_SHUTTING_DOWN)
 		return;
 	err_set(&src->failure, ERR_TRANSIENT, E1214, "PostgreSQL is shutting down");
 	err_detail(&src->failure, "Walrelay disconnects to let it, because messages wait that cannot "
 							  "be passed on now; they come again.");
 	err_hint(&src->failure, "Start PostgreSQL again, if it does not come back by itself.");
+	source_fail_streaming(src);
+}
+
+static void
+on_silence_ask(void *arg)
+{
+	source_send_status(arg, true);
+}
+
+static void
+on_silence_noted(void *arg, const char *note)
+{
+	struct source *src = arg;
+
+	src->events.noted(src->events.arg, note);
+}
+
+static void
+on_silence_dead(void *arg, const struct err *e)
+{
+	struct source *src = arg;
+
+	src->failure = *e;
 	source_fail_streaming(src);
 }
 
@@ -427,6 +461,7 @@ on_work(void *arg)
 
 		src->held = NULL;
 		loop_timer_clear(src->loop, &src->pause);
+		vigil_begin(src->vigil, src->conn, src->facts, true);
 		if (!source_deliver(src, data, src->held_len))
 			return;
 	}
@@ -475,6 +510,7 @@ on_started(void *arg, const struct handshake_result *result)
 	src->status_ms = loop_now_ms();
 	source_status_within(src, source_interval_ms(src));
 	source_watch_stream(src);
+	vigil_begin(src->vigil, src->conn, facts, true);
 	loop_timer_set(src->loop, &src->work, 0); /* what came with the answer */
 	src->events.started(src->events.arg, &info);
 	free(sync_warning);
@@ -516,7 +552,7 @@ source_say_goodbye(struct source *src)
 	int64_t end = loop_now_ms() + STOP_MS;
 	int     left = 1;
 
-	if (!source_put_status(src) || PQputCopyEnd(src->conn, NULL) < 0)
+	if (!source_put_status(src, false) || PQputCopyEnd(src->conn, NULL) < 0)
 		return;
 	for (int64_t now = loop_now_ms(); now < end; now = loop_now_ms())
 	{
@@ -559,12 +595,18 @@ source_new(struct loop *loop, const struct config *cfg, const struct source_even
 		   struct source **made, struct err *e)
 {
 	struct source          *src;
-	struct handshake_events starting = {.done = on_started, .failed = on_not_started};
+	struct handshake_events starting = {.done = on_started,
+										.failed = on_not_started,
+										.noted = on_silence_noted};
+	struct vigil_events     watching = {.ask = on_silence_ask,
+										.noted = on_silence_noted,
+										.dead = on_silence_dead};
 
 	if (pg_conninfo_check(cfg->source.conninfo, e) != RC_OK)
 		return RC_ERR;
 	src = xcalloc(1, sizeof(*src));
 	starting.arg = src;
+	watching.arg = src;
 	src->loop = loop;
 	src->cfg = cfg;
 	src->events = *events;
@@ -573,7 +615,8 @@ source_new(struct loop *loop, const struct config *cfg, const struct source_even
 	src->work = (struct loop_timer){.cb = on_work, .arg = src};
 	src->pause = (struct loop_timer){.cb = on_pause, .arg = src};
 	src->handshake = handshake_new(loop, cfg, &starting);
-	src->probe = probe_new(loop, cfg->source.conninfo, on_shutting_down, src);
+	src->probe = probe_new(loop, cfg->source.conninfo, on_probed, src);
+	src->vigil = vigil_new(loop, cfg->source.conninfo, &watching);
 	*made = src;
 	return RC_OK;
 }
@@ -585,6 +628,7 @@ source_free(struct source *src)
 		return;
 	source_disconnect(src);
 	probe_free(src->probe);
+	vigil_free(src->vigil);
 	handshake_free(src->handshake);
 	free(src);
 }
@@ -598,6 +642,8 @@ source_remember(struct source *src, const struct lineage *past)
 void
 source_stats(const struct source *src, struct source_stats *stats)
 {
+	int64_t heard_ms = vigil_heard_ms(src->vigil);
+
 	*stats = (struct source_stats){.streaming = src->state == SOURCE_STREAMING,
 								   .paused = src->held != NULL,
 								   .connects = src->connects,
@@ -606,5 +652,7 @@ source_stats(const struct source *src, struct source_stats *stats)
 								   .bytes = src->bytes,
 								   .server_lsn = src->server_lsn,
 								   .confirmed = src->confirmed,
-								   .reported = src->past.reported};
+								   .reported = src->past.reported,
+								   .silent_s = heard_ms ? (uint64_t) (loop_now_ms() - heard_ms) / 1000
+														: 0};
 }

@@ -45,6 +45,8 @@ struct source_events
 	enum rc (*frame)(void *arg, const void *payload, size_t len);
 	/* The server waits to hear the position: it shuts down, or has not heard from us for long. */
 	void (*asked)(void *arg);
+	/* For operators: the server has been silent for long, and that is no trouble. */
+	void (*noted)(void *arg, const char *note);
 	/* Not connected any more, or never was; not after source_stop() or source_abort(). */
 	void (*stopped)(void *arg, const struct err *e);
 	void *arg;
@@ -61,6 +63,7 @@ struct source_stats
 	uint64_t server_lsn; /* how far the server says it has come */
 	uint64_t confirmed;  /* LSN to report */
 	uint64_t reported;   /* LSN reported */
+	uint64_t silent_s;   /* since the last byte; 0 while it is not read */
 };
 
 struct source;

@@ -1001,6 +1001,16 @@ test_message(void **state)
 	assert_non_null(strstr(json, "\"schema\":\"\",\"table\":\"\",\"txId\":null,\"lsn\":88,"));
 	assert_non_null(strstr(json, "\"transaction\":null,\"message\":{\"prefix\":\"caf\xc3\xa9\","
 								 "\"content\":\"AP8=\"}}"));
+	assert_non_null(
+		strstr(json, "\"ts_ms\":1717245296789,\"snapshot\"")); /* the transaction before */
+	free(json);
+
+	/* No transaction before: now. */
+	stamp.commit_us = 0;
+	assert_rc_ok(encode_message(plan, &msg, &stamp, INT64_C(1717245296999123456), out, &nout, &e));
+	json = planned_json(plan, SIDE_VALUE, out[0].value);
+	assert_non_null(strstr(json, "\"ts_ms\":1717245296999,\"snapshot\""));
+	assert_non_null(strstr(json, "\"ts_us\":1717245296999123,\"ts_ns\":1717245296999123000"));
 	free(json);
 }
 

@@ -20,7 +20,7 @@ full(void)
 		.state = METRICS_WAITING_SINK,
 		.kafka = PEER_THERE,
 		.registry = PEER_AWAY,
-		.source = {.streaming = true, .connects = 3, .statuses = 8, .server_lsn = UINT64_C(0x1600000100)},
+		.source = {.streaming = true, .connects = 3, .statuses = 8, .silent_s = 10, .server_lsn = UINT64_C(0x1600000100)},
 		.sink = {.messages = 21, .bytes = UINT64_MAX, .acked = 20},
 		.schemas = {.requests = 31, .failures = 32},
 		.unacked_messages = 41,
@@ -89,6 +89,7 @@ every_field_has_its_sample(void **state)
 						"walrelay_source_connected 1\n"
 						"walrelay_source_connects_total 3\n"
 						"walrelay_status_messages_total 8\n"
+						"walrelay_source_silence_seconds 10\n"
 						"walrelay_kafka_reachable 1\n"
 						"walrelay_registry_reachable 0\n"
 						"walrelay_changes_total{op=\"insert\"} 1\n"

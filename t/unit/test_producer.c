@@ -18,6 +18,7 @@
 
 #include "loginbroker.h"
 #include "producer.h"
+#include "producer_error.h"
 #include "sink.h"
 #include "waitloop.h"
 
@@ -805,6 +806,13 @@ other_refusals_are_told(void **state)
 
 	(void) state;
 	expect_failure(RD_KAFKA_RESP_ERR_INVALID_RECORD, ERR_CONFIG, E2006, &why);
+	assert_non_null(strstr(why.msg, "refused a record for topic \"shop.public.orders\""));
+	expect_failure(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, ERR_CONFIG, E2006, &why);
+	assert_non_null(strstr(why.msg, "refused the timestamp of a record for topic"));
+	assert_non_null(strstr(why.detail, "message.timestamp.after.max.ms"));
+	assert_non_null(strstr(why.hint, "Compare the clocks"));
+	/* No record is passed over because a clock is wrong. */
+	assert_false(producer_error_is_of_record(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP));
 	expect_failure(RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS, ERR_TRANSIENT, E2005, &why);
 }
 

@@ -785,6 +785,75 @@ expect_look_up(bool use_latest, const struct step *steps, unsigned nsteps, enum 
 	pair_stop(&server, &client);
 }
 
+/* As Apicurio says that another relay was faster. */
+#define RACE_409(what)                                                                \
+	{                                                                                 \
+		409, "{\"error_code\":409,\"message\":\"" what " already exists.\"}", 0, 0, 0 \
+	}
+
+static void
+race_for_a_registration_is_no_refusal(void **state)
+{
+	/* The other one has registered the same; or something else, and then ours is the next. */
+	const struct step     same[] = {RACE_409("An artifact with ID 's-value' in group 'default'"),
+									{200, "{\"id\":7}", 0, 0, 0}};
+	const struct step     other[] = {RACE_409("An artifact version '2' for artifact ID 's-value'"),
+									 {404, "{\"error_code\":40403}", 0, 0, 0},
+									 {200, "{\"id\":8}", 0, 0, 0}};
+	struct server         server;
+	struct client         client;
+	struct registry_stats stats;
+	struct err            e;
+
+	(void) state;
+	pair_start(&server, &client, same, 2);
+	client.cfg.registry.normalize = true;
+	assert_rc_ok(client_ask(&client, "s-value", &e));
+	assert_int_equal(client.prefix[4], 7);
+	assert_int_equal(server.nrequests, 2);
+	assert_ptr_equal(
+		strstr(server.requests[0], "POST /subjects/s-value/versions?normalize=true HTTP/"),
+		server.requests[0]);
+	assert_ptr_equal(strstr(server.requests[1], "POST /subjects/s-value?normalize=true HTTP/"),
+					 server.requests[1]);
+	assert_string_equal(strstr(server.requests[1], "\r\n\r\n"),
+						strstr(server.requests[0], "\r\n\r\n"));
+	assert_int_equal(client.refused, 0);
+	registry_stats(client.reg, &stats);
+	assert_int_equal(stats.failures, 1);
+	pair_stop(&server, &client);
+
+	pair_start(&server, &client, other, 3);
+	assert_rc_ok(client_ask(&client, "s-value", &e));
+	assert_int_equal(client.prefix[4], 8);
+	assert_int_equal(server.nrequests, 3);
+	assert_ptr_equal(strstr(server.requests[2], "POST /subjects/s-value/versions HTTP/"),
+					 server.requests[2]);
+	assert_int_equal(client.refused, 0);
+	pair_stop(&server, &client);
+}
+
+static void
+race_that_is_always_lost_is_told(void **state)
+{
+	const struct step always[] = {RACE_409("It")};
+	const struct step confluent[] = {
+		{409, "{\"error_code\":40901,\"message\":\"field x already exists\"}", 0, 0, 0}};
+	struct server server;
+	struct client client;
+	struct err    e;
+
+	(void) state;
+	expect_refusal(always, 1, ERR_CONFIG, E1802, &e);
+	assert_non_null(strstr(e.detail, "It already exists."));
+
+	/* Incompatible by its own code, whatever its words. */
+	pair_start(&server, &client, confluent, 1);
+	assert_rc_err(client_ask(&client, "s-value", &e), ERR_CONFIG, E1802);
+	assert_null(strstr(server.requests[1], "POST "));
+	pair_stop(&server, &client);
+}
+
 static void
 schema_that_nobody_registered_is_waited_for(void **state)
 {
@@ -1129,6 +1198,8 @@ main(void)
 		cmocka_unit_test(refusal_is_told_once),
 		cmocka_unit_test(refusals_are_listed_and_unlisted),
 		cmocka_unit_test(refusals_are_told_apart),
+		cmocka_unit_test(race_for_a_registration_is_no_refusal),
+		cmocka_unit_test(race_that_is_always_lost_is_told),
 		cmocka_unit_test(schema_that_nobody_registered_is_waited_for),
 		cmocka_unit_test(latest_version_is_used_only_if_it_says_the_same),
 		cmocka_unit_test(redirects_are_not_followed),
