@@ -106,13 +106,14 @@ attribute_is_not_null(TupleDesc desc, Form_pg_attribute att)
 
 /*
  * Slots that are synchronised to standbys exist from 17 on.  Their walsender
- * may wait for a standby although the WAL is there.
+ * may wait for those that synchronized_standby_slots names although the WAL is there.
  */
 static inline bool
-slot_has_failover(ReplicationSlot *slot)
+slot_follows_standbys(ReplicationSlot *slot)
 {
 #if PG_VERSION_NUM >= 170000
-	return slot->data.failover;
+	return slot->data.failover && synchronized_standby_slots != NULL &&
+		synchronized_standby_slots[0] != '\0';
 #else
 	return false;
 #endif

@@ -179,13 +179,18 @@ frame_page_read(XLogReaderState *reader, XLogRecPtr targetPagePtr, int reqLen,
 	struct frame *frame = session->frame;
 	bool		overdue = reader->EndRecPtr > frame->left &&
 		reader->EndRecPtr - frame->left >= FRAME_WAL_DISTANCE;
+	bool		mark = frame_would_wait(frame, targetPagePtr + reqLen) || overdue;
 
-	if (frame_would_wait(frame, targetPagePtr + reqLen) || overdue)
-	{
+	if (mark)
 		frame_mark(frame);
-		if (!frame_is_empty(frame))
-			frame_flush_outside(frame);
-	}
+
+	/*
+	 * When it waits for standbys depends on a position that only the walsender
+	 * knows: no page may then be asked for with a frame open.  A mark at each
+	 * page would be too much.
+	 */
+	if ((mark || slot_follows_standbys(ctx->slot)) && !frame_is_empty(frame))
+		frame_flush_outside(frame);
 	return frame->page_read(reader, targetPagePtr, reqLen, targetRecPtr, readBuf);
 }
 

@@ -67,8 +67,7 @@ session_open(struct session *session)
 		session->emitter = &emit_text;
 	else
 	{
-		bool		idle = options->flush == FLUSH_IDLE && in_walsender(ctx) &&
-			!slot_has_failover(ctx->slot);
+		bool		idle = options->flush == FLUSH_IDLE && in_walsender(ctx);
 
 		session->emitter = &emit_binary;
 		session->frame = frame_new(ctx, options->frame_bytes, idle);

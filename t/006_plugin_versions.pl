@@ -63,18 +63,50 @@ SKIP:
 
 SKIP:
 {
-	skip 'failover slots exist from PostgreSQL 17 on', 4 if $major < 17;
+	skip 'failover slots exist from PostgreSQL 17 on', 6 if $major < 17;
 	$node->safe_psql('postgres', "SELECT pg_create_logical_replication_slot('f', 'walrelay', false, false, true)");
-	$node->safe_psql('postgres', "INSERT INTO t SELECT i, 'row' FROM generate_series(1, 100) i; INSERT INTO t VALUES (0, 'last')");
+	$node->safe_psql('postgres', "DO \$\$ BEGIN FOR i IN 1 .. 500 LOOP INSERT INTO t VALUES (i, 'row'); COMMIT; END LOOP; END \$\$");
 	my $client = Frames->start($node, 'f', { flush => 'idle' });
-	my @records = $client->wait_for(sub { (grep { $_->{kind} eq 'C' } @_) >= 2 }, 'rows', undef, 60);
-	is($records[0]{flush}, 'commit', 'hello says that frames leave at commit');
-	is((grep { $_->{kind} eq 'I' } @records), 101, 'every row');
-	my %commits;
-	$commits{ $_->{frame} }++ for grep { $_->{kind} eq 'C' } @records;
-	is((grep { $_ != 1 } values %commits), 0, 'a frame a transaction');
+	my @records = $client->wait_for(sub { (grep { $_->{kind} eq 'C' } @_) >= 500 }, 'rows', undef, 60);
+	is($records[0]{flush}, 'idle', 'hello says that frames stay open');
+	my %frames = map { $_->{frame} => 1 } grep { $_->{kind} eq 'C' } @records;
+	cmp_ok(scalar keys %frames, '<', 20, 'hundreds of transactions in a few frames');
+
+	# A standby that gets on only when it is told to: what it has not does not leave.
+	$node->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('ghost', true)");
+	$node->append_conf('postgresql.conf', "synchronized_standby_slots = 'ghost'\n");
+	$node->reload;
+	my ($rows, $early) = (500, 0);
+	for my $round (1 .. 10)
+	{
+		$node->safe_psql('postgres', join ';', map { "INSERT INTO t VALUES (1000 * $round + $_, 'row')" } 1 .. 5);
+		$rows += 5;
+		# The name has blanks, underscores or neither, by version.
+		wait_until
+		{
+			$node->safe_psql('postgres', q{SELECT 1 FROM pg_stat_activity WHERE backend_type = 'walsender'
+				AND wait_event ~* 'wait_?for_?standby_?confirmation'}) eq '1';
+		}
+		"the walsender to wait for the standby, round $round";
+		$early++ if (grep { $_->{kind} eq 'I' } $client->records) > $rows - 5;
+		$node->safe_psql('postgres', "SELECT pg_replication_slot_advance('ghost', pg_current_wal_flush_lsn())");
+		wait_until
+		{
+			# what the server itself writes now and then is also to be at the standby
+			$node->safe_psql('postgres', "SELECT pg_replication_slot_advance('ghost', pg_current_wal_flush_lsn())");
+			(grep { $_->{kind} eq 'I' } $client->records) >= $rows;
+		}
+		"the rows, round $round";
+	}
+	is($early, 0, 'nothing leaves before the standby has it');
+	is((grep { $_->{kind} eq 'I' } $client->records), $rows, 'everything leaves once it has');
+	$node->append_conf('postgresql.conf', "synchronized_standby_slots = ''\n");
+	$node->reload;
+	$node->safe_psql('postgres', "INSERT INTO t VALUES (-1, 'last')");
+	wait_until { (grep { $_->{kind} eq 'I' } $client->records) > $rows } 'a row without any standby';
+	pass('and without standbys nothing waits for one');
 	ok($client->stop, 'the client ended well');
-	$node->safe_psql('postgres', "SELECT pg_drop_replication_slot('f')");
+	$node->safe_psql('postgres', "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name IN ('f', 'ghost')");
 }
 
 SKIP:
