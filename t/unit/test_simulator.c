@@ -85,6 +85,7 @@ worlds_have_faults_of_all_kinds(void **state)
 	assert_true(faults > 1000);
 	assert_true(repeated > 100);
 	assert_true(parts > 500);
+	assert_true(zombies > 10);
 	world_free(w);
 }
 
