@@ -10,10 +10,11 @@ use Walrelay;
 use Test::More;
 
 my $source = new_source();
+my $schemas = "$ENV{TESTDATADIR}/schemas";
 my @args = (
 	'--source.conninfo=' . $source->connstr('postgres'),
-	'--slot.name=clock', '--kafka.topic.prefix=clock', '--bootstrap.servers=' . kafka(), '--registry.url=' . registry(),
-	'--log.format=text');
+	'--slot.name=clock', '--kafka.topic.prefix=clock', '--bootstrap.servers=' . kafka(),
+	"--registry.schemas.dir=$schemas", '--log.format=text');
 
 # A clock that can be set, for one process: t/chaos/clock.c.
 my ($offset, $library) = map { "$ENV{TESTDATADIR}/$_" } 'offset', 'clock.so';
@@ -68,5 +69,5 @@ insert(3);
 $relay = start('right_again');
 wait_for_slot($source, 'clock');
 is($relay->stop, 0, 'the right time again');
-is_deeply([ map { $_->{value}{after}{id} } read_topic('clock.public.t', count => 3) ], [ 1, 2, 3 ], 'nothing was passed over');
+is_deeply([ map { $_->{value}{after}{id} } read_topic('clock.public.t', count => 3, schemas => $schemas) ], [ 1, 2, 3 ], 'nothing was passed over');
 done_testing();
