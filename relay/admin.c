@@ -21,10 +21,13 @@
 
 #include <microhttpd.h>
 
+#include "descriptors.h"
+
 #define MAX_CONNECTIONS 16
 #define CONNECTION_BYTES 16384 /* for a request's head and the reply's */
 #define IDLE_S 5
 #define BACKLOG 16
+#define STARVED_MS 1000 /* between looks whether there are descriptors again */
 
 struct admin
 {
@@ -217,6 +220,18 @@ admin_is_full(const struct admin *admin)
 			   ->num_connections >= MAX_CONNECTIONS;
 }
 
+/*
+ * A connection that waits for a descriptor cannot be accepted, and would be told of again
+ * and again.
+ */
+static bool
+admin_is_starved(const struct admin *admin)
+{
+	struct pollfd ready = {.fd = admin->fd, .events = POLLIN};
+
+	return poll(&ready, 1, 0) > 0 && descriptors_are_short();
+}
+
 /* Whatever can be done now, and when to come again if no socket says so. */
 static void
 admin_serve(struct admin *admin)
@@ -233,7 +248,12 @@ admin_serve(struct admin *admin)
 		full = admin_is_full(admin);
 		MHD_run(admin->daemon);
 	} while (full && !admin_is_full(admin));
-	if (MHD_get_timeout(admin->daemon, &timeout_ms) == MHD_YES)
+	if (admin_is_starved(admin))
+	{
+		loop_forget(admin->loop, admin->fd);
+		loop_timer_set(admin->loop, &admin->timer, STARVED_MS);
+	}
+	else if (MHD_get_timeout(admin->daemon, &timeout_ms) == MHD_YES)
 		loop_timer_set(admin->loop, &admin->timer, (int64_t) timeout_ms);
 	else
 		loop_timer_clear(admin->loop, &admin->timer);
@@ -249,7 +269,10 @@ on_readable(void *arg, int fd, short revents)
 static void
 on_timer(void *arg)
 {
-	admin_serve(arg);
+	struct admin *admin = arg;
+
+	loop_watch(admin->loop, admin->fd, POLLIN, on_readable, admin);
+	admin_serve(admin);
 }
 
 /* --- listening ----------------------------------------------------------- */

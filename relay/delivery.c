@@ -15,6 +15,9 @@
 #include "buf.h"
 #include "pg.h"
 
+/* So long at most goes a Kafka transaction on because the last commit took as long. */
+#define OPEN_INTERVALS 5
+
 struct load
 {
 	uint64_t messages;
@@ -30,6 +33,7 @@ struct delivery
 	struct position        writing; /* it is on its way, if is_writing */
 	bool                   is_writing;
 	int64_t                written_ms; /* when the last one was handed over; 0: none yet */
+	int64_t                open_ms;    /* until then a Kafka transaction goes on; 0: no slow one */
 	uint64_t               durable;
 
 	/* What was sent since. */
@@ -318,6 +322,8 @@ delivery_due_ms(const struct delivery *dlv, bool urgent)
 	if (dlv->written_ms > 0)
 		due_ms = dlv->written_ms +
 				 (dlv->sent.messages > 0 ? dlv->limits.interval_ms : dlv->limits.idle_ms);
+	if (due_ms < dlv->open_ms)
+		due_ms = dlv->open_ms;
 	if (is_within && dlv->sent.messages > 0 && due_ms < dlv->opened_ms + dlv->limits.max_ms)
 		due_ms = dlv->opened_ms + dlv->limits.max_ms;
 	return due_ms;
@@ -355,9 +361,19 @@ delivery_writing(struct delivery *dlv, const struct position *pos, int64_t now_m
 		dlv->sent.messages = ack_outstanding(dlv->ack) + (dlv->item != 0);
 }
 
+/*
+ * What waited while a Kafka transaction was committed has to fit into the next one.  Had
+ * that only what is left of the interval, brokers that take longer than this for a commit
+ * would get one transaction of the database with each, and the relay never catch up.
+ */
 void
-delivery_written(struct delivery *dlv)
+delivery_written(struct delivery *dlv, int64_t now_ms)
 {
+	int64_t took_ms = now_ms - dlv->written_ms;
+	int64_t most_ms = dlv->limits.interval_ms * OPEN_INTERVALS;
+
+	if (is_exactly_once(dlv))
+		dlv->open_ms = now_ms + (took_ms < most_ms ? took_ms : most_ms);
 	dlv->is_writing = false;
 	dlv->written = dlv->writing;
 	if (dlv->written.lsn > dlv->durable)

@@ -135,8 +135,11 @@ bool delivery_acked(struct delivery *dlv, uint32_t item, uint32_t count);
 bool delivery_due(const struct delivery *dlv, int64_t now_ms, bool urgent, struct position *pos);
 void delivery_writing(struct delivery *dlv, const struct position *pos, int64_t now_ms);
 
-/* It is there for good, and with it, exactly once, what was sent before it. */
-void delivery_written(struct delivery *dlv);
+/*
+ * It is there for good, and with it, exactly once, what was sent before it.  now_ms: the
+ * clock of delivery_writing(); the next Kafka transaction is open for as long as this took.
+ */
+void delivery_written(struct delivery *dlv, int64_t now_ms);
 
 /* Milliseconds until delivery_due() may say yes by itself; -1: something has to come first. */
 int64_t delivery_due_in(const struct delivery *dlv, int64_t now_ms);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "descriptors.h"
 #include "log.h"
 #include "policy.h"
 
@@ -18,11 +19,16 @@ main(int argc, char **argv)
 
 	rc = cli_parse(argc, argv, environ, &cli, &e);
 	if (rc == RC_OK)
+		rc = descriptors_prepare(&e);
+	if (rc == RC_OK)
 		rc = cli_execute(&cli, stdout, &e);
 	cli_free(&cli);
 	if (fflush(stdout) != 0 && rc == RC_OK)
 		rc = err_set(&e, ERR_TRANSIENT, E2007, "standard output cannot be written");
 	if (rc != RC_OK)
+	{
+		descriptors_blame(&e);
 		log_err(LOG_ERROR, &e, NULL);
+	}
 	exit(rc == RC_OK ? EXIT_OK : (int) policy_exit_code(&e));
 }

@@ -201,7 +201,7 @@ static void
 pipeline_written(struct pipeline *pl)
 {
 	CRASH_POINT(progress_acked);
-	delivery_written(pl->dlv);
+	delivery_written(pl->dlv, loop_now_ms());
 	CRASH_POINT(progress_written);
 	if (delivery_position(pl->dlv).commit_lsn)
 		CRASH_POINT(part_written);

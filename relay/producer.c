@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "kafka_conf.h"
 
 _Static_assert(sizeof(void *) >= sizeof(uint64_t), "a label must fit into a message's opaque");
@@ -442,18 +443,23 @@ sink_kafka_new(struct loop *loop, const struct config *cfg, struct topics *topic
 	rd_kafka_conf_t      *conf;
 	struct producer      *p;
 	char                  text[512];
+	int                   wake_fd;
 
 	if (kafka_conf_producer(cfg, &conf, e) != RC_OK)
 		return RC_ERR;
+	/* Set from the start: only a queue that was empty wakes us, and it may not be. */
+	wake_fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (wake_fd < 0)
+	{
+		rd_kafka_conf_destroy(conf);
+		return descriptors_missing("a Kafka producer cannot be made", e);
+	}
 	if (events->batch_bytes)
 		kafka_conf_limit_batch(conf, events->batch_bytes);
 	p = xcalloc(1, sizeof(*p));
 	producer_learn_conf(p, conf);
 	p->ear = xcalloc(1, sizeof(*p->ear));
-	/* Set from the start: only a queue that was empty wakes us, and it may not be. */
-	p->ear->wake_fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (p->ear->wake_fd < 0)
-		abort(); /* no descriptors left: nothing would work */
+	p->ear->wake_fd = wake_fd;
 	producer_listen(p, conf);
 	p->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
 	if (p->rk == NULL)

@@ -24,6 +24,7 @@
 #include "admin.h"
 #include "buf.h"
 #include "crash_point.h"
+#include "descriptors.h"
 #include "log.h"
 #include "policy.h"
 #include "producer.h"
@@ -169,9 +170,10 @@ session_decide(struct session *ses, const struct err *e)
 
 /* Whatever failed: the stream is over; again after a while, or never. */
 void
-session_trouble(struct session *ses, const struct err *e)
+session_trouble(struct session *ses, const struct err *why)
 {
-	int64_t delay;
+	struct err e = *why;
+	int64_t	   delay;
 
 	if (ses->state == SESSION_ENDED)
 		return;
@@ -182,20 +184,21 @@ session_trouble(struct session *ses, const struct err *e)
 			session_end(ses);
 		return;
 	}
-	if (session_decide(ses, e) == POLICY_STOP)
+	descriptors_blame(&e);
+	if (session_decide(ses, &e) == POLICY_STOP)
 	{
-		session_fail(ses, e);
+		session_fail(ses, &e);
 		return;
 	}
 	ses->state = SESSION_BACKING_OFF;
 	if (ses->passes)
 	{
-		log_debug("beginning again after %s", err_code_name(e->code));
+		log_debug("beginning again after %s", err_code_name(e.code));
 		loop_timer_set(ses->loop, &ses->retry, 0);
 		return;
 	}
 	delay = backoff_next(&ses->backoff, (uint32_t) rand());
-	log_err(LOG_WARN, e, "trying again in %.1f s", (double) delay / 1000);
+	log_err(LOG_WARN, &e, "trying again in %.1f s", (double) delay / 1000);
 	loop_timer_set(ses->loop, &ses->retry, delay);
 	CRASH_POINT(backing_off);
 }

@@ -82,7 +82,7 @@ struct session
 /* A new stream from where it has to begin; a new sink first if the old one broke. */
 void session_connect(struct session *ses);
 /* Whatever failed: the stream is over; again after a while, or never. */
-void session_trouble(struct session *ses, const struct err *e);
+void session_trouble(struct session *ses, const struct err *why);
 /* Somebody is needed.  What was sent before may still be acknowledged. */
 void session_fail(struct session *ses, const struct err *e);
 /* Everything is acknowledged, or time is up: the last word to the server. */

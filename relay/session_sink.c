@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "crash_point.h"
+#include "descriptors.h"
 #include "log.h"
 #include "policy.h"
 #include "session_parts.h"
@@ -103,17 +104,21 @@ static void
 on_sink_state(void *arg, bool up, const struct err *why)
 {
 	struct session *ses = arg;
+	struct err		e;
 
 	ses->sink_up = up;
 	if (up)
 	{
 		log_info("Kafka is reachable");
 		ses->sink_seen = true;
+		return;
 	}
-	else if (!ses->sink_seen)
-		session_fail(ses, why);
+	e = *why;
+	descriptors_blame(&e);
+	if (!ses->sink_seen)
+		session_fail(ses, &e);
 	else
-		log_err(LOG_WARN, why, "changes wait in PostgreSQL until a broker answers");
+		log_err(LOG_WARN, &e, "changes wait in PostgreSQL until a broker answers");
 }
 
 /* librdkafka's own words: for whoever debugs, not for operators. */
@@ -138,12 +143,17 @@ static void
 on_registry_state(void *arg, bool up, const struct err *why)
 {
 	struct session *ses = arg;
+	struct err		e;
 
 	ses->registry_down = !up;
 	if (up)
+	{
 		log_info("the schema registry is reachable again");
-	else
-		log_err(LOG_WARN, why, "changes wait in PostgreSQL until the registry answers");
+		return;
+	}
+	e = *why;
+	descriptors_blame(&e);
+	log_err(LOG_WARN, &e, "changes wait in PostgreSQL until the registry answers");
 }
 
 /* The whole text once, then a reminder; schemas are no row values, and whole at debug level. */

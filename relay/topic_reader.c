@@ -374,7 +374,7 @@ topic_reader_new(struct loop *loop, const struct config *cfg, const struct topic
 	reader->reading = *reading;
 	reader->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (reader->wake_fd < 0)
-		abort(); /* no descriptors left: nothing would work */
+		abort(); /* main.c saw that there are some */
 	loop_watch(loop, reader->wake_fd, POLLIN, on_wake, reader);
 	return reader;
 }

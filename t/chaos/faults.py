@@ -6,6 +6,7 @@ but what the relay itself has to mend.  What it returns is evidence that it bit.
 """
 import contextlib
 import os
+import random
 import shutil
 import signal
 import struct
@@ -13,13 +14,13 @@ import subprocess
 import threading
 import time
 
-from lab import HERE, SLOT, START_S, UNAVAILABLE, TEMPORARY, log_grep, wait_until, pq
+from lab import BROKERS, HERE, PREFIX, SLOT, START_S, UNAVAILABLE, TEMPORARY, log_grep, wait_until, pq
 
 BITE_S = 20                 # how long to wait for a fault that needs traffic
 
 
 class Fault:
-    """weight 0: only by name.  needs: '', root, cc or exactly-once; see skip()."""
+    """weight 0: only by name.  needs: words of root, cc, exactly-once, brokers; see skip()."""
 
     def __init__(self, weight, strike, needs=''):
         self.weight, self.strike, self.needs = weight, strike, needs
@@ -27,11 +28,16 @@ class Fault:
     def skip(self, mode):
         """Why it cannot be done here, or None.  exactly-once: without its fencing what a
         zombie writes comes after newer data, as the README says."""
-        if self.needs == 'root' and os.getuid() != 0:
+        needs = self.needs.split()
+        if 'root' in needs and os.getuid() != 0:
             return 'only root can mount a small disk'
-        if self.needs == 'cc' and not shutil.which('cc'):
+        if 'cc' in needs and not shutil.which('cc'):
             return 'there is no C compiler'
-        if self.needs == 'exactly-once' and mode != 'exactly-once':
+        if 'brokers' in needs and BROKERS < 3:
+            return 'it takes BROKERS=3'
+        if self.strike is disk_broker and BROKERS > 1:
+            return 'it is for BROKERS=1'
+        if 'exactly-once' in needs and mode != 'exactly-once':
             return 'nothing fences a zombie in this mode'
         return None
 
@@ -41,6 +47,12 @@ def last(rng, low, high):
     seconds = rng.uniform(low, high)
     threading.Event().wait(seconds)
     return round(seconds, 2)
+
+
+def waited(lab, lives):
+    """What only lasts is no reason to end."""
+    if lab.relay.lives != lives:
+        lab.relay.wrong.append('the relay ended, where it should have waited')
 
 
 # ---- the relay ----
@@ -201,12 +213,171 @@ def broker_kill(lab, rng):
 
 
 def broker_stop(lab, rng):
-    pid = int(lab.kafka.env('KAFKA_PID'))
+    """One; it loses what it led, and comes back as if nothing had been."""
+    pid = (int(lab.kafka.env('KAFKA_PID')) if BROKERS == 1 else
+           lab.kafka.pid(rng.choice(lab.kafka.NODES)))
     os.kill(pid, signal.SIGSTOP)
     try:
         return {'stood_s': last(rng, 1, 10)}
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+# ---- a cluster of brokers ----
+
+PROGRESS, STATE = f'{PREFIX}.progress', '__transaction_state'
+
+
+def ledger_partitions(lab):
+    """Those of the ledger's topics, of the progress topic and of the transactions' own."""
+    partitions = wait_until(lab.kafka.partitions, 'brokers to answer', START_S)
+    return {place: partition for place, partition in partitions.items()
+            if place[0].startswith(PREFIX + '.') or place[0] == STATE}
+
+
+def brokers_leaders(lab, rng):
+    """Leaders move while everything runs."""
+    moved = 0
+    for _ in range(rng.randint(1, 3)):
+        places = ledger_partitions(lab)
+        leaders = {place: rng.choice([node for node in partition['replicas'] if node != partition['leader']])
+                   for place, partition in places.items()}
+        lab.kafka.lead(leaders)
+        moved += len(leaders)
+    return {'moved': moved}
+
+
+def brokers_roll(lab, rng):
+    """One after the other is restarted, as for an upgrade."""
+    took = {}
+    for node in rng.sample(lab.kafka.NODES, BROKERS):
+        started = time.monotonic()
+        lab.kafka.do('stop', node)
+        lab.kafka.do('start', node)
+        lab.kafka.wait_whole()
+        took[node] = round(time.monotonic() - started, 2)
+    return {'took_s': took}
+
+
+def brokers_down(lab, rng, nodes):
+    """kill -9, and back: before the others have noticed, or long after that."""
+    for node in nodes:
+        os.kill(lab.kafka.pid(node), signal.SIGKILL)
+    away = last(rng, 0, 10)
+    for node in nodes:
+        lab.kafka.do('kill', node)      # it waits until the process is gone
+    lab.kafka.do('start')
+    lab.kafka.wait_whole()
+    return {'nodes': nodes, 'away_s': away}
+
+
+def brokers_kill(lab, rng):
+    return brokers_down(lab, rng, [rng.choice(lab.kafka.NODES)])
+
+
+def brokers_kill_two(lab, rng):
+    """Nobody is left to be in sync with, nor a majority of controllers: that is waited for."""
+    lives = lab.relay.lives
+    evidence = brokers_down(lab, rng, rng.sample(lab.kafka.NODES, 2))
+    waited(lab, lives)
+    return evidence
+
+
+def brokers_kill_progress(lab, rng):
+    """The one that leads the progress topic."""
+    return brokers_down(lab, rng, [lab.kafka.leader(PROGRESS)])
+
+
+def brokers_kill_coordinator(lab, rng):
+    """The one that coordinates our Kafka transactions."""
+    return brokers_down(lab, rng, [lab.kafka.leader(STATE)])
+
+
+def brokers_kill_controller(lab, rng):
+    return brokers_down(lab, rng, [lab.kafka.controller()])
+
+
+def brokers_too_few(lab, rng):
+    """One is gone, and the topics want all three in sync: NOT_ENOUGH_REPLICAS."""
+    lives, node = lab.relay.lives, rng.choice(lab.kafka.NODES)
+    others = [other for other in lab.kafka.NODES if other != node]
+    topics = [f'{PREFIX}.public.txlog', PROGRESS]       # each transaction has a row there
+    refused = lambda: sum(len(log_grep(lab.kafka.log(other), 'NotEnoughReplicas'))     # noqa: E731
+                          for other in others)
+    before = refused()
+    try:
+        for topic in topics:
+            lab.kafka.do('topic', 'alter', topic, 'min.insync.replicas=3')
+        lab.kafka.do('kill', node)
+        wait_until(lambda: refused() > before, 'a record to be refused', START_S)
+        mark = lab.watch.insert_lsn()
+        stood = last(rng, 1, 5)
+        if lab.watch.confirmed >= mark:
+            lab.relay.wrong.append('a position was confirmed that no broker has')
+    finally:
+        lab.kafka.do('start')
+        for topic in topics:
+            lab.kafka.do('topic', 'alter', topic, 'min.insync.replicas=2')
+    lab.kafka.wait_whole()
+    waited(lab, lives)
+    return {'node': node, 'refused': refused() - before, 'stood_s': stood}
+
+
+# ---- the registry ----
+
+# Columns that writers always give a value, so that no row ever has their default.
+ALTERED = ('acct ALTER pad', 'txlog ALTER tag')
+
+
+def schema_change(lab, rng):
+    """The next change of a table needs a schema that nobody knows: one with another default.
+    The lock is not waited for where that would hold up the writers."""
+    def done():
+        with contextlib.suppress(pq.Error), pq.Session(lab.postgres.conninfo) as sql:
+            sql.rows("SET lock_timeout = '200ms'")
+            sql.rows(f"ALTER TABLE {rng.choice(ALTERED)} SET DEFAULT '{rng.random()}'")
+            return True
+    wait_until(done, 'a schema to change', START_S)
+
+
+def registry_schema(lab, rng):
+    """It is away for ten seconds at the moment of a schema change."""
+    lives, offset = lab.relay.lives, os.path.getsize(lab.relay_log)
+    lab.registry.do('kill')
+    try:
+        schema_change(lab, rng)
+        told = wait_until(lambda: log_grep(lab.relay_log, 'E1801', offset), 'E1801', START_S)
+        mark = lab.watch.insert_lsn()
+        last(rng, 10, 10)
+        if lab.watch.confirmed >= mark:
+            lab.relay.wrong.append('a position was confirmed behind a change without a schema')
+    finally:
+        lab.registry.do('restart')
+    waited(lab, lives)
+    return {'log': told[0][:200]}
+
+
+def registry_schemas(lab, rng):
+    """It is restarted twice while schemas change all the time."""
+    lives, over, changes = lab.relay.lives, threading.Event(), []
+    inner = random.Random(rng.random())
+
+    def change():
+        while not over.wait(inner.uniform(0, 0.5)):
+            schema_change(lab, inner)
+            changes.append(1)
+    changer = threading.Thread(target=change)
+    changer.start()
+    try:
+        for command in ('kill', 'stop'):
+            lab.registry.do(command)
+            away = last(rng, 0, 2)
+            lab.registry.do('restart')
+    finally:
+        over.set()
+        changer.join()
+    waited(lab, lives)
+    return {'changes': len(changes), 'away_s': away}
 
 
 def registry_restart(lab, rng):
@@ -366,7 +537,17 @@ FAULTS = {
     'broker-kill': Fault(2, broker_kill),
     'broker-stop': Fault(2, broker_stop),
     'registry-restart': Fault(1, registry_restart),
+    'registry-schema': Fault(0.5, registry_schema),
+    'registry-schemas': Fault(0.5, registry_schemas),
     'kafka-zombie': Fault(2, kafka_zombie, 'exactly-once'),
+    'brokers-leaders': Fault(4, brokers_leaders, 'brokers'),
+    'brokers-roll': Fault(3, brokers_roll, 'brokers'),
+    'brokers-kill': Fault(4, brokers_kill, 'brokers'),
+    'brokers-kill-two': Fault(4, brokers_kill_two, 'brokers'),
+    'brokers-kill-progress': Fault(3, brokers_kill_progress, 'brokers'),
+    'brokers-kill-coordinator': Fault(3, brokers_kill_coordinator, 'brokers exactly-once'),
+    'brokers-kill-controller': Fault(3, brokers_kill_controller, 'brokers'),
+    'brokers-too-few': Fault(2, brokers_too_few, 'brokers'),
     'disk-wal': Fault(0, disk_wal, 'root'),
     'disk-broker': Fault(0, disk_broker, 'root'),
     'disk-relay-log': Fault(0, disk_relay_log, 'root'),

@@ -1,7 +1,8 @@
 """lab.py: what the chaos campaign breaks: PostgreSQL, Kafka, a registry, the relay under a
 supervisor, and a proxy (proxy.py) on each of the relay's three connections; all of it in
 one folder, all of it gone at the end.  Only the relay goes through the proxies: workload
-and checker see the servers themselves.  Used by campaign.py and faults.py.
+and checker see the servers themselves.  BROKERS=3 makes Kafka a cluster.  Used by
+campaign.py and faults.py.
 """
 import collections
 import contextlib
@@ -19,14 +20,17 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(ROOT, 't', 'lib')]
 
+import kafka.admin                                                  # noqa: E402
+import kafka.errors                                                 # noqa: E402
 import pq                                                           # noqa: E402
 
 QUICKSTART = os.path.join(ROOT, 'contrib', 'quickstart')
 POLL_S = 0.02
-START_S = 300               # how long a server may take to come up
+START_S = 600               # how long a server may take to come up
 RESTART_S = 1               # what a supervisor waits before it starts a failed relay again
 UNAVAILABLE, TEMPORARY = 69, 75     # what a supervisor may simply try again
 SLOT, PREFIX = 'chaos', 'chaos'
+BROKERS = int(os.environ.get('BROKERS') or 1)
 
 SERVER = {'fsync': 'off',   # processes are killed, not machines
           'wal_sender_timeout': '15s', 'max_prepared_transactions': 50, 'max_connections': 100,
@@ -83,14 +87,106 @@ class Script:
     def __init__(self, name, folder, **env):
         self.path, self.dir, self.settings = os.path.join(QUICKSTART, name), folder, env
 
-    def do(self, command, check=True):
-        return subprocess.run([self.path, command, self.dir], check=check,
+    def do(self, command, *arguments, check=True):
+        return subprocess.run([self.path, command, self.dir, *map(str, arguments)], check=check,
                               stdin=subprocess.DEVNULL, stdout=sys.stderr,
-                              env={**os.environ, **self.settings}).returncode
+                              env={**os.environ, 'STARTUP_S': str(START_S), **self.settings}).returncode
 
-    def env(self, name):
-        with open(os.path.join(self.dir, 'env'), encoding='utf-8') as file:
+    def env(self, name, folder=''):
+        with open(os.path.join(self.dir, folder, 'env'), encoding='utf-8') as file:
             return dict(line.strip().split('=', 1) for line in file).get(name)
+
+
+class Cluster(Script):
+    """Kafka's script with BROKERS of them; what a cluster is like, as any of them tells it."""
+
+    NODES = tuple(range(1, BROKERS + 1))
+
+    def pid(self, node):
+        return int(self.env('KAFKA_PID', str(node)))
+
+    def log(self, node):
+        return os.path.join(self.dir, str(node), 'log')
+
+    @contextlib.contextmanager
+    def admin(self):
+        """A client, which takes what brokers can be had."""
+        client = kafka.admin.KafkaAdminClient(bootstrap_servers=self.env('KAFKA_BOOTSTRAP').split(','))
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def partitions(self):
+        """(topic, number) -> {'leader': N, 'replicas': [N...], 'isr': [N...]}, of all topics;
+        None if no broker knows that now."""
+        with contextlib.suppress(kafka.errors.KafkaError, OSError), self.admin() as client:
+            return {(topic['topic'], partition['partition']): partition
+                    for topic in client.describe_topics() for partition in topic['partitions']}
+        return None
+
+    def is_whole(self):
+        """Each partition has a leader and all its replicas in sync."""
+        partitions = self.partitions()
+        return bool(partitions) and all(
+            partition['leader'] in partition['isr'] and len(partition['isr']) == len(partition['replicas'])
+            for partition in partitions.values())
+
+    def wait_whole(self):
+        wait_until(self.is_whole, 'all replicas to be in sync', START_S)
+
+    def leader(self, topic, partition=0):
+        """Its number; those of nodes begin with 1, and -1 is none."""
+        def known():
+            return max(0, (self.partitions() or {}).get((topic, partition), {}).get('leader', 0))
+        return wait_until(known, f'{topic} to have a leader', START_S)
+
+    def controller(self):
+        """Who leads the controllers: whose log tells the newest election that was won."""
+        def newest():
+            won = [(int(re.search(r'epoch=(\d+)', line)[1]), node) for node in self.NODES
+                   for line in log_grep(self.log(node), r'Completed transition to Leader\(')]
+            return max(won, default=None)
+        return wait_until(newest, 'a leader of the controllers', START_S)[1]
+
+    def reassign(self, replicas):
+        """(topic, number) -> [N...], the preferred leader first."""
+        name = os.path.join(self.dir, 'reassign.json')
+        with open(name, 'w', encoding='utf-8') as file:
+            json.dump({'version': 1, 'partitions': [
+                {'topic': topic, 'partition': number, 'replicas': nodes}
+                for (topic, number), nodes in replicas.items()]}, file)
+        self.do('reassign', name)
+
+    def spread(self):
+        """A copy of everything on each node, whatever it was made with."""
+        places = wait_until(self.partitions, 'brokers to answer', START_S)
+        self.reassign({place: [*self.NODES[place[1] % BROKERS:], *self.NODES[:place[1] % BROKERS]]
+                       for place in places})
+
+        def spread():
+            partitions = self.partitions()
+            return partitions and all(len(partition['replicas']) == BROKERS
+                                      for partition in partitions.values())
+        wait_until(spread, 'a copy on each broker', START_S)
+        self.wait_whole()
+
+    def lead(self, leaders):
+        """(topic, number) -> N: moves leaders as operators do, by another preferred replica
+        and its election."""
+        partitions = wait_until(self.partitions, 'brokers to answer', START_S)
+        self.reassign({place: [leader, *(node for node in partitions[place]['replicas'] if node != leader)]
+                       for place, leader in leaders.items()})
+        chosen = collections.defaultdict(list)
+        for topic, number in leaders:
+            chosen[topic].append(number)
+
+        def moved():
+            with contextlib.suppress(kafka.errors.KafkaError), self.admin() as client:
+                client.perform_leader_election(0, dict(chosen), timeout_ms=10_000)
+            now = self.partitions() or {}
+            return all(now.get(place, {}).get('leader') == leader for place, leader in leaders.items())
+        wait_until(moved, 'leaders to move', START_S)
 
 
 class Postgres:
@@ -173,6 +269,37 @@ class Proxy:
             self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
+
+
+class ProxyGroup:
+    """One proxy for each broker, because each tells clients an address of its own; what is
+    done to the network is done to all of them.  As Proxy."""
+
+    def __init__(self, name, number):
+        self.proxies = [Proxy(f'{name} {place}') for place in range(1, number + 1)]
+        self.address = ','.join(proxy.address for proxy in self.proxies)
+
+    def do(self, command):
+        """to takes an address for each, with commas.  Numbers in answers are sums."""
+        verb, _, rest = command.partition(' ')
+        commands = [f'to {target}' for target in rest.split(',')] if verb == 'to' else \
+            [command] * len(self.proxies)
+        total = {}
+        for place, (proxy, text) in enumerate(zip(self.proxies, commands), 1):
+            for name, value in proxy.do(text).items():
+                if isinstance(value, dict):
+                    total.setdefault(name, {}).update(
+                        {f'{place}/{key}': inner for key, inner in value.items()})
+                else:
+                    total[name] = total[name] + value if name in total else value
+        return total
+
+    def stats(self):
+        return self.do('stats')
+
+    def close(self):
+        for proxy in self.proxies:
+            proxy.close()
 
 
 class Relay(threading.Thread):
@@ -340,18 +467,21 @@ class Lab:
         os.chmod(self.dir, 0o755)
         properties = self.disks_small(kinds)
         for name in ('pg', 'kafka', 'registry'):
-            self.proxies[name] = Proxy(name)
+            self.proxies[name] = (ProxyGroup(name, BROKERS) if name == 'kafka' and BROKERS > 1
+                                  else Proxy(name))
         self.postgres.start_first()
         if 'disk-wal' in kinds:
             self.wal_small()
-        self.kafka = Script(
-            'kafka', self.path('kafka'), KAFKA_PROXY=self.proxies['kafka'].address,
+        self.kafka = (Cluster if BROKERS > 1 else Script)(
+            'kafka', self.path('kafka'), KAFKA_BROKERS=str(BROKERS), KAFKA_PROXY=self.proxies['kafka'].address,
             KAFKA_PROPERTIES=' '.join(f'{name}={value}' for name, value in
                                       {'num.partitions': 3, **properties}.items()))
         self.kafka.do('start')
-        # Its schemas must outlive it, as those of any registry do.
-        self.registry = Script('registry', self.path('registry'), REGISTRY_DATASOURCE_URL=
-                               'jdbc:h2:file:' + self.path('registry/db'))
+        # Its schemas must outlive it, as those of any registry do; 5 s for a connection to
+        # them are not enough on a busy machine.
+        self.registry = Script('registry', self.path('registry'),
+                               REGISTRY_DATASOURCE_URL='jdbc:h2:file:' + self.path('registry/db'),
+                               QUARKUS_DATASOURCE_JDBC_ACQUISITION_TIMEOUT='120S')
         self.registry.do('start')
         self.bootstrap = self.kafka.env('KAFKA_BOOTSTRAP')
         self.registry_url = self.registry.env('REGISTRY_URL')
@@ -371,6 +501,8 @@ class Lab:
 
     def relay_start(self):
         """The slot, then the relay."""
+        if BROKERS > 1:
+            self.kafka.spread()
         subprocess.run(self.relay_command('slot', 'create'), check=True, cwd='/',
                        stdin=subprocess.DEVNULL, stdout=sys.stderr, **as_server_user())
         self.watch = Watch(self.postgres.conninfo)

@@ -389,5 +389,5 @@ relay_acked(struct world *w, ack_ticket ticket, uint32_t count)
 void
 relay_written(struct world *w)
 {
-	delivery_written(w->relay.dlv);
+	delivery_written(w->relay.dlv, w->now_ms);
 }

@@ -91,7 +91,7 @@ write_now(struct delivery *dlv, int64_t now_ms, uint64_t lsn, uint64_t commit_ls
 	assert_true(delivery_due(dlv, now_ms, true, &pos));
 	assert_position(pos, lsn, commit_lsn, changes);
 	delivery_writing(dlv, &pos, now_ms);
-	delivery_written(dlv);
+	delivery_written(dlv, now_ms);
 }
 
 /* --- what the server may be told ------------------------------------------------------ */
@@ -110,7 +110,7 @@ server_is_told_what_is_written(void **state)
 	assert_true(delivery_due(dlv, 1, false, &pos));
 	delivery_writing(dlv, &pos, 1);
 	assert_int_equal(delivery_durable(dlv), 100);
-	delivery_written(dlv);
+	delivery_written(dlv, 1);
 	assert_int_equal(delivery_durable(dlv), 200);
 	assert_true(delivery_is_settled(dlv));
 	delivery_free(dlv);
@@ -370,10 +370,43 @@ due_in_and_due_agree(void **state)
 	take_commit(dlv, 130);
 	assert_true(delivery_due(dlv, 1001, false, &pos));
 	delivery_writing(dlv, &pos, 1001);
-	delivery_written(dlv);
+	delivery_written(dlv, 1001);
 	delivery_mark(dlv, 140);
 	take_begin(dlv, 0); /* a message outside any transaction, before it is sent */
 	assert_int_equal(delivery_due_in(dlv, 100000), -1);
+	delivery_free(dlv);
+}
+
+/* A commit that took longer than the interval leaves the next one the time to send what waited. */
+static void
+slow_commits_have_longer_transactions(void **state)
+{
+	struct delivery *dlv = delivery_from(DELIVERY_EXACTLY_ONCE, 100);
+	uint64_t         lsn = 110;
+	int64_t          now_ms = 1000;
+
+	(void) state;
+	for (int64_t took_ms = INTERVAL / 4; took_ms <= INTERVAL * 32; took_ms *= 2)
+	{
+		int64_t         open_ms = took_ms < INTERVAL * 5 ? took_ms : INTERVAL * 5;
+		int64_t         due_ms = now_ms + INTERVAL;
+		struct position pos;
+
+		take_transaction(dlv, lsn, lsn + 5, 1);
+		assert_true(delivery_due(dlv, now_ms, true, &pos));
+		delivery_writing(dlv, &pos, now_ms);
+		now_ms += took_ms;
+		delivery_written(dlv, now_ms);
+		take_transaction(dlv, lsn + 10, lsn + 15, 1);
+		if (due_ms < now_ms + open_ms)
+			due_ms = now_ms + open_ms;
+		assert_false(delivery_due(dlv, due_ms - 1, false, &pos));
+		assert_true(delivery_due(dlv, due_ms, false, &pos));
+		/* Nor does one that comes later than that wait for anything. */
+		assert_true(delivery_due(dlv, due_ms + INTERVAL * 100, false, &pos));
+		lsn += 20;
+		now_ms = due_ms;
+	}
 	delivery_free(dlv);
 }
 
@@ -431,6 +464,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(server_is_told_what_is_written),
+		cmocka_unit_test(slow_commits_have_longer_transactions),
 		cmocka_unit_test(transaction_is_given_its_time),
 		cmocka_unit_test(small_transaction_stays_whole),
 		cmocka_unit_test(stream_that_goes_on_tells_no_more_than_before),

@@ -399,7 +399,7 @@ static void
 record_report(struct state *s)
 {
 	record_append(s);
-	delivery_written(&s->dlv);
+	delivery_written(&s->dlv, 1);
 }
 
 /*
@@ -451,7 +451,7 @@ commit_report(struct state *s)
 		for (int j = 0; j < s->queues[i].n; j++)
 			assert_true(delivery_acked(&s->dlv, s->queues[i].at[j].ticket, 1));
 	sink_clear(s);
-	delivery_written(&s->dlv);
+	delivery_written(&s->dlv, 1);
 }
 
 /* --- crashes -----------------------------------------------------------------------------------

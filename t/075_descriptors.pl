@@ -1,0 +1,161 @@
+# 075_descriptors.pl: too few descriptors are said by name, with what to do; changes wait
+# meanwhile, and come when there are some again.  And a hundred reconnects, to PostgreSQL and
+# to the broker, leave as many open as there were.
+# needs: kafka
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Walrelay;
+use IPC::Open2;
+use Test::More;
+
+my $reconnects = $ENV{N} // 100;
+my $source = new_source();
+my $python = qx('$root/t/lib/venv');
+chomp $python;
+
+# The relay's way to the broker can be cut.
+my $proxy_pid = open2(my $answers, my $orders, $python, "$root/t/chaos/proxy.py");
+my ($address) = <$answers> =~ /"port": (\d+)/ or die "no proxy\n";
+my $broker = kafka_start(KAFKA_PROXY => "127.0.0.1:$address");
+proxy('to ' . $broker->env('KAFKA_PROXIED'));
+
+my $admin = free_port();
+my @args = (
+	'--source.conninfo=' . $source->connstr('postgres'),
+	'--slot.name=few', '--kafka.topic.prefix=few', "--bootstrap.servers=127.0.0.1:$address",
+	'--registry.url=' . registry(), "--admin.listen=127.0.0.1:$admin",
+	'--retry.backoff.ms=20', '--retry.backoff.max.ms=200', '--reconnect.backoff.ms=20');
+
+# proxy COMMAND: its answer
+sub proxy
+{
+	my ($command) = @_;
+	print $orders "$command\n";
+	$orders->flush;
+	return (json_lines(scalar <$answers>))[0];
+}
+
+# limit RELAY, COUNT: of its open files, which its owner may lower and raise again
+sub limit
+{
+	my ($relay, $count) = @_;
+	is(system('prlimit', '--pid', $relay->pid, "--nofile=$count:"), 0, "at most $count descriptors");
+	return;
+}
+
+# open_files RELAY: their numbers, in order
+sub open_files
+{
+	my ($relay) = @_;
+	opendir my $dir, '/proc/' . $relay->pid . '/fd' or die "cannot look at it: $!\n";
+	my @numbers = sort { $a <=> $b } grep { /^\d+$/ } readdir $dir;
+	return @numbers;
+}
+
+# first_free RELAY: where a descriptor would be next
+sub first_free
+{
+	my ($relay) = @_;
+	my $next = 0;
+	for (open_files($relay)) { last if $_ != $next; $next++; }
+	return $next;
+}
+
+# first_to_broker RELAY: the lowest descriptor of a connection to the broker's proxy
+sub first_to_broker
+{
+	my ($relay) = @_;
+	my $port = sprintf '%04X', $address;
+	my %inodes = map { $_ => 1 }
+	  slurp('/proc/' . $relay->pid . '/net/tcp') =~ /^ *\d+: \S+ \w+:$port 01 \S+ \S+ \S+ +\d+ +\d+ (\d+) /mg;
+	my ($first) = grep { (readlink('/proc/' . $relay->pid . "/fd/$_") // '') =~ /^socket:\[(\d+)\]/ && $inodes{$1} }
+	  open_files($relay);
+	return $first // die "there is no connection to the broker\n";
+}
+
+sub sender
+{
+	return $source->safe_psql('postgres', 'SELECT active_pid FROM pg_replication_slots');
+}
+
+sub ids
+{
+	return map { $_->{value}{after}{id} } read_topic('few.public.t', bootstrap => $broker->address, @_);
+}
+
+$source->safe_psql('postgres', 'CREATE TABLE t (id int PRIMARY KEY)');
+is((relay_run('slot', 'create', @args))[0], 0, 'slot create');
+
+# ---- too few to begin with ----
+my $stderr = '';
+IPC::Run::run([ 'bash', '-c', 'ulimit -n 12; exec "$@"', '-', $walrelay, 'run', @args ], '<', \undef, '>', \my $stdout, '2>', \$stderr);
+is($? >> 8, 69, 'the exit status is one that a supervisor tries again');
+like($stderr, qr/E1007: too few descriptors: walrelay cannot start\nDETAIL: .*may have 12 open files.*\(RLIMIT_NOFILE\)\.\nHINT: .*LimitNOFILE=.*ulimit -n/,
+	'what there is too little of, how many there are, and what to do');
+
+# ---- a limit that is lower than need be is raised ----
+my $relay = relay_start(args => \@args);
+$relay->wait_for_log(qr/streaming database/);
+my ($soft, $hard) = slurp('/proc/' . $relay->pid . '/limits') =~ /^Max open files +(\d+) +(\d+)/m;
+is($soft, $hard, 'it takes as many as it may have');
+
+# ---- neither registry nor PostgreSQL can be connected to ----
+limit($relay, first_free($relay));
+$source->safe_psql('postgres', 'INSERT INTO t VALUES (1)');
+$relay->wait_for_log(qr/E1007.*E1801/);
+pass('the registry: said by name');
+$source->safe_psql('postgres', q{SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots; INSERT INTO t VALUES (2)});
+$relay->wait_for_log(qr/E1007.*E1201/);
+pass('PostgreSQL: said by name');
+my $curl = "curl -s -m 2 --noproxy '*' http://127.0.0.1:$admin/livez";
+isnt(system("$curl >/dev/null"), 0, 'nor can its pages be had');
+my $ticks = sub {
+	my ($user, $system) = (split ' ', slurp('/proc/' . $relay->pid . '/stat') =~ s/.*\) //sr)[ 11, 12 ];
+	return $user + $system;
+};
+my $before = $ticks->();
+my $until = time + 3;
+wait_until { time > $until } 'three seconds to pass';
+cmp_ok($ticks->() - $before, '<', 100, 'it does not use up the processor for that');
+ok($relay->is_running, 'and does not end');
+limit($relay, $hard);
+$source->safe_psql('postgres', 'INSERT INTO t VALUES (3)');
+wait_for_slot($source, 'few');
+is(qx($curl), "ok\n", 'it goes on by itself when there are some again');
+is_deeply([ ids(count => 3) ], [ 1, 2, 3 ], 'and nothing is lost');
+
+# ---- the broker cannot be connected to ----
+limit($relay, first_to_broker($relay));
+proxy('reset');
+$source->safe_psql('postgres', 'INSERT INTO t VALUES (4)');
+$relay->wait_for_log(qr/E1007.*E2001/);
+pass('the broker: said by name');
+limit($relay, $hard);
+wait_for_slot($source, 'few');
+is_deeply([ ids(count => 4) ], [ 1 .. 4 ], 'and nothing is lost');
+
+# ---- a hundred reconnects ----
+my $open;
+for my $n (1 .. $reconnects)
+{
+	my $sender = wait_until { sender() } 'a walsender';
+	my $accepted = proxy('stats')->{accepted};
+	proxy('reset');
+	$source->safe_psql('postgres', "SELECT pg_terminate_backend($sender); INSERT INTO t VALUES (100 + $n)");
+	wait_until { my $now = sender(); $now && $now != $sender } "reconnect $n to PostgreSQL";
+	wait_for_slot($source, 'few');
+	wait_until { proxy('stats')->{accepted} > $accepted } "reconnect $n to the broker";
+	$open = open_files($relay) if $n == 10;
+}
+wait_until { open_files($relay) <= $open } "there to be no more descriptors than the $open before";
+pass("$open descriptors behind ten reconnects, and behind all of them");
+my %ids;
+$ids{$_}++ for ids();
+is(scalar(grep { $ids{$_} } 1 .. 4, 101 .. 100 + $reconnects), 4 + $reconnects, 'nothing is lost in any of them');
+
+is($relay->stop, 0, 'SIGTERM ends it with 0');
+close $orders;
+waitpid $proxy_pid, 0;
+done_testing();
