@@ -299,8 +299,9 @@ def disk_wal(lab, _):
         def bitten():
             filler.fill()               # what was recycled meanwhile, too
             with contextlib.suppress(pq.Error), pq.Session(lab.postgres.conninfo) as sql:
-                sql.rows("SELECT pg_logical_emit_message(false, 'fill', repeat('x', 1000000)), "
-                         'pg_switch_wal()')
+                # rolled back, so that it comes to nobody
+                sql.rows("BEGIN; SELECT pg_logical_emit_message(true, 'fill', repeat('x', 1000000)), "
+                         'pg_switch_wal(); ROLLBACK')
             return full()
         wait_until(bitten, 'the server to run out of disk', START_S)
         line = full()[0]

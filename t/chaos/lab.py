@@ -347,7 +347,8 @@ class Lab:
         self.kafka = Script(
             'kafka', self.path('kafka'), KAFKA_PROXY=self.proxies['kafka'].address,
             KAFKA_PROPERTIES=' '.join(f'{name}={value}' for name, value in
-                                      {'num.partitions': 3, **properties}.items()))
+                                      {'num.partitions': 3, 'log.message.timestamp.type': 'LogAppendTime',
+                                       **properties}.items()))
         self.kafka.do('start')
         # Its schemas must outlive it, as those of any registry do.
         self.registry = Script('registry', self.path('registry'), REGISTRY_DATASOURCE_URL=
