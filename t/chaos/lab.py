@@ -296,7 +296,7 @@ class Lab:
         self.dir, self.binary, self.settings = folder, relay, settings
         self.postgres = Postgres(self.path('pg'))
         self.proxies, self.mounts = {}, []
-        self.kafka = self.registry = self.relay = self.watch = None
+        self.kafka = self.registry = self.registry_url = self.relay = self.watch = None
         self.relay_log = self.path('relay.log')
 
     def path(self, name):
@@ -355,9 +355,13 @@ class Lab:
                                'jdbc:h2:file:' + self.path('registry/db'))
         self.registry.do('start')
         self.bootstrap = self.kafka.env('KAFKA_BOOTSTRAP')
-        self.registry_url = self.registry.env('REGISTRY_URL')
         self.proxies['pg'].do(f'to 127.0.0.1:{self.postgres.port}')
         self.proxies['kafka'].do('to ' + self.kafka.env('KAFKA_PROXIED'))
+        self.registry_find()
+
+    def registry_find(self):
+        """One that did not come up at first may have another port."""
+        self.registry_url = self.registry.env('REGISTRY_URL')
         self.proxies['registry'].do('to ' + self.registry_url.split('/')[2])
 
     def relay_command(self, *arguments):
