@@ -181,7 +181,6 @@ class Reader:
 				raise TimeoutError(f"{prefix}: topics are not read to their ends")
 			for tp, batch in consumer.poll(timeout_ms=100, max_records=5000).items():
 				found[tp] += batch
-		consumer.unsubscribe()
 		return {tp.topic[len(prefix) + 1:]: records for tp, records in found.items()}
 
 	def message(self, topic, record, folder):
