@@ -1,5 +1,5 @@
 # The checker of the fault campaign, checked: logs that are right must pass, and each of
-# some ninety ways to break one must be reported as what it is, over several seeds.  No
+# more than a hundred ways to break one must be reported as what it is, over several seeds.  No
 # server, no Kafka.  t/chaos/checker_test.py prints the cases; SEED= for other logs.
 use strict;
 use warnings;

@@ -33,7 +33,7 @@ my $source = new_source(conf => "max_replication_slots = 500\nmax_wal_senders = 
 my @trials = map { my ($point, $modes) = @$_; map { [ $_, $point ] }
 	  ($modes ne 'ONCE' ? 'at-least-once' : ()), ($modes ne 'LEAST' ? 'exactly-once' : ()) } @points;
 @trials = grep { $_->[1] =~ /$only/ } @trials;
-my %left;
+my (%left, %sum);
 $left{"$_->[0] $_->[1]"} = $runs for @trials;
 my @command = ($python, "$root/t/lib/crash_points.py", '--relay', $relay,
 	'--conninfo', $source->connstr('postgres'), '--bootstrap', kafka(), '--registry', registry(),
@@ -47,9 +47,14 @@ while (my $text = <$lines>)
 
 	is_deeply($trial->{breaches}, [], "$trial->{mode}, $point$passing")
 	  or diag("slot $trial->{slot}\n" . ($trial->{trace} // ''));
-	$left{"$trial->{mode} $point"}-- if $trial->{point};
+	next if !$trial->{point};
+	$left{"$trial->{mode} $point"}--;
+	$sum{$_} += $trial->{$_} // 0 for qw(kills records repeated);
+	$sum{failed} += @{ $trial->{breaches} } > 0;
 }
 close $lines;
 is($?, 0, 'every trial came to its end');
 is_deeply([ grep { $left{$_} } sort keys %left ], [], 'no point was left out');
+note(sprintf 'figures: SEED=%s, %d kills, %d failures, %d records, %d of them repeated, %d s',
+	$seed, (map { $sum{$_} // 0 } qw(kills failed records repeated)), time - $^T);
 done_testing();

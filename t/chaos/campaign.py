@@ -5,12 +5,13 @@
                TPS=60  RELAY=build/walrelay  RELAY_ARGS=  PG_CONFIG=  KEEP=1
 
 N faults are drawn by weight from faults.py (FAULTS: only these, by name or pattern;
-contrib/chaos --list names all; N=each: each of them once).  Behind each the slot's position must pass where WAL was
-written when the fault was over, within RECOVER_S=180.  At the end the workload stops,
-everything must be confirmed, and checker.py compares what is in Kafka with what the
-writers did.  One line of JSON for each fault goes to faults.jsonl.  Prints each check,
-a table, then "N passed, N failed"; the folder of a failing run is kept.  Called by
-make chaos and t/072_chaos.pl.
+contrib/chaos --list names all; N=each: each of them once; LIMIT_S=3600: none begins later
+than that).  Behind each the slot's position must pass where WAL was written when the fault
+was over, within RECOVER_S=180.  At the end the workload stops, everything must be
+confirmed, and checker.py compares what is in Kafka with what the writers did, and what
+restarts repeated with what they may.  One line of JSON for each fault goes to
+faults.jsonl.  Prints each check, a table, then "N passed, N failed"; the folder of a
+failing run is kept.  Called by make chaos and t/072_chaos.pl.
 """
 import collections
 import contextlib
@@ -32,10 +33,15 @@ import time
 import kafka.admin
 
 from faults import FAULTS
-from lab import HERE, PREFIX, ROOT, Lab, log_grep, say, wait_until
+from lab import HERE, PREFIX, ROOT, SLOT, Lab, log_grep, say, wait_until
 
 DRAIN_S = 600
 CHECK_S = 3600
+SPLIT_MESSAGES = 500        # exactly once: larger transactions are split, all others stay whole
+PROGRESS_MS = 200           # so often a position is written down; a restart repeats what came since
+LATE_MS = 5000              # and what was in flight: on a slow machine, acknowledgements take so long
+HOLDING = ('kafka-*', 'broker-*', 'disk-broker', 'relay-stop')  # faults that keep them away
+WHOLE_EVENTS = (SPLIT_MESSAGES - 2) // 2    # each with a tombstone; BEGIN and END
 
 
 def number(name, default):
@@ -99,14 +105,14 @@ class Campaign:
         self.mode = os.environ.get('MODE') or 'at-least-once'
         if self.mode not in ('at-least-once', 'exactly-once'):
             sys.exit(f'MODE={self.mode} is neither at-least-once nor exactly-once')
-        self.recover_s = number('RECOVER_S', 180.0)
+        self.recover_s, self.limit_s = number('RECOVER_S', 180.0), number('LIMIT_S', float('inf'))
         self.kinds = self.kinds_choose()
         self.is_each = os.environ.get('N') == 'each'
         self.number = len(self.kinds) if self.is_each else number('N', 100)
         self.dir = tempfile.mkdtemp(prefix='walrelay-chaos.')
-        settings = shlex.split(os.environ.get('RELAY_ARGS') or '')
+        settings = [f'--progress.interval.ms={PROGRESS_MS}', *shlex.split(os.environ.get('RELAY_ARGS') or '')]
         if self.mode == 'exactly-once':
-            settings.append('--kafka.delivery=exactly-once')
+            settings += ['--delivery=exactly-once', f'--transaction.max.messages={SPLIT_MESSAGES}']
         binary = os.environ.get('RELAY') or os.path.join(ROOT, 'build', 'walrelay')
         self.lab = Lab(self.dir, os.path.abspath(binary), settings)
         self.workload = None
@@ -160,8 +166,11 @@ class Campaign:
         """The relay must find those whose number of partitions matters."""
         admin = kafka.admin.KafkaAdminClient(bootstrap_servers=self.lab.bootstrap)
         try:
-            admin.create_topics([kafka.admin.NewTopic(f'{PREFIX}.{name}', partitions, 1)
-                                 for name, partitions in topics.items()])
+            # One that keeps the relay's time: the broker refuses what is far from its own.
+            admin.create_topics([kafka.admin.NewTopic(
+                f'{PREFIX}.{name}', partitions, 1, topic_configs=
+                {'message.timestamp.type': 'CreateTime'} if name == 'transaction' else {})
+                for name, partitions in topics.items()])
         finally:
             admin.close()
 
@@ -194,8 +203,12 @@ class Campaign:
         return record
 
     def faults(self):
+        started = time.monotonic()
         with open(self.lab.path('faults.jsonl'), 'w', encoding='utf-8') as file:
             for place, (name, rng) in enumerate(self.sequence(), 1):
+                if time.monotonic() > started + self.limit_s:
+                    say(f'LIMIT_S: {place - 1} of {self.number} faults')
+                    return
                 record = self.strike(place, name, rng)
                 self.records.append(record)
                 file.write(json.dumps(record) + '\n')
@@ -229,13 +242,25 @@ class Campaign:
                                sorted(lab.relay.exits.items())), '\n'.join(lab.relay.wrong))
         self.check(not lab.watch.lost, f'the slot kept at most {lab.watch.kept >> 20} MB of WAL', lab.watch.lost)
 
+    def runs_max(self):
+        """How often the stream began anew, as the server has seen it."""
+        begun = log_grep(self.lab.postgres.log, f'command: START_REPLICATION SLOT "?{SLOT}\\b')
+        return len(begun) - 1
+
+    def run_ms_max(self):
+        """How much a restart may repeat, by the time in which it came."""
+        held_s = max((record.get('fault_s', 0) for record in self.records
+                      if any(fnmatch.fnmatchcase(record['fault'], name) for name in HOLDING)), default=0)
+        return PROGRESS_MS + LATE_MS + round(held_s * 1000)
+
     def prove(self):
         lab = self.lab
         with open(lab.path('checker.json'), 'wb') as out, open(lab.path('checker.log'), 'wb') as log:
             status = subprocess.run(
                 [sys.executable, os.path.join(HERE, 'checker.py'), '--bootstrap', lab.bootstrap,
                  '--registry', lab.registry_url, '--prefix', PREFIX, '--mode', self.mode,
-                 '--dir', self.workload.dir],
+                 '--runs-max', str(self.runs_max()), '--run-ms-max', str(self.run_ms_max()),
+                 '--whole-max', str(WHOLE_EVENTS), '--dir', self.workload.dir],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=log, check=False,
                 timeout=CHECK_S).returncode
         with open(lab.path('checker.json'), encoding='utf-8') as file:

@@ -8,7 +8,8 @@ A log has
   partition_count(topic)
   records(topic, partition)   dicts in offset order; each call begins anew: topic,
                      partition, offset, key and value (decoded; None), key_raw (bytes
-                     or None), headers (list of (name, bytes))
+                     or None), headers (list of (name, bytes)), time (milliseconds, when
+                     the broker appended it; None: not known)
 
 What each breach is called, and the rule that it breaks:
   lost         a committed transaction is not there, or not all of it
@@ -19,10 +20,14 @@ What each breach is called, and the rule that it breaks:
   order        something seen for the first time behind what comes after it
   replay       records come again, but not as a run that starts with a transaction and
                goes on to the end of what was there;  runs: more such runs than allowed
+  written      records come again behind a position that says that they are there
+  long         a run repeats what came in a longer time than allowed
+  progress     the positions that are written down go back
   differs      a record that comes again is not the same
   duplicate    a record comes again, and delivery is exactly once
-  torn         exactly once: a transaction in two Kafka transactions;  cut: the Kafka
-               transactions of two partitions do not end between the same transactions
+  torn         exactly once: a transaction in two Kafka transactions, though it is small, or
+               a delete and its tombstone;  cut: the Kafka transactions of two
+               partitions do not end at the same places, or within a small transaction
   op           the operation does not fit the images;  before: before is not the row as
                it was;  seq: an account's version is skipped;  content: a row that does
                not fit its own checksum or hash chain;  sum: balances do not add up
@@ -39,13 +44,15 @@ import bisect
 import collections
 import hashlib
 import json
+import statistics
 import struct
 
 from outcomes import ABORTED, COMMITTED
 from tables import PLACEHOLDER, POISON, TABLES, chain, content_fault, md5
 
 POSITION = '__walrelay.position'
-IGNORED = ('schema-changes', 'progress', 'dead-letter')     # topics without rows of tables
+PROGRESS = 'progress'
+IGNORED = ('schema-changes', PROGRESS, 'dead-letter')       # topics without rows of tables
 PLACES = 1 << 62        # of a transaction, for what is behind its last event
 TIMES = ('ts_ms', 'ts_us', 'ts_ns')     # of an envelope: when it was made; of a source: when it was committed
 TABLE_OF = {table.collection: table for table in TABLES.values()}
@@ -79,12 +86,18 @@ def lsn_of(key):
     return key >> 66
 
 
+def key_text(key):
+    """LSN and place in the transaction."""
+    return f'{lsn_of(key):x}/{key >> 2 & PLACES - 1}'
+
+
 class Options:
     """exactly_once: no duplicates, whole transactions.  runs_max: replays allowed in each
-    partition; None: any number.  whole_max: transactions of more events may be split."""
+    partition; run_ms_max: in how many milliseconds what one repeats may have come;
+    None: any number.  whole_max: transactions of more events may be split."""
 
-    def __init__(self, exactly_once=False, runs_max=None, whole_max=10000, breaches_max=20):
-        self.exactly_once, self.runs_max = exactly_once, runs_max
+    def __init__(self, exactly_once=False, runs_max=None, run_ms_max=None, whole_max=10000, breaches_max=20):
+        self.exactly_once, self.runs_max, self.run_ms_max = exactly_once, runs_max, run_ms_max
         self.whole_max, self.breaches_max = whole_max, breaches_max
 
 
@@ -127,6 +140,11 @@ class Transactions:
 
     def end_lsn(self, i):
         return self.ends[i][0] if self.ends[i] else None
+
+    def span(self, i):
+        """Order keys between which all that a transaction has must be."""
+        lsn = self.lsns[i] or self.end_lsn(i) or 0
+        return order_key(lsn, 0, 0), order_key(lsn, PLACES - 1, 3)
 
     def event(self, i, collection, place, block, where):
         """An event that was not seen before.  False: it was, somewhere else."""
@@ -205,6 +223,8 @@ class Place:
 
     def __init__(self):
         self.history, self.digests = [], array.array('Q')
+        self.times = array.array('q')   # when each of them was appended, the last time
+        self.time = None                # when the record before was
         self.replay = None
         self.runs = self.repeats = self.records = 0
         self.deleted = None     # a delete just seen: its order key, key, end LSN, transaction
@@ -215,23 +235,28 @@ class Place:
 
 
 class Group:
-    """Records of one partition and one Kafka transaction: end LSNs of the first two and the
-    last two transactions in it."""
-    __slots__ = ('first', 'second', 'before', 'last')
+    """Records of one partition and one Kafka transaction: order keys of the first and the last."""
+    __slots__ = ('first', 'last')
 
-    def __init__(self, lsn):
-        self.first = self.last = lsn
-        self.second = self.before = None
+    def __init__(self, key):
+        self.first = self.last = key
 
-    def add(self, lsn):
-        if lsn != self.last:
-            self.second = lsn if self.second is None else self.second
-            self.before, self.last = self.last, lsn
 
-    def inside(self, is_from_split, is_split):
-        """[from, to): LSNs behind which its Kafka transaction cannot have ended.  One that the
-        group shares with another says nothing: it was split."""
-        return (self.second if is_from_split else self.first), (self.before if is_split else self.last)
+class Positions:
+    """What the progress topic said, and when."""
+
+    def __init__(self):
+        self.times, self.lsns = [], []
+
+    def add(self, time, lsn):
+        if time is not None:
+            self.times.append(max(time, self.times[-1] if self.times else time))
+            self.lsns.append(max(lsn, self.lsns[-1] if self.lsns else lsn))
+
+    def before(self, time):
+        """The position that was there before that millisecond; 0: none."""
+        at = bisect.bisect_left(self.times, time)
+        return self.lsns[at - 1] if at else 0
 
 
 class Tables:
@@ -363,8 +388,10 @@ class Check:
         self.has_positions = False
         self.has_boundaries = False
         self.ignored = set()
-        self.cuts = []          # exactly once: (partition, end LSNs between which there is an end)
-        self.zones = []         # [from, to): end LSNs behind which there is none
+        self.cuts = []          # exactly once: (partition, order keys between which there is an end)
+        self.zones = []         # [from, to): order keys behind which there is none
+        self.written = Positions()
+        self.run_ms = []        # of each run, where the times are known
         self.records = self.repeats = self.runs = self.runs_most = 0
 
     # ---- order ----
@@ -382,6 +409,23 @@ class Check:
                 if value['status'] == 'END' and i is not None and self.transactions.ends[i] is None:
                     counts = {item['data_collection']: item['event_count'] for item in value['data_collections'] or ()}
                     self.transactions.ends[i] = (lsn, value['event_count'], tuple(sorted(counts.items())))
+
+    def positions_learn(self):
+        """From the progress topic.  Its other keys tell of topics."""
+        last = 0, 0
+        for topic, partition in self.log.partitions():
+            if topic != f'{self.log.prefix}.{PROGRESS}':
+                continue
+            for record in self.log.records(topic, partition):
+                if b'/' in record['key_raw'] or record['value'] is None:
+                    continue
+                value = json.loads(record['value'])
+                high, low = (int(half, 16) for half in value['lsn'].split('/'))
+                lsn, before = high << 32 | low, last
+                last = lsn, value.get('changes', 0)
+                if last < before:
+                    self.breaches.add('progress', f"{topic} @{record['offset']}", f'{lsn:x} after {before[0]:x}')
+                self.written.add(record['time'], lsn)
 
     def position(self, place, record, where):
         """(LSN, place) of the header, None if there is none."""
@@ -408,8 +452,9 @@ class Check:
         elif position:
             lsns[i] = position[0]
 
-    def place_record(self, place, key, where):
-        """True for a record seen for the first time."""
+    def place_record(self, place, key, end, record, where):
+        """True for a record seen for the first time.  end: of its transaction, if it is known."""
+        before, place.time = place.time, record['time']
         history = place.history
         sign = digest(place.text)
         if not history or key > history[-1]:
@@ -419,13 +464,29 @@ class Check:
             place.replay = None
             history.append(key)
             place.digests.append(sign)
+            place.times.append(-1 if place.time is None else place.time)
             return True
         at = bisect.bisect_left(history, key)
         if history[at] != key:
             self.breaches.add('order', where, 'seen for the first time behind what comes after it')
             return True
+        if place.replay != at:
+            self.run_measure(before, place.times[at], where)
         self.repeated(place, at, sign, where)
+        if place.time is not None:
+            place.times[at] = place.time
+            position = self.written.before(place.time)
+            if not self.options.exactly_once and (end <= position if end else lsn_of(key) < position):
+                self.breaches.add('written', where, f'it comes again, but {position:x} was written down')
         return False
+
+    def run_measure(self, last, first, where):
+        """What comes again was appended, the last time, between these."""
+        if last is None or first < 0:
+            return
+        self.run_ms.append(last - first)
+        if self.options.run_ms_max is not None and last - first > self.options.run_ms_max:
+            self.breaches.add('long', where, f'it repeats what came in {last - first} ms')
 
     def repeated(self, place, at, sign, where):
         place.repeats += 1
@@ -466,8 +527,7 @@ class Check:
         judge = {'transaction': self.boundary, 'message': self.message}.get(suffix)
         if table and table.partitions == 1 < self.log.partition_count(topic):
             raise ValueError(f'topic {topic} must have one partition: it has records without a key')
-        place = Place()
-        where = topic
+        place, where = Place(), topic
         for record in self.log.records(topic, partition):
             where = f"{topic} [{partition}] @{record['offset']}"
             place.records += 1
@@ -494,29 +554,36 @@ class Check:
         self.runs_most = max(self.runs_most, place.runs)
         if self.options.runs_max is not None and place.runs > self.options.runs_max:
             self.breaches.add('runs', where, f'{place.runs} replays, {self.options.runs_max} are accounted for')
-        is_from_split = False
         for group, following in zip(place.groups, [*place.groups[1:], None]):
-            is_split = following is not None and following.first == group.last
-            if following and not is_split:
+            if following and following.first > group.last:
                 self.cuts.append((where, group.last, following.first))
-            first, last = group.inside(is_from_split, is_split)
-            if first is not None and last is not None and first < last:
-                self.zones.append((first, last))
-            is_from_split = is_split
+            if group.first < group.last:
+                self.zones.append((group.first, group.last))
 
-    def group(self, place, record, lsn, i, where):
+    def group(self, place, record, key, i, where):
         """Exactly once: a control record takes an offset at each end of a Kafka transaction."""
         if not self.options.exactly_once:
             return
-        is_new = record['offset'] != place.next_offset
+        if record['offset'] == place.next_offset:
+            place.groups[-1].last = key
+        else:
+            if place.groups:
+                self.torn_check(place.groups[-1].last, key, i, where)
+            place.groups.append(Group(key))
         place.next_offset = record['offset'] + 1
-        if is_new and place.groups and place.groups[-1].last == lsn and i is not None \
-                and self.transactions.made[i].events <= self.options.whole_max:
+
+    def torn_check(self, last, key, i, where):
+        """A Kafka transaction ends between these two."""
+        if i is None or lsn_of(last) != lsn_of(key):
+            return
+        if self.is_whole(i):
             self.breaches.add('torn', where, f'transaction {self.transactions.made[i].txid} goes on '
                               'in another Kafka transaction')
-        if is_new:
-            place.groups.append(Group(lsn))
-        place.groups[-1].add(lsn)
+        elif key == last | 1:
+            self.breaches.add('torn', where, 'a tombstone is in another Kafka transaction than its delete')
+
+    def is_whole(self, i):
+        return self.transactions.made[i].events <= self.options.whole_max
 
     def row_record(self, table, place, record, where):
         if record['value'] is None:
@@ -531,13 +598,13 @@ class Check:
         key = self.event_key(i, value, position, where)
         if key is None:
             return
-        is_new = self.place_record(place, key, where)
+        end = self.transactions.end_lsn(i)
+        is_new = self.place_record(place, key, end, record, where)
         if deleted and is_new:
             self.breaches.add('tombstone', where, 'the delete before it has none')
-        end = self.transactions.end_lsn(i) or lsn_of(key)
         if value['op'] == 'd':
             place.deleted = key, record['key'], end, i
-        self.group(place, record, end, i, where)
+        self.group(place, record, key, i, where)
         if is_new:
             self.row_first(table, record, i, key, position, where)
 
@@ -578,8 +645,8 @@ class Check:
         key = deleted[0] | 1
         if position and (position[0] != lsn_of(key) or position[1] < (key >> 2 & PLACES - 1)):
             self.breaches.add('position', where, "a tombstone's position is not behind its delete's")
-        self.place_record(place, key, where)
-        self.group(place, record, deleted[2], deleted[3], where)
+        self.place_record(place, key, deleted[2], record, where)
+        self.group(place, record, key, deleted[3], where)
 
     def row_first(self, table, record, i, key, position, where):
         value = record['value']
@@ -642,8 +709,8 @@ class Check:
         if position:
             self.position_check(i, position, where)
         key = order_key(*position, 0) if position else order_key(end, PLACES - 1 if is_end else 0, 0)
-        is_new = self.place_record(place, key, where)
-        self.group(place, record, end, i, where)
+        is_new = self.place_record(place, key, end, record, where)
+        self.group(place, record, key, i, where)
         if is_new and not is_end:
             if self.transactions.begun[i]:
                 self.breaches.add('boundary', where, f'a second BEGIN of transaction {xid}')
@@ -659,13 +726,13 @@ class Check:
             i = self.transaction_of(value, where)
             key = self.event_key(i, value, position, where) if i is not None else None
             if key is not None:
-                self.group(place, record, self.transactions.end_lsn(i) or lsn_of(key), i, where)
-            if key is not None and self.place_record(place, key, where):
+                self.group(place, record, key, i, where)
+            if key is not None and self.place_record(place, key, self.transactions.end_lsn(i), record, where):
                 self.transactions.event(i, 'message', key >> 2 & PLACES - 1, block, where)
             return
         key = order_key(*(position or (source['lsn'], 0)), 0)
-        self.group(place, record, source['lsn'], None, where)
-        if self.place_record(place, key, where):
+        self.group(place, record, key, None, where)
+        if self.place_record(place, key, None, record, where):
             content = value['message']['content'].decode()
             self.said[content] += 1
             if content not in self.outcomes.messages:
@@ -681,11 +748,13 @@ class Check:
                 self.breaches.add('message', content, 'this message is not there')
 
     def cuts_check(self):
-        """A Kafka transaction ends between the same two transactions in every partition.  The
-        records of one partition tell only between which of its own: so there must be a point in
-        each such gap that is inside of no other partition's Kafka transaction.  A transaction
-        changes no sum (see sum), so at these points, which are all that a read_committed reader
-        can stop at, the sum of all balances is what it was."""
+        """A Kafka transaction ends at the same place in every partition.  The records of one tell
+        only between which of its own: so there must be a point in each such gap that is inside of
+        no other partition's Kafka transaction, nor of a transaction that may not be split.  No
+        transaction changes the sum (see sum): at these points, which are all that a
+        read_committed reader can stop at, it is what it was, but within those that are split."""
+        if self.options.exactly_once:
+            self.zones += [self.transactions.span(i) for i in range(len(self.transactions.made)) if self.is_whole(i)]
         covered = []
         for first, last in sorted(self.zones):
             if covered and first <= covered[-1][1]:
@@ -696,11 +765,13 @@ class Check:
         for where, last, first in self.cuts:
             at = bisect.bisect_right(firsts, last) - 1
             if at >= 0 and covered[at][1] >= first:
-                self.breaches.add('cut', where, f'a Kafka transaction ends between {last:x} and {first:x}, '
-                                  f'where others go on from {covered[at][0]:x} to {covered[at][1]:x}')
+                self.breaches.add('cut', where, f'a Kafka transaction ends between {key_text(last)} and '
+                                  f'{key_text(first)}, where others, or transactions that stay whole, go on '
+                                  f'from {key_text(covered[at][0])} to {key_text(covered[at][1])}')
 
     def run(self, final):
         self.ends_learn()
+        self.positions_learn()
         for topic, partition in self.log.partitions():
             self.partition_check(topic, partition)
         present = self.transactions.check(self.has_boundaries or not self.has_positions)
@@ -718,6 +789,8 @@ class Check:
             'messages': sum(self.said.values()),
             'duplicates': self.repeats, 'runs': self.runs, 'runs_most': self.runs_most,
             'ratio': round(self.repeats / self.records, 6) if self.records else 0,
+            'run_ms_median': statistics.median(self.run_ms) if self.run_ms else None,
+            'run_ms_most': max(self.run_ms, default=None), 'run_ms_max': self.options.run_ms_max,
             'positions': self.has_positions, 'boundaries': self.has_boundaries,
             'ignored': sorted(self.ignored), 'kinds': dict(self.breaches.kinds), 'breaches': self.breaches.first}
 

@@ -7,6 +7,8 @@ exits 1 if there is a breach, 2 if it could not find out.  Run by the Python of 
 
 --mode exactly-once: read_committed, no duplicates, whole transactions.  --runs-max: how
 many times at most the stream has begun anew; each may repeat one run in each partition.
+--run-ms-max: how long such a run may be; it is measured where topics have
+message.timestamp.type=LogAppendTime.
 --dump writes what was read, one JSON object a record, for a failing run's folder.
 """
 import argparse
@@ -44,6 +46,8 @@ def options_read():
     parser.add_argument('--prefix', required=True, help='topic.prefix of the relay')
     parser.add_argument('--mode', choices=['at-least-once', 'exactly-once'], default='at-least-once')
     parser.add_argument('--runs-max', type=int, help='replays allowed in each partition (default: any number)')
+    parser.add_argument('--run-ms-max', type=int,
+                        help='in how many milliseconds what a replay repeats may have come (default: any number)')
     parser.add_argument('--whole-max', type=int, default=10000,
                         help='exactly once: transactions of more events may be in several Kafka transactions')
     parser.add_argument('--dump', help='file to write all records to')
@@ -71,7 +75,7 @@ class Dumped:
 def examine(options, log):
     known = outcomes.load(options.dir)
     rules = check.Options(exactly_once=options.mode == 'exactly-once', runs_max=options.runs_max,
-                          whole_max=options.whole_max)
+                          run_ms_max=options.run_ms_max, whole_max=options.whole_max)
     report = check.check(log, known, final_rows(options.dir), rules)
     for place, count in log.open.items():
         report['kinds']['open'] = report['kinds'].get('open', 0) + 1

@@ -385,7 +385,9 @@ def registry_restart(lab, rng):
     lab.registry.do('kill')
     lab.relay.replace(signal.SIGKILL)
     away = last(rng, 0, 3)
-    lab.registry.do('restart')
+    # On a slow machine it may give up on its own database.
+    wait_until(lambda: lab.registry.do('restart', check=False) == 0, 'the registry to start', START_S)
+    lab.registry_find()
     return {'away_s': away}
 
 
@@ -470,8 +472,9 @@ def disk_wal(lab, _):
         def bitten():
             filler.fill()               # what was recycled meanwhile, too
             with contextlib.suppress(pq.Error), pq.Session(lab.postgres.conninfo) as sql:
-                sql.rows("SELECT pg_logical_emit_message(false, 'fill', repeat('x', 1000000)), "
-                         'pg_switch_wal()')
+                # rolled back, so that it comes to nobody
+                sql.rows("BEGIN; SELECT pg_logical_emit_message(true, 'fill', repeat('x', 1000000)), "
+                         'pg_switch_wal(); ROLLBACK')
             return full()
         wait_until(bitten, 'the server to run out of disk', START_S)
         line = full()[0]

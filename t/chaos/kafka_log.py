@@ -14,6 +14,7 @@ from kafka.structs import TopicPartition
 
 import read_topic
 
+APPENDED = 1        # timestamp_type of a record whose time is the broker's
 STALL_S = 300       # without any record: not the end of the log, something is broken
 
 
@@ -79,4 +80,5 @@ class KafkaLog:
         except Exception as error:
             raise ValueError(f'{where}: {error}') from error
         return {'topic': record.topic, 'partition': record.partition, 'offset': record.offset,
+                'time': record.timestamp if record.timestamp_type == APPENDED else None,
                 'key': key, 'key_raw': record.key, 'value': value, 'headers': record.headers}

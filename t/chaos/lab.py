@@ -423,7 +423,7 @@ class Lab:
         self.dir, self.binary, self.settings = folder, relay, settings
         self.postgres = Postgres(self.path('pg'))
         self.proxies, self.mounts = {}, []
-        self.kafka = self.registry = self.relay = self.watch = None
+        self.kafka = self.registry = self.registry_url = self.relay = self.watch = None
         self.relay_log = self.path('relay.log')
 
     def path(self, name):
@@ -475,7 +475,8 @@ class Lab:
         self.kafka = (Cluster if BROKERS > 1 else Script)(
             'kafka', self.path('kafka'), KAFKA_BROKERS=str(BROKERS), KAFKA_PROXY=self.proxies['kafka'].address,
             KAFKA_PROPERTIES=' '.join(f'{name}={value}' for name, value in
-                                      {'num.partitions': 3, **properties}.items()))
+                                      {'num.partitions': 3, 'log.message.timestamp.type': 'LogAppendTime',
+                                       **properties}.items()))
         self.kafka.do('start')
         # Its schemas must outlive it, as those of any registry do; 5 s for a connection to
         # them are not enough on a busy machine.
@@ -484,9 +485,13 @@ class Lab:
                                QUARKUS_DATASOURCE_JDBC_ACQUISITION_TIMEOUT='120S')
         self.registry.do('start')
         self.bootstrap = self.kafka.env('KAFKA_BOOTSTRAP')
-        self.registry_url = self.registry.env('REGISTRY_URL')
         self.proxies['pg'].do(f'to 127.0.0.1:{self.postgres.port}')
         self.proxies['kafka'].do('to ' + self.kafka.env('KAFKA_PROXIED'))
+        self.registry_find()
+
+    def registry_find(self):
+        """One that did not come up at first may have another port."""
+        self.registry_url = self.registry.env('REGISTRY_URL')
         self.proxies['registry'].do('to ' + self.registry_url.split('/')[2])
 
     def relay_command(self, *arguments):

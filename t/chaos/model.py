@@ -2,35 +2,51 @@
 what check.py must pass, and what mutations.py breaks.  Every kind of change that writer.py
 makes is in each model.  By seed; no database, no Kafka, no clock.
 """
+import collections
 import json
 import random
 import struct
 
 import outcomes
-from check import POSITION, murmur2
+from check import POSITION, PROGRESS, murmur2
 from outcomes import ABORTED, COMMITTED, UNKNOWN
 from tables import PLACEHOLDER, REGIONS, TABLES, chain, checksum, md5, topics
 
 PREFIX = 'm'
 ACCOUNTS = 8
 WHOLE_MAX = 40      # messages of a transaction that is one Kafka transaction
+PART = 30           # of a larger one, about, in each
+INTERVAL_MS = 200   # a position is written so often, for what is so old that it is acknowledged:
+FLIGHT_MS = 50
 
 
 class MemoryLog:
-    """Records by partition.  group: the Kafka transaction that a record is in, None without."""
+    """Records by partition.  group: the Kafka transaction that a record is in, None without.
+    now: milliseconds, when the last one was appended.  progress: records of the progress topic."""
 
     def __init__(self):
         self.prefix = PREFIX
         self.counts = topics(PREFIX)
         self.parts = {(topic, number): [] for topic, count in self.counts.items() for number in range(count)}
+        self.progress = []
+        self.now = 1_000_000
 
     def partitions(self):
-        return sorted(self.parts)
+        return [*sorted(self.parts), (f'{PREFIX}.{PROGRESS}', 0)]
 
     def partition_count(self, topic):
         return self.counts[topic]
 
+    def position(self, lsn):
+        """Is written down now."""
+        value = json.dumps({'lsn': f'{lsn >> 32:X}/{lsn & 0xffffffff:X}'}).encode()
+        self.progress.append({'offset': len(self.progress), 'key_raw': b'slot', 'value': value, 'headers': [],
+                              'time': self.now, 'lsn': lsn})
+
     def records(self, topic, partition):
+        if topic == f'{PREFIX}.{PROGRESS}':
+            yield from self.progress
+            return
         offset, group = -1, None
         for at, record in enumerate(self.parts[topic, partition]):
             offset += 1 if at == 0 or record['group'] == group else 2    # the control record
@@ -206,8 +222,12 @@ class Model:
         return UNKNOWN, self.rng.random() < 0.5
 
     def big(self):
-        for key in range(40):
-            self.write('bulk', self.row('bulk', id=self.n * 1000 + key, worker=1, body=self.tag))
+        """Rows come, and those of the one before go."""
+        gone = sorted(self.rows['bulk'])[:WHOLE_MAX]
+        for at in range(WHOLE_MAX):
+            self.write('bulk', self.row('bulk', id=self.n * 1000 + at, worker=1, body=self.tag))
+            if at < len(gone):
+                self.write('bulk', None, gone[at])
         return COMMITTED, True
 
     def item_do(self):
@@ -306,19 +326,31 @@ class Model:
         for session in range(crashes + 1):
             is_last = session == crashes
             upto = len(self.items) if is_last else self.rng.randint(start, len(self.items))
-            for at in range(start, upto):
+            first, acknowledged = start, collections.deque()
+            written_ms = log.now
+            for at in range(first, upto):
                 for message in self.items[at].messages:
-                    self.append(log, message, session, at == start, at)
+                    self.append(log, message, session, at == first, at)
+                log.now += self.rng.randint(1, 40)
+                acknowledged.append((log.now + self.rng.randint(0, FLIGHT_MS), at))
+                if log.now < written_ms + INTERVAL_MS:
+                    continue
+                while acknowledged and acknowledged[0][0] <= log.now:
+                    start = acknowledged.popleft()[1] + 1
+                if start > first:
+                    log.position(self.items[start - 1].end_lsn)
+                    written_ms = log.now
             if not is_last:
-                self.in_flight(log, upto, session, start == upto)
-                # what was confirmed lags behind; after a crash of the server it may even go back
-                start = self.rng.randint(max(0, start - 3), upto)
+                self.in_flight(log, upto, session, first == upto)
+                log.now += self.rng.randint(500, 5000)      # until another one runs
         if exactly_once:
             self.groups_make(log)
         return log
 
     def append(self, log, message, session, is_first, item):
-        record = {**self.stamped(message, session, is_first), 'group': None, 'item': item}
+        log.now += self.rng.random() < 0.2
+        record = {**self.stamped(message, session, is_first), 'group': None, 'item': item, 'time': log.now,
+                  'end_lsn': self.items[item].end_lsn}
         log.parts[self.home(log, message)].append(record)
 
     def home(self, log, message):
@@ -341,10 +373,12 @@ class Model:
         group, groups = 0, {}
         for at, item in enumerate(self.items):
             group += self.rng.random() < 0.4
+            have = 0
             for message in item.messages:
-                if len(item.messages) > WHOLE_MAX and message['number'] % 30 == 29:
-                    group += 1
+                if len(item.messages) > WHOLE_MAX and have >= PART and message['value'] is not None:
+                    group, have = group + 1, 0
                 groups[at, message['number']] = group
+                have += 1
         for part in log.parts.values():
             last = None
             for record in part:

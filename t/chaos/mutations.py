@@ -1,6 +1,7 @@
 """mutations.py: ways to break a correct log of model.py, each a function of Mutation: its text
 says what happens, @breaks what check.py must call it (one of the kinds named).  They know
-nothing of how the checker finds out.  Run by checker_test.py, one at a time.
+nothing of how the checker finds out.  Run by checker_test.py, one at a time.  Long because
+each is a few lines, and there are more than a hundred.
 """
 import copy
 import json
@@ -10,6 +11,8 @@ import check
 import outcomes
 from model import PREFIX, WHOLE_MAX
 from tables import PLACEHOLDER, POISON, TABLES, chain, checksum
+
+MANY = 6        # records of one partition in a row, of a large transaction
 
 
 def breaks(*kinds, exactly_once=False, positions=None, crashes=0):
@@ -257,10 +260,10 @@ class Mutation:
     @breaks('replay')
     def replay_from_inside(self):
         """a replay starts in the middle of a transaction"""
-        part = self.long_part()
-        inside = [at for at in range(1, len(part)) if part[at]['item'] == part[at - 1]['item']
+        inside = [(part, at) for part, at in self.log.all() if at > 0 and part[at]['item'] == part[at - 1]['item']
                   and part[at]['value'] is not None]
-        part += part[self.rng.choice(inside):]
+        part, at = self.rng.choice(inside)
+        part += part[at:]
 
     @breaks('replay')
     def replay_skips_transaction(self):
@@ -281,6 +284,40 @@ class Mutation:
                 return
             seen.add(name)
         raise LookupError('nothing came again')
+
+    def again(self, start):
+        """Every partition repeats what it has from a transaction on."""
+        for part in self.log.parts.values():
+            part += [{**record, 'time': self.log.now} for record in part if record['item'] >= start]
+
+    def transaction_at(self, lsn):
+        """Item number of the last transaction that ends there or before."""
+        records = [part[at] for part, at in self.log.all() if self.is_row(part[at])]
+        ends = {record['item']: record['end_lsn'] for record in records}
+        return max(item for item, end in ends.items() if end <= lsn)
+
+    @breaks('written')
+    def replay_of_written(self):
+        """a restart begins with the last transaction that the written position is behind"""
+        self.log.now += 1
+        self.again(self.transaction_at(self.log.progress[-1]['lsn']))
+
+    @breaks('written')
+    def replay_from_older_position(self):
+        """a restart begins at a position that was written before the last one"""
+        self.log.now += 1
+        self.again(self.transaction_at(self.log.progress[-3]['lsn']) + 1)
+
+    @breaks('long')
+    def replay_too_long(self):
+        """a restart repeats more than an interval: positions were no longer written"""
+        del self.log.progress[1:]
+        self.again(self.transaction_at(self.log.progress[0]['lsn']) + 1)
+
+    @breaks('progress')
+    def position_back(self):
+        """a position is written behind one that is further on"""
+        self.log.progress[-1], self.log.progress[-2] = self.log.progress[-2], self.log.progress[-1]
 
     @breaks('replay', 'runs')
     def truncate_twice(self):
@@ -624,7 +661,7 @@ class Mutation:
         record['value']['id'] = record['key']['id'] = '4000000:' + record['value']['id'].split(':')[1]
         part.insert(at + 1, record)
 
-    @breaks('counts')
+    @breaks('counts', 'differs')
     def order_in_transaction(self):
         """two events have one number in the transaction"""
         part, at = self.event('acct', 'u', lambda value: value['transaction']['total_order'] > 1)
@@ -782,6 +819,80 @@ class Mutation:
 
     def size(self, item):
         return sum(part[at]['item'] == item for part, at in self.log.all())
+
+    def cut_at(self, part, at):
+        """Another Kafka transaction begins with this record, in every partition."""
+        place = part[at]['item'], part[at]['number']
+        for other, index in self.log.all():
+            if (other[index]['item'], other[index]['number']) >= place:
+                other[index]['group'] += 1000
+
+    @staticmethod
+    def join(records, group):
+        """They are in that Kafka transaction, and none that was aborted is before them."""
+        for record in records:
+            record['group'] = group
+            record.pop('skip', None)
+
+    def splits(self):
+        """(partition's list, index) of the records with which parts of large transactions begin,
+        where that partition has so many of the part that the others cannot have none between."""
+        return [(part, at) for part, at in self.log.all() if 0 < at < len(part) - MANY
+                and part[at]['group'] != part[at - 1]['group']
+                and all(part[other]['item'] == part[at]['item'] for other in (at - 1, at + MANY))
+                and part[at + MANY]['group'] == part[at]['group']]
+
+    @breaks('torn', exactly_once=True)
+    def once_split_small(self):
+        """a transaction below the limit is split, at a record, in every partition alike"""
+        part, at = self.find(lambda record: self.is_row(record) and record['value']['transaction']['total_order'] > 1
+                             and self.size(record['item']) < WHOLE_MAX)
+        self.cut_at(part, at)
+
+    @breaks('cut', exactly_once=True)
+    def once_split_small_apart(self):
+        """a transaction below the limit is in one Kafka transaction here, in the next one there, and
+        whole in each partition"""
+        rows = [(part, at) for part, at in self.log.all() if self.is_row(part[at]) and at > 0
+                and self.size(part[at]['item']) < WHOLE_MAX and part[at]['item'] != part[at - 1]['item']]
+        for part, at in self.rng.sample(rows, len(rows)):
+            item, number = part[at]['item'], part[at]['number']
+            if all(other is part or other[index]['number'] < number for other, index in self.log.all()
+                   if other[index]['item'] == item and other[index]['topic'] != f'{PREFIX}.transaction'):
+                break
+        # all that comes before, and the rest of the transaction, is one; this partition's part is of the next
+        for other, index in self.log.all():
+            record = other[index]
+            if record['item'] <= item:
+                record['group'] = -1
+            if record['item'] > item or other is part and record['item'] == item:
+                record['group'] += 1000
+
+    @breaks('cut', exactly_once=True)
+    def once_split_astray(self):
+        """a large transaction is split at another record in one partition than in the others"""
+        part, at = self.rng.choice(self.splits())
+        self.join(part[at:at + MANY], part[at - 1]['group'])
+
+    @breaks('cut', exactly_once=True)
+    def once_split_missing(self):
+        """in one partition two parts of a large transaction are one"""
+        part, at = self.rng.choice(self.splits())
+        self.join([record for record in part if record['group'] == part[at]['group']], part[at - 1]['group'])
+
+    @breaks('torn', exactly_once=True)
+    def once_split_tombstone(self):
+        """a large transaction is split between a delete and its tombstone"""
+        part, at = self.find(lambda record: record['value'] is None and self.size(record['item']) > WHOLE_MAX)
+        self.cut_at(part, at)
+
+    @breaks('cut', exactly_once=True)
+    def once_joined(self):
+        """in one partition a Kafka transaction goes on where it has ended in others"""
+        part = self.log.parts[f'{PREFIX}.public.txlog', 0]
+        ends = [at for at in range(1, len(part)) if part[at]['group'] != part[at - 1]['group']]
+        at = self.rng.choice(ends)
+        self.join([record for record in part if record['group'] == part[at]['group']], part[at - 1]['group'])
 
     @breaks('cut', exactly_once=True)
     def once_cut(self):

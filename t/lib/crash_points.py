@@ -139,7 +139,7 @@ def text_of(message):
 # --- what is there ----------------------------------------------------------------
 
 class Reader:
-	"""The records of a trial's topics; one for each thread."""
+	"""The topics of trials, and their records; one for each thread."""
 
 	def __init__(self, bootstrap, registry):
 		self.registry = read_topic.Registry(registry)
@@ -148,6 +148,7 @@ class Reader:
 			auto_offset_reset="earliest", allow_auto_create_topics=False, fetch_max_wait_ms=10,
 			isolation_level="read_committed" if committed else "read_uncommitted")
 			for committed in (False, True)}
+		self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
 
 	def end(self, topic):
 		"""How many offsets it has; 0 if it does not exist."""
@@ -155,6 +156,12 @@ class Reader:
 		if topic not in consumer.topics():
 			return 0
 		return consumer.end_offsets([TopicPartition(topic, 0)])[TopicPartition(topic, 0)]
+
+	def delete(self, prefix):
+		"""All topics of it."""
+		topics = [topic for topic in self.consumers[False].topics() if topic.startswith(prefix + ".")]
+		if topics:
+			self.admin.delete_topics(topics, timeout_ms=LIFE_S * 1000)
 
 	def records(self, prefix, committed):
 		"""Topic, without the prefix, to its records."""
@@ -341,13 +348,11 @@ class Trial:
 
 	def refuse(self, topic):
 		"""The broker takes no message of this topic, until admit()."""
-		self.admin = KafkaAdminClient(bootstrap_servers=self.bench.args.bootstrap)
-		self.admin.create_topics([NewTopic(topic, 1, 1, topic_configs={"max.message.bytes": str(SMALL)})])
+		self.reader.admin.create_topics([NewTopic(topic, 1, 1, topic_configs={"max.message.bytes": str(SMALL)})])
 
 	def admit(self, topic):
-		self.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic,
+		self.reader.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic,
 			{"max.message.bytes": "1048588"})])
-		self.admin.close()
 
 	def run(self, counts=None):
 		self.session.rows(f"SELECT pg_copy_logical_replication_slot('base', '{self.name}')")
@@ -380,7 +385,7 @@ class Trial:
 		"""A relay that died before it told the slot of the end, seen from its successor: the
 		topic says it, nothing is to be sent, and the slot has to be told."""
 		records = self.records
-		self.close()
+		self.slot_drop()
 		self.session.rows(f"SELECT pg_copy_logical_replication_slot('base', '{self.name}')")
 		status = self.life()
 		if status != 0:
@@ -393,11 +398,12 @@ class Trial:
 	def check(self):
 		once = self.mode == "exactly-once"
 		found, folder, breaches = self.reader.records(self.name, once), read_topic.Folder(None), []
-		self.records = sum(map(len, found.values()))
+		self.records, self.repeated = sum(map(len, found.values())), 0
 		for topic, expected in self.expected.items():
 			messages = [(record.offset, self.reader.message(topic, record, folder)) for record in found.get(topic, [])]
-			breaches += order_check(topic, expected, [pair for pair in messages if pair[1]],
-				0 if once else self.lives - 1 + self.losses)
+			messages = [pair for pair in messages if pair[1]]
+			breaches += order_check(topic, expected, messages, 0 if once else self.lives - 1 + self.losses)
+			self.repeated += len(messages) - len(expected)
 		unknown = set(found) - set(self.expected) - {"progress"}
 		if unknown:
 			breaches.append(f"topics that nobody expects: {unknown}")
@@ -406,9 +412,14 @@ class Trial:
 			breaches.append("the slot does not stand at the end")
 		return breaches
 
-	def close(self):
+	def slot_drop(self):
 		self.wait_idle()
 		self.session.rows(f"SELECT pg_drop_replication_slot('{self.name}')")
+
+	def close(self):
+		"""Nothing is left of it: server and broker are to bear thousands."""
+		self.reader.delete(self.name)
+		self.slot_drop()
 
 
 class Bench:
@@ -440,13 +451,17 @@ class Bench:
 	def trial(self, mode, point, when, passing, counts=None):
 		"""A line for the report; a passing that is not reached is tried earlier."""
 		started, first = time.monotonic(), passing
-		line = {"mode": mode, "point": point, "when": when}
+		line = {"mode": mode, "point": point, "when": when, "kills": 0}
+		trial = None
 		for attempt in range(ATTEMPTS):
-			trial = None
 			try:
+				if trial:
+					trial.close()
+					trial = None
 				trial = Trial(self, self.name(), mode, point, when, passing, attempt)
 				breaches = trial.run(counts)
-				line.update(passing=passing, attempts=attempt + 1, records=trial.records, breaches=breaches)
+				line.update(passing=passing, attempts=attempt + 1, records=trial.records,
+					repeated=trial.repeated, breaches=breaches)
 				if not breaches:
 					trial.close()
 				break
@@ -457,6 +472,8 @@ class Bench:
 				line.update(passing=passing, breaches=[f"{type(error).__name__}: {error}"],
 					trace=traceback.format_exc())
 				break
+			finally:
+				line["kills"] += len(trial.deaths) if trial else 0
 		line.update(slot=trial and trial.name, seconds=round(time.monotonic() - started, 1))
 		return line
 

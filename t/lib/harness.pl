@@ -149,7 +149,7 @@ sub indent
 }
 
 # result_print NAME, STATUS, START, LOG, EXPECTED, DETAIL...: count a test file's log
-# and print its line, and why cases were skipped; if something failed, the log's end
+# and print its line, its figures, and why cases were skipped; if something failed, the log's end
 # and that of the DETAIL files
 sub result_print
 {
@@ -162,6 +162,7 @@ sub result_print
 	  $not_ok ? ", $not_ok failed" : '', $skip ? ", $skip skipped" : '',
 	  $not_ok && $status ? ", exit status $status" . ($status == 124 ? ' (timeout)' : '') : '',
 	  time() - $start;
+	print map { "      $_\n" } slurp($log) =~ /^# (figures: .*)/mg;
 	print map { "      skipped: $_\n" } skip_reasons($log);
 	return if !$not_ok;
 	my $text = slurp($log);
