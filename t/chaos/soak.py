@@ -140,6 +140,8 @@ class Soak:
         with open(self.lab.path('samples.jsonl'), 'a', encoding='utf-8') as file:
             while not over():
                 self.sample(file)
+                if self.lab.relay.lives > 1:
+                    raise ValueError('the relay has ended')
                 if time.monotonic() - said >= 60 and self.samples:
                     said, last = time.monotonic(), self.samples[-1]
                     say(f"{last['at']:.0f} of {self.seconds:.0f} s: lag {last['lag']} s, "
@@ -206,7 +208,7 @@ class Soak:
 
     def outage(self):
         lab = self.lab
-        wait_until(lambda: self.pace.lag() < LAG_MAX_S, 'the stream to run', RECOVER_S)
+        wait_until(lambda: self.pace.lag() < LAG_MAX_S, 'the lag to be under a second', RECOVER_S)
         before = memory(lab.relay.process.pid)
         senders = set(self.pace.walsender)
         lab.kafka.do('kill')
@@ -296,6 +298,8 @@ class Soak:
         self.load = pulse.Load(lab, self.tps, self.seed)
         self.load.start()
         wait_until(lambda: lab.watch.confirmed, 'a first position', RECOVER_S)
+        mark = lab.watch.insert_lsn()
+        wait_until(lambda: lab.watch.confirmed > mark, 'the stream to run', RECOVER_S)
         self.began = time.monotonic()
 
     def run(self):
