@@ -161,6 +161,13 @@ property:
 chaos:
 	@$(MAKE) -s all
 	contrib/chaos
+# One relay for hours: a load with a fault every EVERY=30 s, or without a broker; SECONDS= TPS= SEED= MODE=
+soak:
+	@$(MAKE) -s all
+	contrib/soak
+outage:
+	@$(MAKE) -s all
+	AWAY=1 contrib/soak
 
 bare:
 	contrib/bare
@@ -190,7 +197,7 @@ bench-tables: all
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos crash-points installcheck'
+	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos soak outage crash-points installcheck'
 	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables'
 
 clean:
@@ -198,5 +205,5 @@ clean:
 	rm -rf build build-san build-crash contrib/bench/build
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
-	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos bare lint format bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
+	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos soak outage bare lint format bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
 	bench-startup bench-tables help
