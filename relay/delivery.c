@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "gap.h"
 #include "pg.h"
 
 struct load
@@ -151,10 +152,9 @@ part_is_missing(const struct delivery *dlv, struct err *e)
 			   "Its commit is at %X/%X; %" PRIu64 " of its changes are in Kafka, and the server "
 			   "now sends fewer of it, or none.",
 			   LSN_PARTS(dlv->known.commit_lsn), dlv->known.changes);
+	err_gap(e, GAP_PART_MISSING, NULL);
 	return err_hint(e, "If settings that choose tables or changes were changed since, set them back "
-					   "until this transaction is through.  Otherwise set topic.progress to "
-					   "another name: the stream begins where the slot stands, and what is there "
-					   "comes again.");
+					   "until this transaction is through.");
 }
 
 /* The part's transaction was to come before this. */
@@ -382,6 +382,12 @@ delivery_is_settled(const struct delivery *dlv)
 }
 
 /* --- what is known -------------------------------------------------------------- */
+
+struct position
+delivery_noted(const struct delivery *dlv)
+{
+	return dlv->written;
+}
 
 uint64_t
 delivery_durable(const struct delivery *dlv)

@@ -760,6 +760,14 @@ pipeline_recalled(struct pipeline *pl, const struct position *pos)
 	delivery_recalled(pl->dlv, pos);
 }
 
+void
+pipeline_begin_anew(struct pipeline *pl)
+{
+	delivery_free(pl->dlv);
+	pl->dlv = delivery_of(pl->ctx.cfg, pl->progress != NULL);
+	pl->received = 0;
+}
+
 /* The position that was put is there for good. */
 static void
 pipeline_written(struct pipeline *pl)

@@ -12,6 +12,7 @@
 
 #include <uthash.h>
 
+#include "fnv1a.h"
 #include "json.h"
 
 #define TOPICS_VERSION 1
@@ -86,15 +87,37 @@ topic_soil(struct topics *topics, struct topic *topic)
 void
 topic_resize(struct topics *topics, struct topic *topic, int32_t npartitions)
 {
-	topic->next = xrealloc(topic->next, (size_t) npartitions * sizeof(*topic->next));
-	memset(topic->next, 0, (size_t) npartitions * sizeof(*topic->next));
+	free(topic->next);
+	topic->next = npartitions ? xcalloc((size_t) npartitions, sizeof(*topic->next)) : NULL;
 	topic->npartitions = npartitions;
+	topic->used = true;
 	topic_soil(topics, topic);
+}
+
+void
+topic_forget(struct topics *topics, struct topic *topic)
+{
+	topic_resize(topics, topic, 0);
+}
+
+static uint64_t
+topic_hash(const struct topic *topic)
+{
+	uint64_t hash = fnv1a_number(FNV1A_START, (uint64_t) topic->npartitions);
+
+	for (int32_t i = 0; i < topic->npartitions; i++)
+		hash = fnv1a_number(hash, (uint64_t) topic->next[i]);
+	return hash;
 }
 
 bool
 topic_reached(struct topics *topics, struct topic *topic, int32_t partition, int64_t offset)
 {
+	if (!topic->used)
+	{
+		topic->used = true;
+		topic_soil(topics, topic);
+	}
 	if (offset < 0 || partition < 0 || partition >= topic->npartitions)
 		return true;
 	if (offset < topic->next[partition])
@@ -118,6 +141,7 @@ void
 topic_written(struct topics *topics, struct topic *topic, int64_t now_ms)
 {
 	topic->dirty = false;
+	topic->kept = topic_hash(topic);
 	topic->written_ms = now_ms;
 	topics->dirty = topic->dirty_next;
 	if (topics->dirty == NULL)
@@ -163,7 +187,7 @@ topic_take(struct topics *topics, const cJSON *json)
 	int32_t       i = 0;
 
 	if (!cJSON_IsNumber(version) || version->valuedouble > TOPICS_VERSION || name == NULL ||
-		!cJSON_IsArray(next) || count < 1 || count > PARTITIONS_MAX)
+		!cJSON_IsArray(next) || count > PARTITIONS_MAX)
 		return false;
 	cJSON_ArrayForEach(number, next)
 	{
@@ -176,6 +200,7 @@ topic_take(struct topics *topics, const cJSON *json)
 	{
 		topic->next[i++] = (int64_t) number->valuedouble;
 	}
+	topic->kept = topic_hash(topic);
 	return true;
 }
 

@@ -6,6 +6,7 @@
  * How many partitions one has, and how far each has come.  Another number would
  * send keys elsewhere; an offset that was given before means that the topic was
  * deleted and made again, or has lost what brokers had acknowledged.  Outlives sinks.
+ * One whose messages have no keys has no number to keep, and is kept by its name.
  * Called by producer.c, which finds out, and progress_topic.c, which keeps it.
  */
 #ifndef RELAY_TOPICS_H
@@ -23,6 +24,8 @@ struct topic
 	char         *name;
 	int32_t       npartitions; /* 0: not known */
 	int64_t      *next;        /* of each partition: behind the last offset acknowledged; 0: none */
+	bool          used;        /* a record of it was acknowledged */
+	uint64_t      kept;        /* hash of what was written down of it last; 0: nothing */
 	bool          dirty;       /* to be written down */
 	int64_t       written_ms;  /* 0: never, or not in this process */
 	struct topic *dirty_next;
@@ -34,8 +37,11 @@ void           topics_free(struct topics *topics);
 /* The topic of that name; a new one if it is not known. */
 struct topic *topics_topic(struct topics *topics, const char *name);
 
-/* It has so many partitions; to be called once, as long as it is not known. */
+/* It has so many partitions; to be called once, as long as it is not known.  0: none is. */
 void topic_resize(struct topics *topics, struct topic *topic, int32_t npartitions);
+
+/* What is known of it is found anew. */
+void topic_forget(struct topics *topics, struct topic *topic);
 
 /*
  * A record was acknowledged; offset negative: not known.  False: that offset, or a

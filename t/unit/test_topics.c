@@ -46,7 +46,6 @@ strange_text_is_refused(void **state)
 		"[]",
 		"{}",
 		"{\"version\":1,\"topic\":\"t\"}",
-		"{\"version\":1,\"topic\":\"t\",\"next\":[]}",
 		"{\"version\":1,\"topic\":\"t\",\"next\":[\"1\"]}",
 		"{\"version\":1,\"topic\":\"t\",\"next\":[-1]}",
 		"{\"version\":1,\"topic\":\"t\",\"next\":[1e300]}",
@@ -110,6 +109,61 @@ news_is_due_in_its_order(void **state)
 	topics_free(topics);
 }
 
+/* Messages without keys: its name is all that there is to keep. */
+static void
+topic_without_a_number_is_kept(void **state)
+{
+	struct topics *topics = topics_new();
+	struct topics *others = topics_new();
+	struct topic  *topic = topics_topic(topics, "t");
+	struct buf     text = {0};
+	struct err     e;
+
+	(void) state;
+	assert_null(topics_due(topics, 1000, 100));
+	assert_true(topic_reached(topics, topic, 5, 7));
+	assert_ptr_equal(topics_due(topics, 1000, 100), topic);
+	topic_write(topic, &text);
+	assert_string_equal(buf_cstr(&text), "{\"version\":1,\"topic\":\"t\",\"partitions\":0,\"next\":[]}");
+	assert_rc_ok(topics_read(others, str_of(buf_cstr(&text)), &e));
+	topic = topics_first(others);
+	assert_string_equal(topic->name, "t");
+	assert_int_equal(topic->npartitions, 0);
+	assert_true(topic->kept != 0);
+	buf_free(&text);
+	topics_free(topics);
+	topics_free(others);
+}
+
+/* As after the gap of a topic is passed: of several records of one topic the last counts. */
+static void
+what_is_forgotten_is_found_anew(void **state)
+{
+	struct topics *topics = topics_new();
+	struct topic  *topic;
+	uint64_t       kept;
+	struct err     e;
+
+	(void) state;
+	assert_rc_ok(topics_read(topics, str_of("{\"version\":1,\"topic\":\"t\",\"next\":[5,6]}"), &e));
+	topic = topics_topic(topics, "t");
+	kept = topic->kept;
+	assert_false(topic_reached(topics, topic, 1, 0));
+	topic_forget(topics, topic);
+	assert_int_equal(topic->npartitions, 0);
+	assert_true(topic_reached(topics, topic, 1, 0));
+	topic_resize(topics, topic, 3);
+	assert_true(topic_reached(topics, topic, 1, 0));
+	assert_false(topic_reached(topics, topic, 1, 0));
+	topic_written(topics, topic, 1000);
+	assert_true(topic->kept != kept);
+	assert_rc_ok(topics_read(topics, str_of("{\"version\":1,\"topic\":\"t\",\"next\":[5,6]}"), &e));
+	assert_true(topic->kept == kept); /* of what was written, whoever has written it */
+	assert_rc_ok(topics_read(topics, str_of("{\"version\":1,\"topic\":\"t\",\"next\":[]}"), &e));
+	assert_int_equal(topic->npartitions, 0);
+	topics_free(topics);
+}
+
 static void
 all_are_found(void **state)
 {
@@ -134,6 +188,8 @@ main(void)
 		cmocka_unit_test(strange_text_is_refused),
 		cmocka_unit_test(offset_that_was_given_before_is_noticed),
 		cmocka_unit_test(news_is_due_in_its_order),
+		cmocka_unit_test(topic_without_a_number_is_kept),
+		cmocka_unit_test(what_is_forgotten_is_found_anew),
 		cmocka_unit_test(all_are_found),
 	};
 
