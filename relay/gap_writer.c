@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
@@ -165,6 +166,12 @@ on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *arg)
 
 /* --- the thread: an attempt ------------------------------------------------------ */
 
+static bool
+writer_is_once(const struct gap_writer *gw)
+{
+	return gw->cfg->kafka.exactly_once && !gw->job.plain;
+}
+
 static void
 conf_must(rd_kafka_conf_t *conf, const char *name, const char *value)
 {
@@ -181,10 +188,12 @@ conf_must(rd_kafka_conf_t *conf, const char *name, const char *value)
 static bool
 writer_open(struct gap_writer *gw)
 {
+	struct config    cfg = *gw->cfg; /* borrows all of it */
 	rd_kafka_conf_t *conf;
 	char             text[512];
 
-	if (kafka_conf_producer(gw->cfg, &conf, &gw->e) != RC_OK)
+	cfg.kafka.exactly_once = writer_is_once(gw);
+	if (kafka_conf_producer(&cfg, &conf, &gw->e) != RC_OK)
 	{
 		gw->failed = true;
 		return false;
@@ -192,7 +201,7 @@ writer_open(struct gap_writer *gw)
 	kafka_conf_read(conf, "bootstrap.servers", gw->bootstrap, sizeof(gw->bootstrap));
 	conf_must(conf, "log.queue", "false");
 	conf_must(conf, "enable.gapless.guarantee", "false");
-	if (!gw->cfg->kafka.exactly_once)
+	if (!writer_is_once(gw))
 	{
 		conf_must(conf, "enable.idempotence", "false");
 		conf_must(conf, "message.timeout.ms", "30000");
@@ -236,7 +245,7 @@ writer_begin(struct gap_writer *gw)
 {
 	rd_kafka_error_t *error;
 
-	if (!gw->cfg->kafka.exactly_once)
+	if (!writer_is_once(gw))
 		return true;
 	if (!writer_transact(gw, rd_kafka_init_transactions))
 		return false;
@@ -308,7 +317,7 @@ writer_fact(struct gap_writer *gw, const struct gap_fact *fact)
 static bool
 writer_flush(struct gap_writer *gw)
 {
-	bool once = gw->cfg->kafka.exactly_once;
+	bool once = writer_is_once(gw);
 
 	while (rd_kafka_flush(gw->rk, STEP_MS / 5) == RD_KAFKA_RESP_ERR__TIMED_OUT &&
 		   !writer_is_over(gw))
@@ -340,7 +349,7 @@ writer_notes(struct gap_writer *gw)
 static bool
 writer_attempt(struct gap_writer *gw)
 {
-	bool once = gw->cfg->kafka.exactly_once;
+	bool once = writer_is_once(gw);
 
 	gw->records = gw->refused = 0;
 	gw->began_ms = loop_now_ms();
@@ -447,6 +456,23 @@ gap_writer_start(struct gap_writer *gw, struct gap_job *job)
 	gw->state = WRITER_RUNNING;
 	if (pthread_create(&gw->thread, NULL, writer_main, gw) != 0)
 		abort(); /* like memory that cannot be had */
+}
+
+void
+gap_writer_wait(struct gap_writer *gw, int timeout_ms)
+{
+	struct timespec deadline;
+
+	if (gw->state != WRITER_RUNNING)
+		return;
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += timeout_ms / 1000;
+	if (pthread_timedjoin_np(gw->thread, NULL, &deadline) != 0)
+	{
+		atomic_store(&gw->cancelled, true);
+		pthread_join(gw->thread, NULL);
+	}
+	gw->state = WRITER_ENDED;
 }
 
 bool

@@ -38,6 +38,7 @@ struct gap_job
 	struct gap_fact *facts; /* in this order */
 	unsigned         nfacts;
 	char            *progress_topic;
+	bool             plain; /* in no Kafka transaction, fences nobody: the slot may not be ours */
 };
 
 /* All are copied. */
@@ -55,6 +56,9 @@ void               gap_writer_free(struct gap_writer *gw); /* waits for the thre
 /* job is taken over.  Not while one is under way. */
 void gap_writer_start(struct gap_writer *gw, struct gap_job *job);
 bool gap_writer_is_running(const struct gap_writer *gw);
+
+/* Waits until it has ended, for at most so long; without done(). */
+void gap_writer_wait(struct gap_writer *gw, int timeout_ms);
 
 /*
  * Of the last job, once.  RC_AGAIN: none has ended.  RC_OK: it is there for good;

@@ -184,6 +184,14 @@ producer_error_partitions(const char *topic, int32_t before, int32_t now, struct
 	return err_hint(e, "Let consumers read up to the end of the topic.");
 }
 
+static enum rc
+offset_hint(const char *topic, struct err *e)
+{
+	err_gap(e, GAP_RECREATED, topic);
+	return err_hint(e, "If the topic was not deleted, or emptied, on purpose, look for an unclean "
+					   "leader election in the brokers' logs, and load the table downstream again.");
+}
+
 enum rc
 producer_error_offset(const char *topic, int32_t partition, int64_t next, int64_t offset,
 					  struct err *e)
@@ -193,7 +201,14 @@ producer_error_offset(const char *topic, int32_t partition, int64_t next, int64_
 			   "Partition %" PRId32 " gave offset %" PRId64 " to a new record; records up to offset "
 			   "%" PRId64 " were acknowledged before.",
 			   partition, offset, next - 1);
-	err_gap(e, GAP_RECREATED, topic);
-	return err_hint(e, "If the topic was not deleted, or emptied, on purpose, look for an unclean "
-					   "leader election in the brokers' logs, and load the table downstream again.");
+	return offset_hint(topic, e);
+}
+
+enum rc
+producer_error_refused(const char *topic, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E2012, "topic \"%s\" was made anew, or has lost records", topic);
+	err_detail(e, "A walrelay before this one has found that it gives offsets again that were given "
+				  "before, and has stopped.");
+	return offset_hint(topic, e);
 }

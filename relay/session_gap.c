@@ -15,6 +15,7 @@
 #include "crash_point.h"
 #include "gap_writer.h"
 #include "log.h"
+#include "producer_error.h"
 #include "session_parts.h"
 
 static struct gap_known
@@ -176,6 +177,18 @@ session_note_gaps(const struct session *ses, struct gap_job *job)
 	buf_free(&text);
 }
 
+static void
+session_note_topic(const struct session *ses, const struct topic *topic, struct gap_job *job)
+{
+	char      *key = xasprintf("%s/%s", ses->cfg->slot.name, topic->name);
+	struct buf value = {0};
+
+	topic_write(topic, &value);
+	gap_job_fact(job, key, buf_cstr(&value));
+	buf_free(&value);
+	free(key);
+}
+
 /* What the progress topic says from now on. */
 static void
 session_note_facts(const struct session *ses, struct gap_job *job)
@@ -187,18 +200,9 @@ session_note_facts(const struct session *ses, struct gap_job *job)
 
 	for (unsigned i = 0; i < ses->gaps.count; i++)
 		if (ses->gaps.gaps[i].topic)
-		{
-			const struct topic *topic = topics_topic(ses->topics, ses->gaps.gaps[i].topic);
-			char               *key = xasprintf("%s/%s", slot, topic->name);
-
-			buf_reset(&value);
-			topic_write(topic, &value);
-			gap_job_fact(job, key, buf_cstr(&value));
-			free(key);
-		}
+			session_note_topic(ses, topics_topic(ses->topics, ses->gaps.gaps[i].topic), job);
 	clock_gettime(CLOCK_REALTIME, &now);
 	of.pos = (struct position){.lsn = ses->stream_lsn};
-	buf_reset(&value);
 	progress_write(&of, slot, (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000, &value);
 	gap_job_fact(job, slot, buf_cstr(&value));
 	buf_free(&value);
@@ -293,6 +297,43 @@ session_on_gaps_written(void *arg)
 	}
 }
 
+/* --- a refusal that has to last ------------------------------------------------- */
+
+#define KEEP_MS 5000 /* as long as the end may wait for it */
+
+/*
+ * The records that were refused are in the topic all the same: after some starts its
+ * offsets would be beyond what was known.
+ */
+static void
+session_keep_refusal(struct session *ses, const struct err *e)
+{
+	struct gap_job job = {.plain = true};
+	struct topic  *topic;
+
+	if (e->gap == NULL || strcmp(e->gap, GAP_RECREATED) != 0 || ses->progress == NULL)
+		return;
+	topic = topics_topic(ses->topics, e->topic);
+	if (topic->refused || gap_writer_is_running(ses->gap_writer))
+		return;
+	topic->refused = true;
+	topic_keep(topic);
+	job.progress_topic = xstrdup(progress_topic_name(ses->progress));
+	session_note_topic(ses, topic, &job);
+	gap_writer_start(ses->gap_writer, &job);
+	gap_writer_wait(ses->gap_writer, KEEP_MS);
+}
+
+enum rc
+session_check_topics(struct session *ses, struct err *e)
+{
+	for (struct topic *topic = topics_first(ses->topics); topic;
+		 topic = topics_next(ses->topics, topic))
+		if (topic->refused)
+			return producer_error_refused(topic->name, e);
+	return RC_OK;
+}
+
 /* --- what is said ----------------------------------------------------------------- */
 
 void
@@ -359,6 +400,7 @@ session_hint_gap(struct session *ses, struct err *e)
 	size_t           at = strlen(e->hint);
 	const char      *reason = e->gap;
 
+	session_keep_refusal(ses, e);
 	if (reason)
 		session_tell_tokens(ses);
 	gap_list_tokens(&ses->gaps, &tokens);

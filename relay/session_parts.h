@@ -128,6 +128,8 @@ void session_on_sink_ready(void *arg);
 
 /* The progress topic has been read: which gaps --accept-gap passes before anything is connected. */
 void session_find_gaps(struct session *ses, const struct progress *found);
+/* RC_ERR E2012: one of them was refused before, and --accept-gap does not pass it. */
+enum rc session_check_topics(struct session *ses, struct err *e) MUST_CHECK;
 /* Why the stream did not start.  True: it is passed, and the stream is tried again. */
 bool session_pass_refusal(struct session *ses, const struct err *e);
 /* The stream has started, where it had been refused before.  True: as above. */

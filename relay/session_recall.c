@@ -31,6 +31,8 @@ session_take(struct session *ses, const struct progress *found, struct err *e)
 	ses->recalled = true;
 	ses->found = found->pos;
 	ses->known_system = found->system_id;
+	if (session_check_topics(ses, e) != RC_OK)
+		return RC_ERR;
 	if (gap_list_find(&ses->gaps, GAP_OF_POSITION))
 		return RC_OK; /* nothing is known of it any more */
 	if (gap_list_find(&ses->gaps, GAP_OF_PART))

@@ -97,6 +97,7 @@ topic_resize(struct topics *topics, struct topic *topic, int32_t npartitions)
 void
 topic_forget(struct topics *topics, struct topic *topic)
 {
+	topic->refused = false;
 	topic_resize(topics, topic, 0);
 }
 
@@ -127,6 +128,12 @@ topic_reached(struct topics *topics, struct topic *topic, int32_t partition, int
 	return true;
 }
 
+void
+topic_keep(struct topic *topic)
+{
+	topic->kept = topic_hash(topic);
+}
+
 struct topic *
 topics_due(const struct topics *topics, int64_t now_ms, int64_t pause_ms)
 {
@@ -141,7 +148,7 @@ void
 topic_written(struct topics *topics, struct topic *topic, int64_t now_ms)
 {
 	topic->dirty = false;
-	topic->kept = topic_hash(topic);
+	topic_keep(topic);
 	topic->written_ms = now_ms;
 	topics->dirty = topic->dirty_next;
 	if (topics->dirty == NULL)
@@ -171,7 +178,7 @@ topic_write(const struct topic *topic, struct buf *out)
 	buf_printf(out, ",\"partitions\":%" PRId32 ",\"next\":[", topic->npartitions);
 	for (int32_t i = 0; i < topic->npartitions; i++)
 		buf_printf(out, "%s%" PRId64, i ? "," : "", topic->next[i]);
-	buf_puts(out, "]}");
+	buf_printf(out, "]%s}", topic->refused ? ",\"refused\":true" : "");
 }
 
 /* Offsets are below 2^53 for as long as anybody lives. */
@@ -195,6 +202,7 @@ topic_take(struct topics *topics, const cJSON *json)
 			return false;
 	}
 	topic = topics_topic(topics, name);
+	topic->refused = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "refused"));
 	topic_resize(topics, topic, count);
 	cJSON_ArrayForEach(number, next)
 	{

@@ -25,6 +25,7 @@ struct topic
 	int32_t       npartitions; /* 0: not known */
 	int64_t      *next;        /* of each partition: behind the last offset acknowledged; 0: none */
 	bool          used;        /* a record of it was acknowledged */
+	bool          refused;     /* it was found to be another one, and nobody has accepted that */
 	uint64_t      kept;        /* hash of what was written down of it last; 0: nothing */
 	bool          dirty;       /* to be written down */
 	int64_t       written_ms;  /* 0: never, or not in this process */
@@ -56,11 +57,17 @@ bool topic_reached(struct topics *topics, struct topic *topic, int32_t partition
 struct topic *topics_due(const struct topics *topics, int64_t now_ms, int64_t pause_ms);
 void          topic_written(struct topics *topics, struct topic *topic, int64_t now_ms);
 
+/* What it is like now is written down otherwise. */
+void topic_keep(struct topic *topic);
+
 /* All of them, in no order; NULL behind the last. */
 struct topic *topics_first(const struct topics *topics);
 struct topic *topics_next(const struct topics *topics, const struct topic *topic);
 
-/* A JSON object: {"version":1,"topic":"shop.public.orders","partitions":3,"next":[12,0,7]} */
+/*
+ * A JSON object: {"version":1,"topic":"shop.public.orders","partitions":3,"next":[12,0,7]};
+ * with "refused":true, if it is.
+ */
 void topic_write(const struct topic *topic, struct buf *out);
 /* RC_ERR E2010, without detail: it is no such object. */
 enum rc topics_read(struct topics *topics, struct str value, struct err *e) MUST_CHECK;

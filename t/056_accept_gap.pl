@@ -13,7 +13,6 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $partitions = 2;
-my $broker = kafka_start();
 my $node = new_source(name => 'gap', conf => "hot_standby = off\nrestore_command = 'false'\n");
 my $schemas = "$ENV{TESTDATADIR}/schemas";
 my $topic = 'gap.public.t';
@@ -24,7 +23,7 @@ sub settings
 {
 	my (@args) = @_;
 	return ('--source.conninfo=' . $node->connstr('postgres'), '--slot.name=gap', '--topic.prefix=gap',
-		'--bootstrap.servers=' . $broker->address, "--schemas.dir=$schemas", '--log.format=text', @args);
+		'--bootstrap.servers=' . kafka(), "--schemas.dir=$schemas", '--log.format=text', @args);
 }
 
 # insert: some rows; where they end, and behind it something that tells that they do
@@ -56,7 +55,7 @@ sub refused
 	return $stderr;
 }
 
-sub records { return read_topic($topic, bootstrap => $broker->address, schemas => $schemas); }
+sub records { return read_topic($topic, schemas => $schemas); }
 
 sub ids { return map { $_->{key}{id} } sort { $a->{key}{id} <=> $b->{key}{id} } grep { $_->{key} } @_; }
 
@@ -101,7 +100,7 @@ for my $bad ('7f3a91c', '7f3a91c22', '7f3a91cg', '7f3a91c2,', '7f3a91c2 0badcafe
 is((relay_run('tail', '--accept-gap=7f3a91c2'))[0], 2, 'tail has no such option');
 
 $node->safe_psql('postgres', 'CREATE TABLE t (id int PRIMARY KEY)');
-kafka_admin($broker, 'create', $topic, $partitions);
+kafka_admin(kafka(), 'create', $topic, $partitions);
 is((relay_run('slot', 'create', settings()))[0], 0, 'slot create');
 through(insert(), 'before');
 @known = records();

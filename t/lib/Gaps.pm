@@ -14,12 +14,12 @@ our @EXPORT = qw(kafka_admin token_of gap_of gap_records is_told new_records);
 
 my $python;
 
-# kafka_admin BROKER, COMMAND...: see kafka_admin.py
+# kafka_admin ADDRESS, COMMAND...: see kafka_admin.py
 sub kafka_admin
 {
-	my ($broker, @command) = @_;
+	my ($address, @command) = @_;
 	if (!$python) { chomp($python = qx('$root/t/lib/venv')) }
-	system($python, "$root/t/lib/kafka_admin.py", '--bootstrap', $broker->address, @command) == 0
+	system($python, "$root/t/lib/kafka_admin.py", '--bootstrap', $address, @command) == 0
 	  or die "kafka_admin @command failed\n";
 	return;
 }

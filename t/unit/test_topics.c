@@ -165,6 +165,29 @@ what_is_forgotten_is_found_anew(void **state)
 }
 
 static void
+refusal_is_kept_until_it_is_accepted(void **state)
+{
+	struct topics *topics = topics_new();
+	struct topic  *topic = topics_topic(topics, "t");
+	struct buf     text = {0};
+	struct err     e;
+
+	(void) state;
+	topic_resize(topics, topic, 1);
+	topic->refused = true;
+	topic_write(topic, &text);
+	assert_string_equal(buf_cstr(&text),
+						"{\"version\":1,\"topic\":\"t\",\"partitions\":1,\"next\":[0],\"refused\":true}");
+	topic->refused = false;
+	assert_rc_ok(topics_read(topics, str_of(buf_cstr(&text)), &e));
+	assert_true(topic->refused);
+	topic_forget(topics, topic);
+	assert_false(topic->refused);
+	buf_free(&text);
+	topics_free(topics);
+}
+
+static void
 all_are_found(void **state)
 {
 	struct topics *topics = topics_new();
@@ -190,6 +213,7 @@ main(void)
 		cmocka_unit_test(news_is_due_in_its_order),
 		cmocka_unit_test(topic_without_a_number_is_kept),
 		cmocka_unit_test(what_is_forgotten_is_found_anew),
+		cmocka_unit_test(refusal_is_kept_until_it_is_accepted),
 		cmocka_unit_test(all_are_found),
 	};
 
