@@ -23,7 +23,7 @@
  * Modes: BOTH, or ONCE, exactly once only, or LEAST, at least once only.
  * LOAD: changes come in.  LOSS: the server ends the stream meanwhile.  FAIL: the
  * sink fails.  DRAIN: SIGTERM.  PART: the relay starts again where a part of a
- * transaction is delivered.  GAP: it passes a gap (t/056_accept_gap.pl).
+ * transaction is delivered.  GAP: it passes a gap (t/058).
  */
 #define CRASH_POINTS(X)                                                                    \
 	/* session.c: a connection is made */                                                  \

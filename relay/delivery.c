@@ -154,7 +154,8 @@ part_is_missing(const struct delivery *dlv, struct err *e)
 			   LSN_PARTS(dlv->known.commit_lsn), dlv->known.changes);
 	err_gap(e, GAP_PART_MISSING, NULL);
 	return err_hint(e, "If settings that choose tables or changes were changed since, set them back "
-					   "until this transaction is through.");
+					   "until this transaction is through.  Otherwise the server does not have it "
+					   "any more, as after a restore: load the tables downstream again.");
 }
 
 /* The part's transaction was to come before this. */

@@ -336,8 +336,11 @@ writer_notes(struct gap_writer *gw)
 	for (unsigned i = 0; i < gw->job.nnotes; i++)
 	{
 		struct gap_note *note = &gw->job.notes[i];
-		int32_t          npartitions = note->refused ? 0 : partitions_of(metadata, note->topic);
+		int32_t          npartitions = partitions_of(metadata, note->topic);
 
+		note->absent = npartitions == 0;
+		if (note->refused)
+			continue;
 		for (int32_t p = 0; p < npartitions; p++)
 			writer_note(gw, note, p);
 	}

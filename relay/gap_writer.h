@@ -22,6 +22,7 @@ struct gap_note
 	char *topic;
 	char *text;    /* of its header */
 	bool  refused; /* the brokers do not take it there */
+	bool  absent;  /* there is no such topic (any more), or it may not be seen */
 };
 
 /* A record of the progress topic. */

@@ -250,6 +250,10 @@ session_tell_written(const struct session *ses, unsigned records)
 			log_warn("topic \"%s\" does not take a gap record, as compacted topics do not: its "
 					 "readers are not told of the gap",
 					 job->notes[i].topic);
+		else if (job->notes[i].absent)
+			log_warn(
+				"topic \"%s\" is not there any more, or may not be seen: no gap record is in it",
+				job->notes[i].topic);
 }
 
 /* All begins anew, from what the progress topic says now. */

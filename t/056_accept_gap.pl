@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Gaps;
+use HTTP::Tiny;
 use Walrelay;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -207,5 +208,17 @@ $node->safe_psql('postgres', 'CREATE TABLE t (id int PRIMARY KEY)');
 $create->();
 passes('another server', refused => qr/error: E1218: this is not the server that was streamed before\n/,
 	says => { reason => 'other_server', code => 'E1218' });
+
+# --- one that goes on running ---
+$advance->();
+my $token = token_of(refused('slot advanced again', qr/error: E1218: somebody else has moved/));
+my $port = free_port();
+my $relay = relay_start(args => [ settings("--accept-gap=$token", "--admin.listen=127.0.0.1:$port") ]);
+my $metrics = sub { return HTTP::Tiny->new(timeout => 10, no_proxy => ['127.0.0.1'])->get("http://127.0.0.1:$port/metrics")->{content}; };
+wait_until { $metrics->() =~ /^walrelay_gaps_accepted_total 1$/m } 'the gap to be counted';
+my $lsn = insert();
+wait_for_slot($node, 'gap', $lsn);
+is_deeply([ grep { $_ > $last - 10 } ids(records()) ], [ $last - 9 .. $last ], 'one that goes on running: goes on');
+is($relay->stop, 0, 'one that goes on running: SIGTERM ends it with 0');
 
 done_testing();
