@@ -28,7 +28,7 @@ struct entry
 struct topics
 {
 	struct entry  *entries; /* by name */
-	struct topic  *dirty;   /* oldest news first */
+	struct topic  *dirty;   /* those that were not written yet, then oldest news first */
 	struct topic **dirty_end;
 };
 
@@ -80,8 +80,25 @@ topic_soil(struct topics *topics, struct topic *topic)
 		return;
 	topic->dirty = true;
 	topic->dirty_next = NULL;
+	if (topic->written_ms == 0) /* does not wait behind one that does */
+	{
+		topic->dirty_next = topics->dirty;
+		topics->dirty = topic;
+		if (topic->dirty_next == NULL)
+			topics->dirty_end = &topic->dirty_next;
+		return;
+	}
 	*topics->dirty_end = topic;
 	topics->dirty_end = &topic->dirty_next;
+}
+
+void
+topic_use(struct topics *topics, struct topic *topic)
+{
+	if (topic->used)
+		return;
+	topic->used = true;
+	topic_soil(topics, topic);
 }
 
 void
@@ -114,11 +131,6 @@ topic_hash(const struct topic *topic)
 bool
 topic_reached(struct topics *topics, struct topic *topic, int32_t partition, int64_t offset)
 {
-	if (!topic->used)
-	{
-		topic->used = true;
-		topic_soil(topics, topic);
-	}
 	if (offset < 0 || partition < 0 || partition >= topic->npartitions)
 		return true;
 	if (offset < topic->next[partition])
@@ -149,7 +161,7 @@ topic_written(struct topics *topics, struct topic *topic, int64_t now_ms)
 {
 	topic->dirty = false;
 	topic_keep(topic);
-	topic->written_ms = now_ms;
+	topic->written_ms = topic->npartitions > 0 ? now_ms : 0; /* its number is to follow at once */
 	topics->dirty = topic->dirty_next;
 	if (topics->dirty == NULL)
 		topics->dirty_end = &topics->dirty;

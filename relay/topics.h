@@ -6,7 +6,8 @@
  * How many partitions one has, and how far each has come.  Another number would
  * send keys elsewhere; an offset that was given before means that the topic was
  * deleted and made again, or has lost what brokers had acknowledged.  Outlives sinks.
- * One whose messages have no keys has no number to keep, and is kept by its name.
+ * One of which that is not known, or whose messages have no keys, is kept by its name:
+ * where changes went has to be known as soon as any did.
  * Called by producer.c, which finds out, and progress_topic.c, which keeps it.
  */
 #ifndef RELAY_TOPICS_H
@@ -24,7 +25,7 @@ struct topic
 	char         *name;
 	int32_t       npartitions; /* 0: not known */
 	int64_t      *next;        /* of each partition: behind the last offset acknowledged; 0: none */
-	bool          used;        /* a record of it was acknowledged */
+	bool          used;        /* records of ours go there */
 	bool          refused;     /* it was found to be another one, and nobody has accepted that */
 	uint64_t      kept;        /* hash of what was written down of it last; 0: nothing */
 	bool          dirty;       /* to be written down */
@@ -37,6 +38,9 @@ void           topics_free(struct topics *topics);
 
 /* The topic of that name; a new one if it is not known. */
 struct topic *topics_topic(struct topics *topics, const char *name);
+
+/* Records will go there. */
+void topic_use(struct topics *topics, struct topic *topic);
 
 /* It has so many partitions; to be called once, as long as it is not known.  0: none is. */
 void topic_resize(struct topics *topics, struct topic *topic, int32_t npartitions);

@@ -25,7 +25,6 @@ use Gaps;
 use Walrelay;
 use Test::More;
 
-
 my $broker = kafka_start();
 my $node = new_source();
 my $schemas = "$ENV{TESTDATADIR}/schemas";

@@ -89,11 +89,12 @@ news_is_due_in_its_order(void **state)
 	struct topics *topics = topics_new();
 	struct topic  *a = topics_topic(topics, "a");
 	struct topic  *b = topics_topic(topics, "b");
+	struct topic  *c = topics_topic(topics, "c");
 
 	(void) state;
 	assert_null(topics_due(topics, 1000, 100));
-	topic_resize(topics, a, 1);
 	topic_resize(topics, b, 1);
+	topic_resize(topics, a, 1);
 	assert_ptr_equal(topics_due(topics, 1000, 100), a);
 	topic_written(topics, a, 1000);
 	assert_ptr_equal(topics_due(topics, 1000, 100), b);
@@ -105,6 +106,10 @@ news_is_due_in_its_order(void **state)
 	topic_written(topics, b, 1100);
 	topic_reached(topics, a, 0, 1);
 	topic_reached(topics, b, 0, 2);
+	assert_ptr_equal(topics_due(topics, 1200, 100), a);
+	topic_resize(topics, c, 1); /* was never written: before them */
+	assert_ptr_equal(topics_due(topics, 1200, 100), c);
+	topic_written(topics, c, 1200);
 	assert_ptr_equal(topics_due(topics, 1200, 100), a);
 	topics_free(topics);
 }
@@ -121,7 +126,7 @@ topic_without_a_number_is_kept(void **state)
 
 	(void) state;
 	assert_null(topics_due(topics, 1000, 100));
-	assert_true(topic_reached(topics, topic, 5, 7));
+	topic_use(topics, topic);
 	assert_ptr_equal(topics_due(topics, 1000, 100), topic);
 	topic_write(topic, &text);
 	assert_string_equal(buf_cstr(&text), "{\"version\":1,\"topic\":\"t\",\"partitions\":0,\"next\":[]}");
@@ -130,6 +135,18 @@ topic_without_a_number_is_kept(void **state)
 	assert_string_equal(topic->name, "t");
 	assert_int_equal(topic->npartitions, 0);
 	assert_true(topic->kept != 0);
+
+	/* When there is one, it does not wait. */
+	topic = topics_due(topics, 1000, 100);
+	topic_written(topics, topic, 1000);
+	topic_use(topics, topic);
+	assert_null(topics_due(topics, 2000, 100));
+	topic_resize(topics, topic, 2);
+	assert_ptr_equal(topics_due(topics, 1001, 100), topic);
+	topic_written(topics, topic, 1001);
+	assert_true(topic_reached(topics, topic, 1, 5));
+	assert_null(topics_due(topics, 1100, 100));
+	assert_ptr_equal(topics_due(topics, 1101, 100), topic);
 	buf_free(&text);
 	topics_free(topics);
 	topics_free(others);
