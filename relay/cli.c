@@ -12,6 +12,7 @@
 #include "capture.h"
 #include "config_table.h"
 #include "crash_point.h"
+#include "gap.h"
 #include "log.h"
 #include "loop.h"
 #include "pg.h"
@@ -29,7 +30,8 @@ enum takes
 	TAKES_FILE = 0x10,
 	TAKES_LETTERS = 0x20, /* --table, --code */
 	TAKES_SHOW = 0x40,    /* --offset, --limit */
-	TAKES_DRY_RUN = 0x80
+	TAKES_DRY_RUN = 0x80,
+	TAKES_GAP = 0x100
 };
 
 typedef enum rc command_fn(const struct cli *cli, FILE *out, struct err *e);
@@ -157,7 +159,7 @@ execute_crash_points(const struct cli *cli, FILE *out, struct err *e)
 #endif
 
 static const struct command commands[] = {
-	{"run", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
+	{"run", "", TAKES_SETTINGS | TAKES_ENDPOS | TAKES_GAP, execute_relay,
 	 "Stream committed changes to Kafka until told to stop",
 	 "Needs a database, brokers and topic.prefix, and a slot (\"walrelay slot create\")."},
 	{"tail", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
@@ -225,6 +227,10 @@ help_command(const struct command *cmd, bool markdown, FILE *out)
 		fprintf(out, "\nOptions:\n");
 	if (cmd->takes & TAKES_ENDPOS)
 		fprintf(out, "  --endpos=LSN        stop when everything up to this position is safe\n");
+	if (cmd->takes & TAKES_GAP)
+		fprintf(out,
+				"  --accept-gap=TOKEN[,TOKEN...]\n"
+				"                      go on over the gap that walrelay has refused with this token\n");
 	if (cmd->takes & TAKES_JSON)
 		fprintf(out, "  --json              one JSON object instead of a table\n");
 	if (cmd->takes & TAKES_LETTERS)
@@ -351,6 +357,25 @@ take_endpos(struct args *args, const char *value, struct cli *cli, struct err *e
 	return err_hint(e, "Give an LSN as the server prints it, such as 16/B374D848.");
 }
 
+/* Given several times, all count. */
+static enum rc
+take_gaps(struct args *args, const char *value, struct cli *cli, struct err *e)
+{
+	char *before = cli->cfg->accept_gaps;
+
+	if (arg_value(args, "--accept-gap", &value, e) != RC_OK)
+		return RC_ERR;
+	if (!gap_tokens_are_valid(value))
+	{
+		err_set(e, ERR_USAGE, E1006, "invalid token for --accept-gap");
+		return err_hint(e, "Give what the hint of the refusal says, %d hex digits; several are "
+						   "separated by commas, without blanks.", GAP_TOKEN_LEN);
+	}
+	cli->cfg->accept_gaps = xasprintf("%s%s%s", before ? before : "", before ? "," : "", value);
+	free(before);
+	return RC_OK;
+}
+
 static enum rc
 take_limit(struct args *args, const char *value, struct cli *cli, struct err *e)
 {
@@ -447,7 +472,8 @@ unknown_option(const char *arg, const struct command *cmd, struct err *e)
 	static const char *const own[] = {"--help",         "--version",  "--config",  "--json",
 									  "--endpos",       "--no-lsn",   "--no-xids", "--no-timestamp",
 									  "--no-relations", "--no-hello", "--no-marks", "--table",
-									  "--code",         "--offset",   "--limit",    "--dry-run"};
+									  "--code",         "--offset",   "--limit",    "--dry-run",
+									  "--accept-gap"};
 	struct nearest           near = {.name = ""};
 	enum rc                  rc;
 
@@ -482,6 +508,8 @@ take_option(struct args *args, struct cli *cli, struct err *e)
 		return rc;
 	else if (arg_is(arg, "--endpos", &value) && (takes & TAKES_ENDPOS))
 		return take_endpos(args, value, cli, e);
+	else if (arg_is(arg, "--accept-gap", &value) && (takes & TAKES_GAP))
+		return take_gaps(args, value, cli, e);
 	else if ((arg_is(arg, "--config", &value) || arg_is(arg, "-c", &value)) &&
 			 (takes & TAKES_SETTINGS))
 	{

@@ -380,6 +380,7 @@ config_free(struct config *cfg)
 		free(cfg->kafka.properties[i].where);
 	}
 	free(cfg->kafka.properties);
+	free(cfg->accept_gaps);
 	free(cfg->origins);
 	free(cfg);
 }

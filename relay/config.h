@@ -175,6 +175,7 @@ struct config
 		uint32_t progress_ms;    /* progress.interval.ms */
 		uint32_t transaction_messages; /* transaction.max.messages */
 		uint64_t transaction_bytes;    /* transaction.max.bytes */
+		bool     gap_records;          /* gap.records */
 	} relay;
 	struct
 	{
@@ -183,6 +184,7 @@ struct config
 		int             log_level;
 	} admin;
 	uint64_t end_lsn; /* --endpos: stop once everything up to it is safe; 0 never */
+	char    *accept_gaps; /* --accept-gap: tokens, separated by commas (gap.h); NULL: none */
 };
 
 struct config *config_new(void); /* defaults */

@@ -9,6 +9,7 @@
 
 #include "buf.h"
 #include "config_table.h"
+#include "fnv1a.h"
 #include "pg.h"
 
 #define MASK "****"
@@ -124,19 +125,10 @@ config_print(const struct config *cfg, FILE *out)
 
 /* --- fingerprint --------------------------------------------------------------- */
 
-static uint64_t
-fnv1a(uint64_t hash, const char *text)
-{
-	do
-		hash = (hash ^ (uint8_t) *text) * UINT64_C(0x100000001b3);
-	while (*text++);
-	return hash;
-}
-
 uint64_t
 config_fingerprint(const struct config *cfg)
 {
-	uint64_t hash = fnv1a(UINT64_C(0xcbf29ce484222325), WALRELAY_VERSION);
+	uint64_t hash = fnv1a_text(FNV1A_START, WALRELAY_VERSION);
 
 	for (unsigned i = 0; i < nsettings; i++)
 	{
@@ -147,7 +139,7 @@ config_fingerprint(const struct config *cfg)
 			strncmp(set->key, "topic.", 6) != 0)
 			continue;
 		value = setting_shown(set, cfg);
-		hash = fnv1a(fnv1a(hash, set->key), value);
+		hash = fnv1a_text(fnv1a_text(hash, set->key), value);
 		free(value);
 	}
 	return hash;

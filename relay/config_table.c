@@ -232,6 +232,9 @@ const struct setting settings[] = {
 	{"relay", "transaction.max.bytes", NULL, KIND_SIZE, AT(relay.transaction_bytes), "64MB",
 	 64 * KB, 64 * GB,
 	 .help = "With delivery = exactly-once: the same by bytes"},
+	{"relay", "gap.records", NULL, KIND_BOOL, AT(relay.gap_records), "true",
+	 .help = "Tell consumers of a gap that --accept-gap has passed: a record without key and value, "
+			 "with header __walrelay.gap, in every partition of each topic concerned"},
 
 	{"admin", "admin.listen", NULL, KIND_LISTEN, AT(admin.listen), "",
 	 .help = "HOST:PORT for metrics and health, :PORT for this machine only. Empty: none"},

@@ -23,7 +23,7 @@
  * Modes: BOTH, or ONCE, exactly once only, or LEAST, at least once only.
  * LOAD: changes come in.  LOSS: the server ends the stream meanwhile.  FAIL: the
  * sink fails.  DRAIN: SIGTERM.  PART: the relay starts again where a part of a
- * transaction is delivered.
+ * transaction is delivered.  GAP: it passes a gap (t/058).
  */
 #define CRASH_POINTS(X)                                                                    \
 	/* session.c: a connection is made */                                                  \
@@ -108,6 +108,11 @@
 	X(messages_forgotten, BOTH, FAIL)                                                      \
 	X(sink_freed, ONCE, FAIL)                                                              \
 	X(sink_rebuilt, ONCE, FAIL)                                                            \
+	/* session_gap.c, and gap_writer.c in its thread: a gap is passed */                   \
+	X(gap_passed, BOTH, GAP)       /* it is decided; nothing of it is written */           \
+	X(gap_told, BOTH, GAP)         /* records of it are there, the position is not */      \
+	X(gap_closed, BOTH, GAP)       /* the position is, too; the loop does not know */      \
+	X(gap_begin_anew, BOTH, GAP)   /* the stream begins behind it */                       \
 	/* session.c: the end */                                                               \
 	X(drain_asked, BOTH, DRAIN)                                                            \
 	X(drain_began, BOTH, DRAIN)                                                            \

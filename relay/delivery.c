@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "gap.h"
 #include "pg.h"
 
 /* So long at most goes a Kafka transaction on because the last commit took as long. */
@@ -155,10 +156,10 @@ part_is_missing(const struct delivery *dlv, struct err *e)
 			   "Its commit is at %X/%X; %" PRIu64 " of its changes are in Kafka, and the server "
 			   "now sends fewer of it, or none.",
 			   LSN_PARTS(dlv->known.commit_lsn), dlv->known.changes);
+	err_gap(e, GAP_PART_MISSING, NULL);
 	return err_hint(e, "If settings that choose tables or changes were changed since, set them back "
-					   "until this transaction is through.  Otherwise set topic.progress to "
-					   "another name: the stream begins where the slot stands, and what is there "
-					   "comes again.");
+					   "until this transaction is through.  Otherwise the server does not have it "
+					   "any more, as after a restore: load the tables downstream again.");
 }
 
 /* The part's transaction was to come before this. */
@@ -398,6 +399,12 @@ delivery_is_settled(const struct delivery *dlv)
 }
 
 /* --- what is known -------------------------------------------------------------- */
+
+struct position
+delivery_noted(const struct delivery *dlv)
+{
+	return dlv->written;
+}
 
 uint64_t
 delivery_durable(const struct delivery *dlv)

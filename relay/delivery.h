@@ -158,6 +158,9 @@ bool delivery_can_go_on(const struct delivery *dlv);
 
 /* --- what is known ----------------------------------------------------------- */
 
+/* What the progress topic has; lsn 0: nothing. */
+struct position delivery_noted(const struct delivery *dlv);
+
 /* LSN that the server may be told; never moves back. */
 uint64_t delivery_durable(const struct delivery *dlv);
 

@@ -16,6 +16,8 @@ err_set(struct err *e, enum err_class class, enum err_code code, const char *fmt
 	e->code = code;
 	e->detail[0] = '\0';
 	e->hint[0] = '\0';
+	e->gap = NULL;
+	e->topic[0] = '\0';
 	va_start(ap, fmt);
 	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
@@ -41,6 +43,14 @@ err_hint(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e->hint, sizeof(e->hint), fmt, ap);
 	va_end(ap);
+	return RC_ERR;
+}
+
+enum rc
+err_gap(struct err *e, const char *reason, const char *topic)
+{
+	e->gap = reason;
+	snprintf(e->topic, sizeof(e->topic), "%s", topic ? topic : "");
 	return RC_ERR;
 }
 

@@ -120,14 +120,18 @@ struct err
 	char		   msg[512];	/* lower case, no period */
 	char		   detail[4096]; /* facts, sentences; "" for none; has room for two schemas */
 	char		   hint[2048];	/* what to do, imperative; "" for none */
+	const char	  *gap;			/* gap.h's reason, if --accept-gap can pass it; else NULL */
+	char		   topic[256];	/* that such a gap is about; "" for none */
 };
 
-/* Sets class, code and message, clears detail and hint.  Returns RC_ERR. */
+/* Sets class, code and message, clears the rest.  Returns RC_ERR. */
 enum rc		err_set(struct err *e, enum err_class class, enum err_code code, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
-/* Both return RC_ERR, so that they can end a function. */
+/* These return RC_ERR, so that they can end a function. */
 enum rc		err_detail(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum rc		err_hint(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Somebody may decide to pass what is refused: gap.h's reason; topic: NULL for none. */
+enum rc		err_gap(struct err *e, const char *reason, const char *topic);
 void		err_clear(struct err *e);
 const char *err_code_name(enum err_code code); /* "E1204" */
 const char *err_code_text(enum err_code code); /* what the code stands for */

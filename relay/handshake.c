@@ -374,6 +374,12 @@ handshake_start(struct handshake *shake, const struct lineage *past)
 		handshake_fail(shake, &e);
 }
 
+const struct pg_facts *
+handshake_facts(const struct handshake *shake)
+{
+	return &shake->facts;
+}
+
 /* --- the object -------------------------------------------------------------------- */
 
 struct handshake *

@@ -41,6 +41,8 @@ void              handshake_free(struct handshake *shake);
 
 /* past is copied.  Not while one is under way. */
 void handshake_start(struct handshake *shake, const struct lineage *past);
+/* What is known of the server that was looked at last; valid until the next start. */
+const struct pg_facts *handshake_facts(const struct handshake *shake);
 /* Disconnects, if one is under way. */
 void handshake_cancel(struct handshake *shake);
 

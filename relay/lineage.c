@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEGIN_ANEW \
-	"restart walrelay, with another topic.progress if the sink is Kafka: it begins where the slot "   \
-	"stands."
+#include "gap.h"
+
+/* What to do then to begin where the slot stands is session_gap.c's to say. */
+#define LOAD_AGAIN "load the tables downstream again."
 
 uint64_t
 lineage_switch(const char *history, uint32_t timeline)
@@ -54,12 +55,12 @@ lineage_slot_gone(const struct lineage *past, const char *slot, struct err *e)
 			   "Changes up to %X/%X came from it. Somebody has dropped it, or the server is a "
 			   "standby that was promoted without a copy of it.",
 			   LSN_PARTS(past->start_lsn));
+	err_gap(e, GAP_SLOT_GONE, NULL);
 	return err_hint(
 		e,
-		"If another server has the slot, point source.conninfo there. Otherwise the "
-		"changes since then cannot be had: run \"walrelay slot create --slot.name=%s\", "
-		"load the tables downstream again, then start walrelay. Standbys keep a copy of "
-		"failover slots, from PostgreSQL 17 on.",
+		"If another server has the slot, point source.conninfo there. Standbys keep a copy of "
+		"failover slots, from PostgreSQL 17 on. Otherwise the changes since then cannot be had: "
+		"run \"walrelay slot create --slot.name=%s\", and " LOAD_AGAIN,
 		slot);
 }
 
@@ -86,11 +87,13 @@ lineage_check_timeline(const struct lineage *past, const struct pg_facts *facts,
 		err_set(e, ERR_CONFIG, E1218, "the server is on an older timeline");
 		err_detail(e, "It is on timeline %" PRIu32 "; streamed before was timeline %" PRIu32 ".",
 				   facts->timeline, past->timeline);
+		err_gap(e, GAP_OLDER_TIMELINE, NULL);
 		return err_hint(e, "An old primary that runs again after a failover has to be stopped, or "
 						   "made a standby (pg_rewind). If the server was restored to a point "
-						   "before, load the tables downstream again, then " BEGIN_ANEW);
+						   "before, " LOAD_AGAIN);
 	}
 	err_set(e, ERR_CONFIG, E1218, "the server's history has left what was streamed before");
+	err_gap(e, GAP_OTHER_HISTORY, NULL);
 	if (left)
 		err_detail(e,
 				   "It is on timeline %" PRIu32 ", which left timeline %" PRIu32 " at %X/%X; "
@@ -103,8 +106,8 @@ lineage_check_timeline(const struct lineage *past, const struct pg_facts *facts,
 				   "; confirmed on timeline %" PRIu32 " is %X/%X.",
 				   facts->timeline, past->timeline, past->timeline, LSN_PARTS(reached));
 	return err_hint(e, "The server failed over, or was restored, to a point before the confirmed "
-					   "position: changes that were delivered are not in it. Load the tables "
-					   "downstream again, then " BEGIN_ANEW);
+					   "position: changes that were delivered are not in it. If it is to stay, "
+					   LOAD_AGAIN);
 }
 
 static enum rc
@@ -124,8 +127,9 @@ lineage_check_end(const struct lineage *past, const struct pg_facts *facts, stru
 	err_set(e, ERR_CONFIG, E1218, "the server's WAL ends before the confirmed position");
 	err_detail(e, "It ends at %X/%X; confirmed is %X/%X.", LSN_PARTS(facts->wal_end),
 			   LSN_PARTS(past->start_lsn));
-	return err_hint(e, "The server was restored from a backup or failed over: load the tables "
-					   "downstream again, then " BEGIN_ANEW);
+	err_gap(e, GAP_WAL_END, NULL);
+	return err_hint(e, "The server was restored from a backup or failed over: if it is to stay, "
+					   LOAD_AGAIN);
 }
 
 enum rc
@@ -137,8 +141,8 @@ lineage_check(const struct lineage *past, const struct pg_facts *facts, const ch
 		err_set(e, ERR_CONFIG, E1218, "this is not the server that was streamed before");
 		err_detail(e, "Its system identifier is %" PRIu64 "; it was %" PRIu64 ".", facts->system_id,
 				   past->system_id);
-		return err_hint(e, "Check what source.conninfo leads to.  If it is right, load the tables "
-						   "downstream again, then " BEGIN_ANEW);
+		err_gap(e, GAP_OTHER_SERVER, NULL);
+		return err_hint(e, "Check what source.conninfo leads to.  If it is right, " LOAD_AGAIN);
 	}
 	if (past->streamed && lineage_check_timeline(past, facts, e) != RC_OK)
 		return RC_ERR;
@@ -149,8 +153,9 @@ lineage_check(const struct lineage *past, const struct pg_facts *facts, const ch
 		err_set(e, ERR_CONFIG, E1218, "somebody else has moved replication slot \"%s\"", slot);
 		err_detail(e, "It stands at %X/%X; walrelay's last report was %X/%X.",
 				   LSN_PARTS(facts->slot.confirmed_lsn), LSN_PARTS(past->reported));
+		err_gap(e, GAP_SLOT_MOVED, NULL);
 		return err_hint(e, "Changes between the two were not seen here: give each walrelay a slot "
-						   "of its own, load the tables downstream again, then " BEGIN_ANEW);
+						   "of its own, and " LOAD_AGAIN);
 	}
 	return RC_OK;
 }

@@ -104,6 +104,9 @@ static const struct metric table[] = {
 	{PREFIX "registry_failures_total", KIND_COUNTER, AT(schemas.failures), NULL, NULL,
 	 "Requests to the schema registry that failed."},
 
+	{PREFIX "gaps_accepted_total", KIND_COUNTER, AT(gaps_accepted), NULL, NULL,
+	 "Gaps that --accept-gap has passed."},
+
 	{PREFIX "received_lsn_bytes", KIND_LSN, AT(received_lsn), NULL, NULL,
 	 "Position of the last commit or mark received."},
 	{PREFIX "confirmed_lsn_bytes", KIND_LSN, AT(confirmed_lsn), NULL, NULL,

@@ -62,6 +62,7 @@ struct metrics
 	const struct refusal      *refusals;     /* what registry_refusals() gives; NULL: none */
 	const struct letter_count *dead_letters; /* what dead_letters_counts() gives; NULL: none */
 	const struct detour       *detours;      /* what detours_list() gives; NULL: none */
+	uint64_t               gaps_accepted; /* by --accept-gap, and written down */
 	uint64_t               unacked_messages;
 	uint64_t               unacked_transactions;
 	uint64_t               received_lsn;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "cursor.h"
+#include "gap.h"
 #include "pg.h"
 
 #define OLDEST_SERVER 150000
@@ -308,6 +309,7 @@ slot_lost(const struct pg_facts *facts, const struct config *cfg, const char *wh
 		err_detail(e, "The server has removed WAL that the slot needs, as max_slot_wal_keep_size "
 					  "told it to.");
 	detail_add(e, "Changes committed since its last position cannot be had from it any more.");
+	err_gap(e, GAP_SLOT_LOST, NULL);
 	return err_hint(e,
 					"Drop it with \"walrelay slot drop --slot.name=%s\", create it anew, and load "
 					"the tables downstream again.",

@@ -89,6 +89,14 @@ pipeline_new(const struct config *cfg, struct registry *reg, struct progress_top
 }
 
 void
+pipeline_begin_anew(struct pipeline *pl)
+{
+	delivery_free(pl->dlv);
+	pl->dlv = delivery_of(pl->ctx.cfg, pl->progress != NULL);
+	pl->received = 0;
+}
+
+void
 pipeline_free(struct pipeline *pl)
 {
 	if (pl == NULL)

@@ -55,6 +55,9 @@ void pipeline_tell_schema_changes(struct pipeline *pl, struct history *hist);
  * first one into each sink. */
 void pipeline_recalled(struct pipeline *pl, const struct position *pos);
 
+/* What is known of positions is forgotten, when nothing is in flight and no stream is there. */
+void pipeline_begin_anew(struct pipeline *pl);
+
 /*
  * A new stream begins, into this sink (borrowed until pipeline_stop()).  What
  * was received of an unfinished transaction is given up: the server sends it

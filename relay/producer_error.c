@@ -8,6 +8,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "gap.h"
+
 static enum rc
 unknown_topic(const struct producer_trouble *trouble, struct err *e)
 {
@@ -200,9 +202,16 @@ producer_error_partitions(const char *topic, int32_t before, int32_t now, struct
 			now, before);
 	err_detail(e, "With another number the changes of a key go to another partition, and may be read "
 				  "there before older ones.");
-	return err_hint(e, "Let consumers read up to the end of the topic, then set topic.progress "
-					   "to another name: all partitions are used from then on, and what was "
-					   "delivered behind the slot's position comes again.");
+	err_gap(e, GAP_PARTITIONS, topic);
+	return err_hint(e, "Let consumers read up to the end of the topic.");
+}
+
+static enum rc
+offset_hint(const char *topic, struct err *e)
+{
+	err_gap(e, GAP_RECREATED, topic);
+	return err_hint(e, "If the topic was not deleted, or emptied, on purpose, look for an unclean "
+					   "leader election in the brokers' logs, and load the table downstream again.");
 }
 
 enum rc
@@ -214,7 +223,14 @@ producer_error_offset(const char *topic, int32_t partition, int64_t next, int64_
 			   "Partition %" PRId32 " gave offset %" PRId64 " to a new record; records up to offset "
 			   "%" PRId64 " were acknowledged before.",
 			   partition, offset, next - 1);
-	return err_hint(e, "If the topic was deleted on purpose, set topic.progress to another name: the "
-					   "stream begins where the slot stands.  Otherwise look for an unclean leader "
-					   "election in the brokers' logs, and load the table downstream again first.");
+	return offset_hint(topic, e);
+}
+
+enum rc
+producer_error_refused(const char *topic, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E2012, "topic \"%s\" was made anew, or has lost records", topic);
+	err_detail(e, "A walrelay before this one has found that it gives offsets again that were given "
+				  "before, and has stopped.");
+	return offset_hint(topic, e);
 }

@@ -46,6 +46,9 @@ enum rc producer_error_partitions(const char *topic, int32_t before, int32_t now
 enum rc producer_error_offset(const char *topic, int32_t partition, int64_t next, int64_t offset,
 							  struct err *e);
 
+/* RC_ERR E2012: found by a relay before this one. */
+enum rc producer_error_refused(const char *topic, struct err *e);
+
 /* RC_ERR E2006.  text: why Kafka has no topic of that name. */
 enum rc producer_error_name(const char *topic, const char *text, struct err *e);
 

@@ -20,6 +20,7 @@ producer_partitioner(struct producer *p, const char *name)
 	if (part == NULL)
 	{
 		part = partitioner_new(p->partitioner, topic);
+		topic_use(p->remembered, topic);
 		HASH_ADD_PTR(p->partitioners, topic, part);
 	}
 	return part;

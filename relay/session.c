@@ -213,6 +213,9 @@ on_source_started(void *arg, const struct source_info *info)
 
 	if (ses->state != SESSION_CONNECTING)
 		return; /* told to end meanwhile: frames will be refused */
+	if (session_pass_start(ses, info))
+		return;
+	session_tell_tokens(ses);
 	CRASH_POINT(source_started);
 	if (info->start_lsn > from.lsn)
 		from = (struct position){.lsn = info->start_lsn};
@@ -237,6 +240,7 @@ on_source_started(void *arg, const struct source_info *info)
 			 ses->cfg->slot.name, LSN_PARTS(from.lsn), info->server ? ", " : "",
 			 info->server ? info->server : "");
 	session_fence(ses);
+	(void) session_write_gaps(ses);
 }
 
 static void
@@ -270,6 +274,8 @@ on_source_stopped(void *arg, const struct err *e)
 {
 	struct session *ses = arg;
 
+	if (session_pass_refusal(ses, e))
+		return;
 	CRASH_POINT(source_lost);
 	session_stream_ended(ses);
 	pipeline_stop(ses->pl);
@@ -285,8 +291,11 @@ on_source_frame(void *arg, const void *payload, size_t len)
 	struct err		e;
 	enum rc			rc;
 
-	/* Draining, or others are not fenced off: the socket rests, status messages go on. */
-	if (ses->state != SESSION_STREAMING || ses->sink_stage != SINK_READY)
+	/*
+	 * Draining, or others are not fenced off, or a gap is not written down: the socket
+	 * rests, status messages go on.
+	 */
+	if (ses->state != SESSION_STREAMING || ses->sink_stage != SINK_READY || ses->gaps.count > 0)
 		return RC_AGAIN;
 	rc = pipeline_frame(ses->pl, payload, len, &e);
 	if (rc == RC_AGAIN)
@@ -373,7 +382,8 @@ on_round(void *arg)
 
 	if (ses->state == SESSION_ENDED)
 		return;
-	if (ses->sink && !ses->sink_broken && ses->progress && ses->sink_stage == SINK_READY)
+	if (ses->sink && !ses->sink_broken && ses->progress && ses->sink_stage == SINK_READY &&
+		ses->gaps.count == 0)
 		session_write(ses);
 	if (ses->sink && !ses->sink_broken)
 		ses->sink->ops->flush(ses->sink);
@@ -385,8 +395,15 @@ on_round(void *arg)
 	if (pipeline_waits_for(ses->pl) == WAIT_ACK && pipeline_has_room(ses->pl))
 		source_resume(ses->src);
 	/* The slot may not know it yet, if the topic says it: not before there is a stream. */
-	if (ses->cfg->end_lsn && ses->ran && confirmed >= ses->cfg->end_lsn)
+	if (ses->cfg->end_lsn && ses->ran && ses->gaps.count == 0 && confirmed >= ses->cfg->end_lsn)
 		session_drain(ses);
+	/* What is passed and not being written down comes with the next start. */
+	if (ses->state == SESSION_DRAINING && ses->gaps.count > 0)
+	{
+		if (!gap_writer_is_running(ses->gap_writer))
+			session_end(ses);
+		return;
+	}
 	/* A change that was sent in half will not be finished: its Kafka transaction comes again. */
 	if (ses->state == SESSION_DRAINING && !delivery_can_go_on(pipeline_delivery(ses->pl)))
 		session_end(ses);
@@ -414,6 +431,7 @@ session_open(struct session *ses, struct err *e)
 		ses->topics = topics_new();
 		ses->progress = progress_topic_new(ses->loop, ses->cfg, ses->topics,
 										   session_on_progress_read, ses);
+		ses->gap_writer = gap_writer_new(ses->loop, ses->cfg, session_on_gaps_written, ses);
 	}
 	if (session_open_registry(ses, e) != RC_OK ||
 		session_open_sink(ses, e) != RC_OK ||
@@ -441,6 +459,8 @@ session_close(struct session *ses)
 	loop_timer_clear(ses->loop, &ses->report);
 	loop_timer_clear(ses->loop, &ses->progress_due);
 	admin_free(ses->admin);
+	gap_writer_free(ses->gap_writer);
+	gap_list_clear(&ses->gaps);
 	if (ses->src)
 		source_free(ses->src);
 	pipeline_free(ses->pl);
@@ -481,6 +501,8 @@ session_run(struct loop *loop, const struct config *cfg, struct err *e)
 	}
 	else
 		ses.rc = RC_ERR;
+	if (ses.rc == RC_ERR && ses.pl)
+		session_hint_gap(&ses, e);
 	session_close(&ses);
 	return ses.rc;
 }

@@ -2,14 +2,17 @@
  * session_parts.h
  *		What the files of a session share; nobody else includes it.
  *
- * session.c has the states, session_recall.c where a stream begins, session_sink.c
- * what sink and registry have to say, session_watch.c what operators see.
+ * session.c has the states, session_recall.c where a stream begins, session_gap.c what
+ * somebody has decided to pass, session_sink.c what sink and registry have to say,
+ * session_watch.c what operators see.
  */
 #ifndef RELAY_SESSION_PARTS_H
 #define RELAY_SESSION_PARTS_H
 
 #include "backoff.h"
 #include "config.h"
+#include "gap.h"
+#include "gap_writer.h"
 #include "loop.h"
 #include "metrics.h"
 #include "pipeline.h"
@@ -49,6 +52,13 @@ struct session
 	struct progress_topic *progress; /* NULL: the sink is not Kafka */
 	bool				 recalled;	 /* the progress topic was read, exactly once for this sink */
 	struct position		 found;		 /* there; lsn 0: nothing */
+	uint64_t			 known_system; /* system_id of the server that the topic's position is of */
+	struct progress		 follows;	 /* what is written of the server that streams */
+	struct gap_list		 gaps;		 /* passed by --accept-gap, and not written down yet */
+	struct gap_writer	*gap_writer; /* NULL with progress */
+	uint64_t			 gaps_lsn;	 /* what it writes: where the stream goes on */
+	uint64_t			 gaps_accepted;
+	bool				 tokens_told;
 	enum sink_stage		 sink_stage;
 	bool				 asked;		 /* the server waits to hear the position */
 	struct admin		*admin; /* NULL: none */
@@ -113,6 +123,27 @@ void session_follow(struct session *ses, const struct source_info *info);
 /* Of the progress topic, and of the sink: it is read, they are fenced off. */
 void session_on_progress_read(void *arg);
 void session_on_sink_ready(void *arg);
+
+/* --- session_gap.c ------------------------------------------------------------- */
+
+/* The progress topic has been read: which gaps --accept-gap passes before anything is connected. */
+void session_find_gaps(struct session *ses, const struct progress *found);
+/* RC_ERR E2012: one of them was refused before, and --accept-gap does not pass it. */
+enum rc session_check_topics(struct session *ses, struct err *e) MUST_CHECK;
+/* Why the stream did not start.  True: it is passed, and the stream is tried again. */
+bool session_pass_refusal(struct session *ses, const struct err *e);
+/* The stream has started, where it had been refused before.  True: as above. */
+bool session_pass_start(struct session *ses, const struct source_info *info);
+/*
+ * Writes down what is passed, once the slot is ours.  True: nothing may be read before
+ * that is done; then all begins anew.
+ */
+bool session_write_gaps(struct session *ses);
+void session_on_gaps_written(void *arg);
+/* Once: which tokens fit nothing. */
+void session_tell_tokens(struct session *ses);
+/* Adds to an error that ends the session how it can be passed, if it can. */
+void session_hint_gap(struct session *ses, struct err *e);
 
 /* --- session_sink.c ------------------------------------------------------------ */
 

@@ -25,8 +25,18 @@ session_take(struct session *ses, const struct progress *found, struct err *e)
 		.reported = found->pos.lsn,
 	};
 
+	struct position pos = found->pos;
+
+	session_find_gaps(ses, found);
 	ses->recalled = true;
 	ses->found = found->pos;
+	ses->known_system = found->system_id;
+	if (session_check_topics(ses, e) != RC_OK)
+		return RC_ERR;
+	if (gap_list_find(&ses->gaps, GAP_OF_POSITION))
+		return RC_OK; /* nothing is known of it any more */
+	if (gap_list_find(&ses->gaps, GAP_OF_PART))
+		pos.commit_lsn = pos.changes = 0;
 	if (found->pos.lsn == 0)
 	{
 		log_info("topic \"%s\" has no position of slot \"%s\": the stream begins where the slot "
@@ -34,7 +44,7 @@ session_take(struct session *ses, const struct progress *found, struct err *e)
 				 progress_topic_name(ses->progress), ses->cfg->slot.name);
 		return RC_OK;
 	}
-	if (found->pos.commit_lsn && found->settings != config_fingerprint(ses->cfg))
+	if (pos.commit_lsn && found->settings != config_fingerprint(ses->cfg))
 	{
 		err_set(e, ERR_CONFIG, E1220,
 				"a transaction was delivered in part under other settings");
@@ -42,13 +52,15 @@ session_take(struct session *ses, const struct progress *found, struct err *e)
 				   "%" PRIu64 " changes of the transaction with its commit at %X/%X are in Kafka; "
 				   "under these settings, or this release, it may become other messages.",
 				   found->pos.changes, LSN_PARTS(found->pos.commit_lsn));
+		err_gap(e, GAP_PART_SETTINGS, NULL);
 		return err_hint(e, "Run with the settings of [tables], [format] and topic.*, and the "
-						   "release, that it was begun with, until it is through.");
+						   "release, that it was begun with, until it is through.  If that cannot "
+						   "be, accept that it is sent again.");
 	}
 	/* At least once, after others may have had the slot: they did not get further than we did. */
 	if (ses->ran && !ses->cfg->kafka.exactly_once && found->pos.lsn <= session_durable(ses))
 		return RC_OK;
-	pipeline_recalled(ses->pl, &found->pos);
+	pipeline_recalled(ses->pl, &pos);
 	source_remember(ses->src, &past);
 	return RC_OK;
 }
@@ -100,7 +112,8 @@ session_recall_again(struct session *ses)
 	if (rc == RC_OK && found.pos.lsn == ses->found.lsn && found.pos.changes == ses->found.changes)
 	{
 		CRASH_POINT(sink_ready);
-		source_resume(ses->src);
+		if (!session_write_gaps(ses))
+			source_resume(ses->src);
 		return;
 	}
 	source_abort(ses->src);
@@ -147,6 +160,9 @@ session_follow(struct session *ses, const struct source_info *info)
 	};
 
 	snprintf(of.database, sizeof(of.database), "%s", info->database);
+	ses->follows = of;
+	if (ses->gaps.count == 0)
+		ses->known_system = of.system_id;
 	progress_topic_follow(ses->progress, &of);
 }
 

@@ -64,6 +64,7 @@ session_snapshot(void *arg, struct metrics *m)
 	m->sink = ses->sinks_before;
 	if (ses->sink)
 		session_add_stats(ses->sink, &m->sink);
+	m->gaps_accepted = ses->gaps_accepted;
 	m->unacked_messages = ack_outstanding(ack);
 	m->unacked_transactions = ack_items(ack);
 	m->received_lsn = pipeline_received(ses->pl);

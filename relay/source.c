@@ -640,6 +640,22 @@ source_remember(struct source *src, const struct lineage *past)
 }
 
 void
+source_forget(struct source *src)
+{
+	src->past = (struct lineage){0};
+	src->confirmed = src->received = src->server_lsn = 0;
+}
+
+void
+source_server(const struct source *src, uint64_t *system_id, uint32_t *timeline)
+{
+	const struct pg_facts *facts = handshake_facts(src->handshake);
+
+	*system_id = facts->system_id;
+	*timeline = facts->timeline;
+}
+
+void
 source_stats(const struct source *src, struct source_stats *stats)
 {
 	int64_t heard_ms = vigil_heard_ms(src->vigil);

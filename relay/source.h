@@ -95,6 +95,15 @@ void source_resume(struct source *src);
  */
 void source_confirm(struct source *src, uint64_t lsn);
 
+/*
+ * Nothing is known of streams before, of this process or another: the next one begins
+ * where the slot stands, of whatever server.  Not while it is connected.
+ */
+void source_forget(struct source *src);
+
+/* The server that was looked at last; system_id 0: not even that is known of it. */
+void source_server(const struct source *src, uint64_t *system_id, uint32_t *timeline);
+
 /* Reports the position, ends the stream, disconnects; waits for at most a second. */
 void source_stop(struct source *src);
 /* Disconnects at once. */

@@ -12,6 +12,7 @@
 
 #include <uthash.h>
 
+#include "fnv1a.h"
 #include "json.h"
 
 #define TOPICS_VERSION 1
@@ -27,7 +28,7 @@ struct entry
 struct topics
 {
 	struct entry  *entries; /* by name */
-	struct topic  *dirty;   /* oldest news first */
+	struct topic  *dirty;   /* those that were not written yet, then oldest news first */
 	struct topic **dirty_end;
 };
 
@@ -79,17 +80,52 @@ topic_soil(struct topics *topics, struct topic *topic)
 		return;
 	topic->dirty = true;
 	topic->dirty_next = NULL;
+	if (topic->written_ms == 0) /* does not wait behind one that does */
+	{
+		topic->dirty_next = topics->dirty;
+		topics->dirty = topic;
+		if (topic->dirty_next == NULL)
+			topics->dirty_end = &topic->dirty_next;
+		return;
+	}
 	*topics->dirty_end = topic;
 	topics->dirty_end = &topic->dirty_next;
 }
 
 void
+topic_use(struct topics *topics, struct topic *topic)
+{
+	if (topic->used)
+		return;
+	topic->used = true;
+	topic_soil(topics, topic);
+}
+
+void
 topic_resize(struct topics *topics, struct topic *topic, int32_t npartitions)
 {
-	topic->next = xrealloc(topic->next, (size_t) npartitions * sizeof(*topic->next));
-	memset(topic->next, 0, (size_t) npartitions * sizeof(*topic->next));
+	free(topic->next);
+	topic->next = npartitions ? xcalloc((size_t) npartitions, sizeof(*topic->next)) : NULL;
 	topic->npartitions = npartitions;
+	topic->used = true;
 	topic_soil(topics, topic);
+}
+
+void
+topic_forget(struct topics *topics, struct topic *topic)
+{
+	topic->refused = false;
+	topic_resize(topics, topic, 0);
+}
+
+static uint64_t
+topic_hash(const struct topic *topic)
+{
+	uint64_t hash = fnv1a_number(FNV1A_START, (uint64_t) topic->npartitions);
+
+	for (int32_t i = 0; i < topic->npartitions; i++)
+		hash = fnv1a_number(hash, (uint64_t) topic->next[i]);
+	return hash;
 }
 
 bool
@@ -102,6 +138,12 @@ topic_reached(struct topics *topics, struct topic *topic, int32_t partition, int
 	topic->next[partition] = offset + 1;
 	topic_soil(topics, topic);
 	return true;
+}
+
+void
+topic_keep(struct topic *topic)
+{
+	topic->kept = topic_hash(topic);
 }
 
 struct topic *
@@ -118,7 +160,8 @@ void
 topic_written(struct topics *topics, struct topic *topic, int64_t now_ms)
 {
 	topic->dirty = false;
-	topic->written_ms = now_ms;
+	topic_keep(topic);
+	topic->written_ms = topic->npartitions > 0 ? now_ms : 0; /* its number is to follow at once */
 	topics->dirty = topic->dirty_next;
 	if (topics->dirty == NULL)
 		topics->dirty_end = &topics->dirty;
@@ -147,7 +190,7 @@ topic_write(const struct topic *topic, struct buf *out)
 	buf_printf(out, ",\"partitions\":%" PRId32 ",\"next\":[", topic->npartitions);
 	for (int32_t i = 0; i < topic->npartitions; i++)
 		buf_printf(out, "%s%" PRId64, i ? "," : "", topic->next[i]);
-	buf_puts(out, "]}");
+	buf_printf(out, "]%s}", topic->refused ? ",\"refused\":true" : "");
 }
 
 /* Offsets are below 2^53 for as long as anybody lives. */
@@ -163,7 +206,7 @@ topic_take(struct topics *topics, const cJSON *json)
 	int32_t       i = 0;
 
 	if (!cJSON_IsNumber(version) || version->valuedouble > TOPICS_VERSION || name == NULL ||
-		!cJSON_IsArray(next) || count < 1 || count > PARTITIONS_MAX)
+		!cJSON_IsArray(next) || count > PARTITIONS_MAX)
 		return false;
 	cJSON_ArrayForEach(number, next)
 	{
@@ -171,11 +214,13 @@ topic_take(struct topics *topics, const cJSON *json)
 			return false;
 	}
 	topic = topics_topic(topics, name);
+	topic->refused = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "refused"));
 	topic_resize(topics, topic, count);
 	cJSON_ArrayForEach(number, next)
 	{
 		topic->next[i++] = (int64_t) number->valuedouble;
 	}
+	topic->kept = topic_hash(topic);
 	return true;
 }
 

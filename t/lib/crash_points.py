@@ -513,7 +513,7 @@ def main():
 		counts = counts_read(path)
 		for run in range(args.runs):
 			for point, kind, when in points:
-				if kind not in kinds or not re.search(args.only, point):
+				if kind not in kinds or when == "GAP" or not re.search(args.only, point):
 					continue
 				passings = max(1, counts[point]) if when == "LOAD" else 1
 				# once: in the middle; else anywhere

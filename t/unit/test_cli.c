@@ -138,6 +138,21 @@ tail_has_nowhere_to_put_dead_letters(void **state)
 }
 
 static void
+gaps_are_accepted_on_the_command_line(void **state)
+{
+	(void) state;
+	assert_rc_ok(parse("run", NULL));
+	assert_null(cli.cfg->accept_gaps);
+	assert_rc_ok(parse("run", "--accept-gap=7f3a91c2,0badcafe", "--accept-gap", "00000001", NULL));
+	assert_string_equal(cli.cfg->accept_gaps, "7f3a91c2,0badcafe,00000001");
+	assert_rc_err(parse("run", "--accept-gap=7f3a91c", NULL), ERR_USAGE, E1006);
+	assert_non_null(strstr(e.hint, "8 hex digits"));
+	assert_rc_err(parse("run", "--accept-gap", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("tail", "--accept-gap=7f3a91c2", NULL), ERR_USAGE, E1001);
+	assert_rc_err(parse("slot", "create", "--accept-gap=7f3a91c2", NULL), ERR_USAGE, E1001);
+}
+
+static void
 dead_letters_are_chosen(void **state)
 {
 	(void) state;
@@ -314,6 +329,7 @@ main(void)
 		TEST(settings_come_in_three_shapes),
 		TEST(options_may_stand_behind_a_true_or_false_one),
 		TEST(endpos_is_a_position),
+		TEST(gaps_are_accepted_on_the_command_line),
 		TEST(decode_takes_a_file_and_what_to_leave_out),
 		TEST(tail_leaves_nothing_behind),
 		TEST(tail_has_nowhere_to_put_dead_letters),

@@ -91,7 +91,9 @@ write_now(struct delivery *dlv, int64_t now_ms, uint64_t lsn, uint64_t commit_ls
 	assert_true(delivery_due(dlv, now_ms, true, &pos));
 	assert_position(pos, lsn, commit_lsn, changes);
 	delivery_writing(dlv, &pos, now_ms);
+	assert_false(delivery_noted(dlv).lsn == lsn && delivery_noted(dlv).changes == changes);
 	delivery_written(dlv, now_ms);
+	assert_position(delivery_noted(dlv), lsn, commit_lsn, changes);
 }
 
 /* --- what the server may be told ------------------------------------------------------ */

@@ -23,6 +23,7 @@ full(void)
 		.source = {.streaming = true, .connects = 3, .statuses = 8, .silent_s = 10, .server_lsn = UINT64_C(0x1600000100)},
 		.sink = {.messages = 21, .bytes = UINT64_MAX, .acked = 20},
 		.schemas = {.requests = 31, .failures = 32},
+		.gaps_accepted = 33,
 		.unacked_messages = 41,
 		.unacked_transactions = 42,
 		.received_lsn = UINT64_C(0x1600000080),
@@ -115,6 +116,7 @@ every_field_has_its_sample(void **state)
 						"walrelay_unacked_transactions 42\n"
 						"walrelay_registry_requests_total 31\n"
 						"walrelay_registry_failures_total 32\n"
+						"walrelay_gaps_accepted_total 33\n"
 						"walrelay_received_lsn_bytes 94489280640\n"
 						"walrelay_confirmed_lsn_bytes 94489280576\n"
 						"walrelay_server_lsn_bytes 94489280768\n"

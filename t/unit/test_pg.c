@@ -270,6 +270,7 @@ a_failover_before_the_position_is_noticed(void **state)
 	assert_rc_ok(lineage_check(&past, &facts, "s", &e)); /* left exactly there */
 	past.start_lsn++;
 	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	assert_string_equal(e.gap, "other_history");
 	assert_non_null(strstr(e.detail, "timeline 13"));
 	assert_non_null(strstr(e.detail, "timeline 1 at 0/3000000"));
 	assert_non_null(strstr(e.detail, "is 0/3000001."));
@@ -285,6 +286,7 @@ a_failover_before_the_position_is_noticed(void **state)
 	past.timeline = 14; /* a restored ancestor */
 	assert_false(lineage_needs_history(&past, &facts));
 	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	assert_string_equal(e.gap, "older_timeline");
 	facts.in_recovery = true;
 	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
 
@@ -307,8 +309,10 @@ a_standby_may_be_behind_for_a_while(void **state)
 	facts.timeline = 2;
 	facts.wal_end = 0x2FFFFFF;
 	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	assert_string_equal(e.gap, "wal_end");
 	facts.in_recovery = true;
 	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_TRANSIENT, E1218);
+	assert_null(e.gap); /* it passes by itself */
 	facts.timeline = 1; /* the switch to ours is not replayed */
 	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_TRANSIENT, E1218);
 	facts.wal_end = 0x3000000;
@@ -317,8 +321,10 @@ a_standby_may_be_behind_for_a_while(void **state)
 	assert_rc_ok(lineage_check(&past, &facts, "s", &e));
 	facts.slot.confirmed_lsn = 0x3000001;
 	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	assert_string_equal(e.gap, "slot_moved");
 	facts.system_id = 8;
 	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+	assert_string_equal(e.gap, "other_server");
 	assert_non_null(strstr(e.detail, "is 8; it was 7"));
 }
 
@@ -332,6 +338,7 @@ a_slot_that_was_used_is_not_made_anew(void **state)
 	past.start_lsn = 0x3000000; /* known from elsewhere */
 	assert_true(lineage_has_slot(&past));
 	assert_rc_err(lineage_slot_gone(&past, "s", &e), ERR_CONFIG, E1207);
+	assert_string_equal(e.gap, "slot_gone");
 	assert_non_null(strstr(e.detail, "up to 0/3000000"));
 	past = (struct lineage){.streamed = true};
 	assert_true(lineage_has_slot(&past));

@@ -1081,6 +1081,8 @@ other_number_of_partitions_is_refused(void **state)
 	assert_int_equal(lab.why.code, E2011);
 	assert_int_equal(lab.why.class, ERR_CONFIG);
 	assert_non_null(strstr(lab.why.msg, "has 4 partitions; it had 3"));
+	assert_string_equal(lab.why.gap, "partitions_changed");
+	assert_string_equal(lab.why.topic, "t");
 	assert_int_equal(lab.total, 0);
 	lab_stop(&lab);
 }
@@ -1107,6 +1109,8 @@ topic_made_anew_is_refused(void **state)
 	send_to_remembered(&lab, 1, "{\"version\":1,\"topic\":\"t\",\"partitions\":1,\"next\":[5]}");
 	wait_until(&lab.wl, has_failed, &lab);
 	assert_int_equal(lab.why.code, E2012);
+	assert_string_equal(lab.why.gap, "topic_recreated");
+	assert_string_equal(lab.why.topic, "t");
 	assert_non_null(strstr(lab.why.detail, "gave offset 0"));
 	assert_non_null(strstr(lab.why.detail, "up to offset 4"));
 	assert_int_equal(lab.total, 0);

@@ -46,7 +46,6 @@ strange_text_is_refused(void **state)
 		"[]",
 		"{}",
 		"{\"version\":1,\"topic\":\"t\"}",
-		"{\"version\":1,\"topic\":\"t\",\"next\":[]}",
 		"{\"version\":1,\"topic\":\"t\",\"next\":[\"1\"]}",
 		"{\"version\":1,\"topic\":\"t\",\"next\":[-1]}",
 		"{\"version\":1,\"topic\":\"t\",\"next\":[1e300]}",
@@ -90,11 +89,12 @@ news_is_due_in_its_order(void **state)
 	struct topics *topics = topics_new();
 	struct topic  *a = topics_topic(topics, "a");
 	struct topic  *b = topics_topic(topics, "b");
+	struct topic  *c = topics_topic(topics, "c");
 
 	(void) state;
 	assert_null(topics_due(topics, 1000, 100));
-	topic_resize(topics, a, 1);
 	topic_resize(topics, b, 1);
+	topic_resize(topics, a, 1);
 	assert_ptr_equal(topics_due(topics, 1000, 100), a);
 	topic_written(topics, a, 1000);
 	assert_ptr_equal(topics_due(topics, 1000, 100), b);
@@ -107,6 +107,100 @@ news_is_due_in_its_order(void **state)
 	topic_reached(topics, a, 0, 1);
 	topic_reached(topics, b, 0, 2);
 	assert_ptr_equal(topics_due(topics, 1200, 100), a);
+	topic_resize(topics, c, 1); /* was never written: before them */
+	assert_ptr_equal(topics_due(topics, 1200, 100), c);
+	topic_written(topics, c, 1200);
+	assert_ptr_equal(topics_due(topics, 1200, 100), a);
+	topics_free(topics);
+}
+
+/* Messages without keys: its name is all that there is to keep. */
+static void
+topic_without_a_number_is_kept(void **state)
+{
+	struct topics *topics = topics_new();
+	struct topics *others = topics_new();
+	struct topic  *topic = topics_topic(topics, "t");
+	struct buf     text = {0};
+	struct err     e;
+
+	(void) state;
+	assert_null(topics_due(topics, 1000, 100));
+	topic_use(topics, topic);
+	assert_ptr_equal(topics_due(topics, 1000, 100), topic);
+	topic_write(topic, &text);
+	assert_string_equal(buf_cstr(&text), "{\"version\":1,\"topic\":\"t\",\"partitions\":0,\"next\":[]}");
+	assert_rc_ok(topics_read(others, str_of(buf_cstr(&text)), &e));
+	topic = topics_first(others);
+	assert_string_equal(topic->name, "t");
+	assert_int_equal(topic->npartitions, 0);
+	assert_true(topic->kept != 0);
+
+	/* When there is one, it does not wait. */
+	topic = topics_due(topics, 1000, 100);
+	topic_written(topics, topic, 1000);
+	topic_use(topics, topic);
+	assert_null(topics_due(topics, 2000, 100));
+	topic_resize(topics, topic, 2);
+	assert_ptr_equal(topics_due(topics, 1001, 100), topic);
+	topic_written(topics, topic, 1001);
+	assert_true(topic_reached(topics, topic, 1, 5));
+	assert_null(topics_due(topics, 1100, 100));
+	assert_ptr_equal(topics_due(topics, 1101, 100), topic);
+	buf_free(&text);
+	topics_free(topics);
+	topics_free(others);
+}
+
+/* As after the gap of a topic is passed: of several records of one topic the last counts. */
+static void
+what_is_forgotten_is_found_anew(void **state)
+{
+	struct topics *topics = topics_new();
+	struct topic  *topic;
+	uint64_t       kept;
+	struct err     e;
+
+	(void) state;
+	assert_rc_ok(topics_read(topics, str_of("{\"version\":1,\"topic\":\"t\",\"next\":[5,6]}"), &e));
+	topic = topics_topic(topics, "t");
+	kept = topic->kept;
+	assert_false(topic_reached(topics, topic, 1, 0));
+	topic_forget(topics, topic);
+	assert_int_equal(topic->npartitions, 0);
+	assert_true(topic_reached(topics, topic, 1, 0));
+	topic_resize(topics, topic, 3);
+	assert_true(topic_reached(topics, topic, 1, 0));
+	assert_false(topic_reached(topics, topic, 1, 0));
+	topic_written(topics, topic, 1000);
+	assert_true(topic->kept != kept);
+	assert_rc_ok(topics_read(topics, str_of("{\"version\":1,\"topic\":\"t\",\"next\":[5,6]}"), &e));
+	assert_true(topic->kept == kept); /* of what was written, whoever has written it */
+	assert_rc_ok(topics_read(topics, str_of("{\"version\":1,\"topic\":\"t\",\"next\":[]}"), &e));
+	assert_int_equal(topic->npartitions, 0);
+	topics_free(topics);
+}
+
+static void
+refusal_is_kept_until_it_is_accepted(void **state)
+{
+	struct topics *topics = topics_new();
+	struct topic  *topic = topics_topic(topics, "t");
+	struct buf     text = {0};
+	struct err     e;
+
+	(void) state;
+	topic_resize(topics, topic, 1);
+	topic->refused = true;
+	topic_write(topic, &text);
+	assert_string_equal(buf_cstr(&text),
+						"{\"version\":1,\"topic\":\"t\",\"partitions\":1,\"next\":[0],\"refused\":true}");
+	topic->refused = false;
+	assert_rc_ok(topics_read(topics, str_of(buf_cstr(&text)), &e));
+	assert_true(topic->refused);
+	topic_forget(topics, topic);
+	assert_false(topic->refused);
+	buf_free(&text);
 	topics_free(topics);
 }
 
@@ -134,6 +228,9 @@ main(void)
 		cmocka_unit_test(strange_text_is_refused),
 		cmocka_unit_test(offset_that_was_given_before_is_noticed),
 		cmocka_unit_test(news_is_due_in_its_order),
+		cmocka_unit_test(topic_without_a_number_is_kept),
+		cmocka_unit_test(what_is_forgotten_is_found_anew),
+		cmocka_unit_test(refusal_is_kept_until_it_is_accepted),
 		cmocka_unit_test(all_are_found),
 	};
 

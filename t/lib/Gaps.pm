@@ -1,0 +1,81 @@
+# Gaps.pm: what the tests of --accept-gap share: a refusal and its token, a start that
+# passes it, the gap records that a reader of its own finds.
+package Gaps;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use IPC::Run ();
+use JSON::PP ();
+use Test::More;
+use Walrelay;
+
+our @EXPORT = qw(kafka_admin token_of gap_of gap_records is_told new_records);
+
+my $python;
+
+# kafka_admin ADDRESS, COMMAND...: see kafka_admin.py
+sub kafka_admin
+{
+	my ($address, @command) = @_;
+	if (!$python) { chomp($python = qx('$root/t/lib/venv')) }
+	system($python, "$root/t/lib/kafka_admin.py", '--bootstrap', $address, @command) == 0
+	  or die "kafka_admin @command failed\n";
+	return;
+}
+
+# token_of STDERR: what its hint says to give; '' if none
+sub token_of
+{
+	my ($stderr) = @_;
+	return $stderr =~ /Then start walrelay once with --accept-gap=([0-9a-f]{8}(?:,[0-9a-f]{8})*): / ? $1 : '';
+}
+
+# gap_of RECORD: what its header says; undef: it is no gap record
+sub gap_of
+{
+	my ($record) = @_;
+	my ($text) = map { $_->[1] } grep { $_->[0] eq '__walrelay.gap' } @{ $record->{headers} };
+	return defined $text ? JSON::PP->new->decode($text) : undef;
+}
+
+# gap_records RECORD...: what they say, of those that are gap records
+sub gap_records { return grep { defined } map { gap_of($_) } @_; }
+
+# new_records BEFORE, AFTER: those of AFTER that lie behind all of BEFORE, by partition
+sub new_records
+{
+	my ($before, $after) = @_;
+	my (%end, %new);
+	for (@$before) { $end{ $_->{partition} } = $_->{offset} if ($end{ $_->{partition} } // -1) < $_->{offset} }
+	for (@$after) { push @{ $new{ $_->{partition} } }, $_ if $_->{offset} > ($end{ $_->{partition} } // -1) }
+	return \%new;
+}
+
+# is_told NEW, PARTITIONS, EXPECTED, WHAT: each partition has one gap record, before anything
+# else that is new; it has neither key nor value and says what is expected, a regular
+# expression for each of its members
+sub is_told
+{
+	my ($new, $partitions, $expected, $what) = @_;
+	my @strange;
+
+	for my $p (0 .. $partitions - 1)
+	{
+		my ($first, @rest) = @{ $new->{$p} // [] };
+		my $gap = $first && gap_of($first);
+		push @strange, "partition $p begins with no gap record" and next if !$gap;
+		push @strange, "partition $p has a gap record with key or value"
+		  if defined $first->{key_hex} || defined $first->{value_hex};
+		push @strange, "partition $p has several" if gap_records(@rest);
+		for (sort keys %$expected)
+		{
+			my $said = $gap->{$_} // 'null';
+			push @strange, "partition $p: $_ is $said" if $said !~ /^(?:$expected->{$_})$/;
+		}
+	}
+	is_deeply(\@strange, [], "$what: each partition is told, before anything else") or diag(explain($new));
+	return;
+}
+
+1;
