@@ -532,7 +532,7 @@ class Lab:
         if self.relay:
             self.relay.stop()
         for script in (self.registry, self.kafka):
-            if script and os.path.exists(os.path.join(script.dir, 'log')):
+            if script and any(os.path.exists(os.path.join(script.dir, log)) for log in ('log', '1/log')):
                 script.do('kill', check=False)
         self.postgres.stop()
         for proxy in self.proxies.values():
