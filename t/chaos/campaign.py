@@ -150,7 +150,7 @@ class Campaign:
             yield name, random.Random(f'{self.seed}/{place}')
 
     def repeat_command(self):
-        names = ('FAULTS', 'TPS', 'RELAY', 'RELAY_ARGS', 'PG_CONFIG', 'RECOVER_S')
+        names = ('BROKERS', 'FAULTS', 'TPS', 'RELAY', 'RELAY_ARGS', 'PG_CONFIG', 'RECOVER_S')
         settings = {'N': 'each' if self.is_each else str(self.number), 'SEED': self.seed, 'MODE': self.mode,
                     **{name: os.environ[name] for name in names if os.environ.get(name)}}
         return 'make chaos ' + ' '.join(f'{name}={shlex.quote(value)}'
