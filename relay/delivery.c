@@ -29,7 +29,8 @@ struct delivery
 	struct position        written; /* the progress topic has it for good */
 	struct position        writing; /* it is on its way, if is_writing */
 	bool                   is_writing;
-	int64_t                written_ms; /* when the last one was handed over; 0: none yet */
+	int64_t                written_ms; /* when the last one was handed over, exactly once,
+										* committed; 0: none yet */
 	uint64_t               durable;
 
 	/* What was sent since. */
@@ -362,6 +363,12 @@ delivery_written(struct delivery *dlv)
 	dlv->written = dlv->writing;
 	if (dlv->written.lsn > dlv->durable)
 		dlv->durable = dlv->written.lsn;
+}
+
+void
+delivery_committed(struct delivery *dlv, int64_t now_ms)
+{
+	dlv->written_ms = now_ms;
 }
 
 bool

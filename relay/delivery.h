@@ -138,6 +138,13 @@ void delivery_writing(struct delivery *dlv, const struct position *pos, int64_t 
 /* It is there for good, and with it, exactly once, what was sent before it. */
 void delivery_written(struct delivery *dlv);
 
+/*
+ * Exactly once, behind delivery_written(): the next Kafka transaction may be open for interval_ms
+ * from now on.  Counted from the last one's end, not from when that was asked for: where
+ * brokers take longer than interval_ms to commit, each would hold just one transaction.
+ */
+void delivery_committed(struct delivery *dlv, int64_t now_ms);
+
 /* Milliseconds until delivery_due() may say yes by itself; -1: something has to come first. */
 int64_t delivery_due_in(const struct delivery *dlv, int64_t now_ms);
 

@@ -772,9 +772,10 @@ pipeline_written(struct pipeline *pl)
 }
 
 void
-pipeline_committed(struct pipeline *pl)
+pipeline_committed(struct pipeline *pl, int64_t now_ms)
 {
 	pipeline_written(pl);
+	delivery_committed(pl->dlv, now_ms);
 }
 
 bool

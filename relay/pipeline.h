@@ -97,7 +97,7 @@ bool pipeline_acked(struct pipeline *pl, uint32_t item, uint32_t count);
 bool pipeline_refused(struct pipeline *pl, uint64_t label, const struct err *e);
 
 /* Exactly once: the sink's Kafka transaction is committed. */
-void pipeline_committed(struct pipeline *pl);
+void pipeline_committed(struct pipeline *pl, int64_t now_ms);
 
 const struct delivery	  *pipeline_delivery(const struct pipeline *pl);
 uint64_t				   pipeline_received(const struct pipeline *pl); /* LSN of the last

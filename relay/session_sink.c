@@ -72,7 +72,7 @@ on_sink_committed(void *arg)
 {
 	struct session *ses = arg;
 
-	pipeline_committed(ses->pl);
+	pipeline_committed(ses->pl, loop_now_ms());
 }
 
 static void

@@ -390,4 +390,6 @@ void
 relay_written(struct world *w)
 {
 	delivery_written(w->relay.dlv);
+	if (is_exactly_once(w))
+		delivery_committed(w->relay.dlv, w->now_ms);
 }

@@ -426,6 +426,30 @@ small_transaction_stays_whole(void **state)
 	delivery_free(dlv);
 }
 
+/* Where a commit takes longer than the interval, what has come meanwhile is for the next one. */
+static void
+slow_commit_holds_more(void **state)
+{
+	struct delivery *dlv = delivery_from(DELIVERY_EXACTLY_ONCE, 100);
+	struct position  pos;
+
+	(void) state;
+	take_begin(dlv, 120);
+	take_change(dlv);
+	take_commit(dlv, 130);
+	assert_true(delivery_due(dlv, 1000, false, &pos));
+	delivery_writing(dlv, &pos, 1000);
+	delivery_written(dlv);
+	delivery_committed(dlv, 1000 + 5 * INTERVAL);
+	take_begin(dlv, 140);
+	take_change(dlv);
+	take_commit(dlv, 150);
+	assert_false(delivery_due(dlv, 1000 + 5 * INTERVAL, false, &pos));
+	assert_int_equal(delivery_due_in(dlv, 1000 + 5 * INTERVAL), INTERVAL);
+	assert_true(delivery_due(dlv, 1000 + 6 * INTERVAL, false, &pos));
+	delivery_free(dlv);
+}
+
 int
 main(void)
 {
@@ -433,6 +457,7 @@ main(void)
 		cmocka_unit_test(server_is_told_what_is_written),
 		cmocka_unit_test(transaction_is_given_its_time),
 		cmocka_unit_test(small_transaction_stays_whole),
+		cmocka_unit_test(slow_commit_holds_more),
 		cmocka_unit_test(stream_that_goes_on_tells_no_more_than_before),
 		cmocka_unit_test(at_least_once_goes_on_behind_what_is_in_flight),
 		cmocka_unit_test(at_least_once_repeats_what_a_sink_forgot),
