@@ -52,8 +52,8 @@ struct gap_writer
 	char           reason[256]; /* last trouble with a connection */
 	unsigned       records;     /* notes that are acknowledged, of this attempt */
 	unsigned       refused;     /* topics that were found to refuse theirs in this attempt */
-	int64_t        heard_ms; /* loop time of the last answer */
-	bool           failed; /* e says why */
+	int64_t        heard_ms;    /* loop time of the last answer */
+	bool           failed;      /* e says why */
 	struct err     e;
 };
 
