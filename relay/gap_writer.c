@@ -52,8 +52,8 @@ struct gap_writer
 	char           reason[256]; /* last trouble with a connection */
 	unsigned       records;     /* notes that are acknowledged, of this attempt */
 	unsigned       refused;     /* topics that were found to refuse theirs in this attempt */
-	int64_t        began_ms;
-	bool           failed; /* e says why */
+	int64_t        heard_ms;    /* loop time of the last answer */
+	bool           failed;      /* e says why */
 	struct err     e;
 };
 
@@ -116,7 +116,7 @@ writer_is_over(struct gap_writer *gw)
 {
 	if (gw->failed || atomic_load(&gw->cancelled))
 		return true;
-	if (loop_now_ms() - gw->began_ms < PATIENCE_MS)
+	if (loop_now_ms() - gw->heard_ms < PATIENCE_MS)
 		return false;
 	gw->failed = true;
 	(void) producer_error_unreachable(gw->bootstrap, gw->reason, &gw->e);
@@ -148,6 +148,7 @@ on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *arg)
 	struct gap_note   *note = message->_private;
 
 	(void) rk;
+	gw->heard_ms = loop_now_ms();
 	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 		gw->records += note != NULL;
 	else if (note && (producer_error_is_of_record(message->err) ||
@@ -230,7 +231,10 @@ writer_transact(struct gap_writer *gw, rd_kafka_error_t *(*call)(rd_kafka_t *rk,
 		bool              again = error && rd_kafka_error_is_retriable(error);
 
 		if (error == NULL)
+		{
+			gw->heard_ms = loop_now_ms();
 			return true;
+		}
 		if (!again && gw->refused == 0)
 			writer_fail(gw, rd_kafka_error_code(error), rd_kafka_error_string(error), "");
 		rd_kafka_error_destroy(error);
@@ -355,7 +359,7 @@ writer_attempt(struct gap_writer *gw)
 	bool once = writer_is_once(gw);
 
 	gw->records = gw->refused = 0;
-	gw->began_ms = loop_now_ms();
+	gw->heard_ms = loop_now_ms();
 	if (!writer_open(gw) || !writer_begin(gw) || !writer_notes(gw) || (once && gw->refused > 0))
 		return false;
 	CRASH_POINT(gap_told);

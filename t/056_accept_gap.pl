@@ -213,12 +213,22 @@ passes('another server', refused => qr/error: E1218: this is not the server that
 $advance->();
 my $token = token_of(refused('slot advanced again', qr/error: E1218: somebody else has moved/));
 my $port = free_port();
-my $relay = relay_start(args => [ settings("--accept-gap=$token", "--admin.listen=127.0.0.1:$port") ]);
+my $relay = relay_start(args => [ settings("--accept-gap=$token", "--admin.listen=127.0.0.1:$port",
+		'--retry.backoff.ms=2s', '--retry.backoff.max.ms=2s') ]);
 my $metrics = sub { return HTTP::Tiny->new(timeout => 10, no_proxy => ['127.0.0.1'])->get("http://127.0.0.1:$port/metrics")->{content}; };
 wait_until { $metrics->() =~ /^walrelay_gaps_accepted_total 1$/m } 'the gap to be counted';
 my $lsn = insert();
 wait_for_slot($node, 'gap', $lsn);
 is_deeply([ grep { $_ > $last - 10 } ids(records()) ], [ $last - 9 .. $last ], 'one that goes on running: goes on');
-is($relay->stop, 0, 'one that goes on running: SIGTERM ends it with 0');
+
+# What a relay says that is refused in the midst of its life holds for its successor.
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE slot_name = 'gap'});
+$last++;
+$node->safe_psql('postgres',
+	"INSERT INTO t VALUES ($last); SELECT pg_replication_slot_advance('gap', pg_current_wal_lsn())");
+is($relay->wait_exit, 78, 'slot advanced while it runs: exit status 78');
+$token = token_of($relay->stderr);
+like(through(insert(), 'slot advanced while it runs, token', "--accept-gap=$token"),
+	qr/warn: E1218: gap passed by --accept-gap=$token: /, 'slot advanced while it runs: its token is good at the next start');
 
 done_testing();
