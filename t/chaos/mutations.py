@@ -80,7 +80,8 @@ class Mutation:
 
     def whole(self):
         """Item number of a committed transaction in the middle."""
-        part, at = self.late(lambda: self.event('txlog'))
+        known = {txn.txid for txn in self.outcomes.transactions if txn.outcome == outcomes.COMMITTED}
+        part, at = self.late(lambda: self.event('txlog', None, lambda value: value['source']['txId'] in known))
         return part[at]['item']
 
     def starts(self, part, first=0):
