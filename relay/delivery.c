@@ -39,8 +39,9 @@ struct delivery
 
 	/* What was sent since. */
 	struct load sent;
-	struct load own;       /* of it, what belongs to the open transaction */
-	int64_t     opened_ms; /* when the first message of it was */
+	struct load own;   /* of it, what belongs to the open transaction, or the one that
+						* delivery_stop() left open */
+	int64_t opened_ms; /* when the first message of it was */
 
 	/* The open transaction. */
 	ack_ticket item; /* 0: none is open */
@@ -77,6 +78,13 @@ is_exactly_once(const struct delivery *dlv)
 	return dlv->limits.mode == DELIVERY_EXACTLY_ONCE;
 }
 
+/* The open Kafka transaction has a part of one of the database. */
+static bool
+has_part(const struct delivery *dlv)
+{
+	return is_exactly_once(dlv) && dlv->own.messages > 0;
+}
+
 /* --- streams ----------------------------------------------------------------- */
 
 /*
@@ -106,7 +114,7 @@ delivery_recalled(struct delivery *dlv, const struct position *pos)
 		dlv->durable = pos->lsn;
 }
 
-/* What is sent of the open transaction stays sent; half stays, too. */
+/* What is sent of the open transaction stays sent: own and half stay, too. */
 void
 delivery_stop(struct delivery *dlv)
 {
@@ -143,7 +151,7 @@ delivery_forget(struct delivery *dlv)
 bool
 delivery_can_go_on(const struct delivery *dlv)
 {
-	return !is_exactly_once(dlv) || !dlv->half;
+	return !has_part(dlv);
 }
 
 /* --- what comes in ----------------------------------------------------------- */
@@ -157,9 +165,10 @@ part_is_missing(const struct delivery *dlv, struct err *e)
 			   "now sends fewer of it, or none.",
 			   LSN_PARTS(dlv->known.commit_lsn), dlv->known.changes);
 	err_gap(e, GAP_PART_MISSING, NULL);
-	return err_hint(e, "If settings that choose tables or changes were changed since, set them back "
-					   "until this transaction is through.  Otherwise the server does not have it "
-					   "any more, as after a restore: load the tables downstream again.");
+	return err_hint(e,
+					"If settings that choose tables or changes were changed since, set them back "
+					"until this transaction is through.  Otherwise the server does not have it "
+					"any more, as after a restore: load the tables downstream again.");
 }
 
 /* The part's transaction was to come before this. */
@@ -231,6 +240,7 @@ delivery_commit(struct delivery *dlv, uint64_t end_lsn, struct err *e)
 	ack_close(dlv->ack, dlv->item, end_lsn);
 	dlv->item = 0;
 	dlv->commit_lsn = dlv->changes = 0;
+	dlv->own = (struct load){0};
 	dlv->half = false;
 	dlv->closed = end_lsn;
 	return RC_OK;
@@ -300,13 +310,14 @@ is_full(const struct delivery *dlv)
 {
 	const struct load *load = dlv->item ? &dlv->own : &dlv->sent;
 
-	return is_exactly_once(dlv) && (load->messages >= dlv->limits.max_messages ||
-									load->bytes >= dlv->limits.max_bytes);
+	return is_exactly_once(dlv) &&
+		   (load->messages >= dlv->limits.max_messages || load->bytes >= dlv->limits.max_bytes);
 }
 
 /*
  * When a position is to be written, if there is a new one; -1: something has to come
- * first.  A Kafka transaction ends at the end of one of the database, if it has the time.
+ * first.  A Kafka transaction ends at the end of one of the database, if it has the time,
+ * also if somebody waits.
  */
 static int64_t
 delivery_due_ms(const struct delivery *dlv, bool urgent)
@@ -316,9 +327,9 @@ delivery_due_ms(const struct delivery *dlv, bool urgent)
 
 	if (dlv->limits.mode == DELIVERY_WITHOUT_PROGRESS || dlv->is_writing)
 		return -1;
-	if (is_within && (dlv->half || dlv->commit_lsn == 0))
+	if (is_within ? dlv->half || dlv->commit_lsn == 0 : has_part(dlv))
 		return -1;
-	if (urgent || is_full(dlv))
+	if (is_full(dlv) || (urgent && !has_part(dlv)))
 		return 0;
 	if (dlv->written_ms > 0)
 		due_ms = dlv->written_ms +

@@ -152,7 +152,8 @@ bool delivery_is_settled(const struct delivery *dlv);
 
 /*
  * Whether a stream may go on into the same sink at delivery_position().  Exactly once it
- * may not if a change was left half sent: the Kafka transaction has to be given up.
+ * may not if a transaction was left in part in the open Kafka transaction: that
+ * has to be given up, or readers would see the part.
  */
 bool delivery_can_go_on(const struct delivery *dlv);
 

@@ -258,7 +258,7 @@ on_source_noted(void *arg, const char *note)
 	log_info("%s", note);
 }
 
-/* Exactly once a change that was sent in half can only be given up, with its Kafka transaction. */
+/* Exactly once a part of a transaction can only be given up, with the Kafka transaction that it is in. */
 static void
 session_check_sink(struct session *ses)
 {
@@ -404,7 +404,7 @@ on_round(void *arg)
 			session_end(ses);
 		return;
 	}
-	/* A change that was sent in half will not be finished: its Kafka transaction comes again. */
+	/* A transaction that was sent in part will not be finished: its Kafka transaction comes again. */
 	if (ses->state == SESSION_DRAINING && !delivery_can_go_on(pipeline_delivery(ses->pl)))
 		session_end(ses);
 	else if (ses->state == SESSION_DRAINING && delivery_is_settled(pipeline_delivery(ses->pl)))

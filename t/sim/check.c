@@ -207,15 +207,14 @@ check_interval(struct world *w)
 			world_breach(w, "the position of item %u waits longer than interval_ms", at);
 }
 
-/* A transaction of the database is split because it is large or late, or somebody waits. */
+/* A transaction of the database is split because it is large or late, and for nothing else. */
 void
-check_split(struct world *w, const struct position *pos, bool urgent)
+check_split(struct world *w, const struct position *pos)
 {
 	const struct relay *relay = &w->relay;
 
-	if (pos->commit_lsn && relay->is_begun && !urgent && relay->unwritten > 0 &&
-		relay->own < w->limits.max_messages && relay->own * 100 < w->limits.max_bytes &&
-		w->now_ms - relay->opened_ms < w->limits.max_ms)
+	if (pos->commit_lsn && relay->own > 0 && relay->own < w->limits.max_messages &&
+		relay->own * 100 < w->limits.max_bytes && w->now_ms - relay->opened_ms < w->limits.max_ms)
 		world_breach(w, "transaction at %lu is split too early", pos->commit_lsn);
 }
 
@@ -228,8 +227,8 @@ check_full(struct world *w)
 	if (!is_exactly_once(w) || relay->state != RELAY_STREAMING || w->kafka.producer.is_committing ||
 		relay->unwritten < w->limits.max_messages || relay->next > 0)
 		return;
-	if (!relay->is_begun || (relay->own >= w->limits.max_messages &&
-							 w->pg.wal[relay->item].kind == WAL_TRANSACTION))
+	if (!relay->is_begun ||
+		(relay->own >= w->limits.max_messages && w->pg.wal[relay->item].kind == WAL_TRANSACTION))
 		world_breach(w, "a Kafka transaction has %lu messages and goes on", relay->unwritten);
 }
 

@@ -287,7 +287,7 @@ relay_write(struct world *w)
 
 	if (!delivery_due(relay->dlv, w->now_ms, urgent, &pos))
 		return;
-	check_split(w, &pos, urgent);
+	check_split(w, &pos);
 	kafka_take_record(w, &pos);
 	delivery_writing(relay->dlv, &pos, w->now_ms);
 	relay->unwritten = relay->own = 0;
@@ -305,6 +305,12 @@ relay_check_drain(struct world *w)
 
 	if (settled)
 		relay->is_asked = false;
+	if (relay->is_draining && !delivery_can_go_on(relay->dlv))
+	{
+		NOTE(w, "the relay ends, and gives up a part");
+		relay_die(w);
+		return;
+	}
 	if (!relay->is_draining || (!settled && w->now_ms < relay->drain_until_ms))
 		return;
 	if (settled)

@@ -231,7 +231,7 @@ struct relay
 	uint32_t   taken;       /* all items before this were closed */
 	uint64_t   handed_lsn;  /* of the position that was written last */
 	uint64_t   own;         /* of them, of the transaction that has begun */
-	int64_t    opened_ms; /* the first of them was */
+	int64_t    opened_ms;   /* the first of them was */
 	int64_t    wrote_ms;
 };
 
@@ -323,7 +323,7 @@ void check_handed(struct world *w, uint32_t message, ack_ticket ticket);
 void check_appended(struct world *w, struct queue *queue, uint32_t message, bool is_zombie);
 void check_visible(struct world *w, uint32_t message);
 void check_committed(struct world *w);
-void check_split(struct world *w, const struct position *pos, bool urgent);
+void check_split(struct world *w, const struct position *pos);
 void check_round(struct world *w);
 void check_settled(struct world *w);
 void check_end(struct world *w);

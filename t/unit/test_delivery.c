@@ -223,9 +223,9 @@ known_part_is_dropped(void **state)
 	}
 	assert_false(delivery_is_done(dlv));
 	take_change(dlv);
-	write_now(dlv, 1, 100, 150, 3);
+	write_now(dlv, 1000 + MAX_MS, 100, 150, 3);
 	take_commit(dlv, 200);
-	write_now(dlv, 2, 200, 0, 0);
+	write_now(dlv, 1001 + MAX_MS, 200, 0, 0);
 	assert_int_equal(delivery_durable(dlv), 200);
 	delivery_free(dlv);
 }
@@ -317,6 +317,34 @@ half_a_change_ends_no_transaction(void **state)
 	delivery_forget(dlv);
 	assert_true(delivery_can_go_on(dlv));
 	assert_position(delivery_position(dlv), 0, 0, 0); /* nothing was ever written */
+	delivery_free(dlv);
+}
+
+/* Whoever waits, and whatever breaks: a part of a small transaction is not for readers. */
+static void
+part_waits_or_is_given_up(void **state)
+{
+	struct delivery *dlv = delivery_from(DELIVERY_EXACTLY_ONCE, 100);
+	struct position  pos;
+
+	(void) state;
+	take_transaction(dlv, 100, 110, 1);
+	take_begin(dlv, 120);
+	assert_true(delivery_due(dlv, 1, true, &pos)); /* nothing of it is sent */
+	assert_position(pos, 110, 0, 0);
+	take_change(dlv);
+	assert_false(delivery_due(dlv, 1, true, &pos));
+	assert_false(delivery_can_go_on(dlv)); /* if this is the end */
+	take_commit(dlv, 130);
+	assert_true(delivery_can_go_on(dlv));
+	assert_true(delivery_due(dlv, 1, true, &pos));
+	assert_position(pos, 130, 0, 0);
+	take_begin(dlv, 140);
+	take_change(dlv);
+	delivery_stop(dlv);
+	assert_false(delivery_due(dlv, 1000000, true, &pos));
+	assert_int_equal(delivery_due_in(dlv, 1000000), -1);
+	assert_false(delivery_can_go_on(dlv));
 	delivery_free(dlv);
 }
 
@@ -478,6 +506,7 @@ main(void)
 		cmocka_unit_test(part_that_does_not_come_again_is_an_error),
 		cmocka_unit_test(nothing_is_confirmed_behind_a_missing_part),
 		cmocka_unit_test(half_a_change_ends_no_transaction),
+		cmocka_unit_test(part_waits_or_is_given_up),
 		cmocka_unit_test(what_was_in_flight_is_written_after_the_short_pause),
 		cmocka_unit_test(marks_alone_wait_longer),
 		cmocka_unit_test(due_in_and_due_agree),
