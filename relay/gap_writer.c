@@ -352,6 +352,18 @@ writer_notes(struct gap_writer *gw)
 	return writer_flush(gw);
 }
 
+/*
+ * A commit is answered when it is decided; readers of what is committed see it a little
+ * later.  The next producer of this name gets its turn only then.
+ */
+static bool
+writer_settle(struct gap_writer *gw)
+{
+	rd_kafka_destroy(gw->rk);
+	gw->rk = NULL;
+	return writer_open(gw) && writer_transact(gw, rd_kafka_init_transactions);
+}
+
 /* False: it failed, or has to be made once more without the topics that refuse. */
 static bool
 writer_attempt(struct gap_writer *gw)
@@ -368,7 +380,7 @@ writer_attempt(struct gap_writer *gw)
 		writer_fact(gw, &gw->job.facts[i]);
 	if (gw->failed || !writer_flush(gw))
 		return false;
-	if (once && !writer_transact(gw, rd_kafka_commit_transaction))
+	if (once && (!writer_transact(gw, rd_kafka_commit_transaction) || !writer_settle(gw)))
 		return false;
 	CRASH_POINT(gap_closed);
 	return true;

@@ -256,6 +256,20 @@ session_tell_written(const struct session *ses, unsigned records)
 				job->notes[i].topic);
 }
 
+/* The stream is over, and what the progress topic says has to be read again. */
+static void
+session_leave_stream(struct session *ses)
+{
+	source_abort(ses->src);
+	pipeline_stop(ses->pl);
+	ses->recalled = false;
+	if (!ses->cfg->kafka.exactly_once)
+		return;
+	/* The writer has fenced the sink off; a new one learns how the writer's transaction ended. */
+	ses->sink_broken = true;
+	pipeline_forget(ses->pl);
+}
+
 /* All begins anew, from what the progress topic says now. */
 static void
 session_gaps_closed(struct session *ses, unsigned records)
@@ -263,16 +277,8 @@ session_gaps_closed(struct session *ses, unsigned records)
 	session_tell_written(ses, records);
 	ses->gaps_accepted += ses->gaps.count;
 	gap_list_clear(&ses->gaps);
-	source_abort(ses->src);
-	pipeline_stop(ses->pl);
-	if (ses->cfg->kafka.exactly_once)
-	{
-		/* The writer has fenced it off. */
-		ses->sink_broken = true;
-		pipeline_forget(ses->pl);
-	}
+	session_leave_stream(ses);
 	session_forget_position(ses);
-	ses->recalled = false;
 	CRASH_POINT(gap_begin_anew);
 	if (ses->state == SESSION_DRAINING)
 		session_end(ses);
@@ -295,8 +301,7 @@ session_on_gaps_written(void *arg)
 		(void) session_write_gaps(ses); /* the slot stands elsewhere by now */
 	else if (ses->state == SESSION_STREAMING)
 	{
-		source_abort(ses->src);
-		pipeline_stop(ses->pl);
+		session_leave_stream(ses);
 		session_trouble(ses, &e);
 	}
 }
