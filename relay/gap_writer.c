@@ -443,7 +443,7 @@ gap_writer_new(struct loop *loop, const struct config *cfg, loop_cb *done, void 
 	gw->arg = arg;
 	gw->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (gw->wake_fd < 0)
-		abort(); /* no descriptors left: nothing would work */
+		abort(); /* main.c saw that there are some */
 	loop_watch(loop, gw->wake_fd, POLLIN, on_wake, gw);
 	return gw;
 }
