@@ -172,6 +172,9 @@ dial_wait(const char *conninfo, struct err *e)
 	return call_make(conninfo, -1, e);
 }
 
+/* Threads that are within libpq. */
+static atomic_int connecting;
+
 /* --- the thread ----------------------------------------------------------------- */
 
 static void
@@ -205,6 +208,7 @@ dial_main(void *arg)
 	dial->conn = call_make(dial->conninfo, dial->stop_fd, &dial->e);
 	event_send(dial->done_fd);
 	dial_release(dial);
+	atomic_fetch_sub(&connecting, 1);
 	return NULL;
 }
 
@@ -226,6 +230,12 @@ on_done(void *arg, int fd, short revents)
 	done(done_arg, conn, &e);
 }
 
+bool
+dial_is_left_behind(void)
+{
+	return atomic_load(&connecting) > 0;
+}
+
 struct dial *
 dial_start(struct loop *loop, const char *conninfo, dial_cb *done, void *arg, struct err *e)
 {
@@ -242,12 +252,14 @@ dial_start(struct loop *loop, const char *conninfo, dial_cb *done, void *arg, st
 	dial->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	atomic_fetch_add(&connecting, 1);
 	if (dial->done_fd < 0 || dial->stop_fd < 0 ||
 		pthread_create(&thread, &detached, dial_main, dial) != 0)
 	{
 		err_set(e, ERR_TRANSIENT, E1201, "cannot connect to PostgreSQL");
 		err_detail(e, "The system gives no more descriptors or threads.");
 		err_hint(e, "Raise the limits of the process (ulimit -n, -u; LimitNOFILE, TasksMax).");
+		atomic_fetch_sub(&connecting, 1);
 		atomic_store(&dial->users, 1);
 		dial_release(dial);
 		dial = NULL;

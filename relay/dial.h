@@ -31,4 +31,10 @@ void dial_cancel(struct dial *dial);
 /* The same, waiting.  NULL: *e. */
 struct pg_conn *dial_wait(const char *conninfo, struct err *e);
 
+/*
+ * Whether a cancelled one still connects.  The process must then end without exit handlers:
+ * they take down what libraries (krb5's locks) hold under that thread's feet.
+ */
+bool dial_is_left_behind(void);
+
 #endif /* RELAY_DIAL_H */

@@ -148,7 +148,7 @@ lineage_check(const struct lineage *past, const struct pg_facts *facts, const ch
 		return RC_ERR;
 	if (lineage_check_end(past, facts, e) != RC_OK)
 		return RC_ERR;
-	if (past->streamed && facts->slot.confirmed_lsn > past->reported)
+	if (past->streamed && !past->provisional && facts->slot.confirmed_lsn > past->reported)
 	{
 		err_set(e, ERR_CONFIG, E1218, "somebody else has moved replication slot \"%s\"", slot);
 		err_detail(e, "It stands at %X/%X; walrelay's last report was %X/%X.",

@@ -30,6 +30,11 @@ struct lineage
 	bool     standby;
 	uint64_t began_lsn;
 	uint64_t reported; /* LSN that the server was told last */
+	/*
+	 * The position may be older than the last one that was written down: a slot that
+	 * stands behind it says nothing yet.
+	 */
+	bool provisional;
 };
 
 /*

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "descriptors.h"
+#include "dial.h"
 #include "log.h"
 #include "policy.h"
 
@@ -16,6 +17,7 @@ main(int argc, char **argv)
 	struct cli cli;
 	struct err e;
 	enum rc    rc;
+	int        status;
 
 	rc = cli_parse(argc, argv, environ, &cli, &e);
 	if (rc == RC_OK)
@@ -30,5 +32,8 @@ main(int argc, char **argv)
 		descriptors_blame(&e);
 		log_err(LOG_ERROR, &e, NULL);
 	}
-	exit(rc == RC_OK ? EXIT_OK : (int) policy_exit_code(&e));
+	status = rc == RC_OK ? EXIT_OK : (int) policy_exit_code(&e);
+	if (dial_is_left_behind())
+		_exit(status);
+	exit(status);
 }

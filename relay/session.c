@@ -225,6 +225,7 @@ on_source_started(void *arg, const struct source_info *info)
 	ses->asked = false;
 	ses->held_since_ms = 0;
 	ses->stream_lsn = from.lsn;
+	ses->slot_lsn = info->confirmed_flush;
 	ses->stream_since_ms = loop_now_ms();
 	ses->state = SESSION_STREAMING;
 	pipeline_start(ses->pl, ses->sink, &from);

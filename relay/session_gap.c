@@ -97,18 +97,13 @@ session_find_gaps(struct session *ses, const struct progress *found)
 	}
 }
 
-/*
- * What is known of the position is forgotten, if the token for what is there now was
- * given.  why NULL: nothing was refused; it was before, by WAL that has grown since.
- */
+/* What is known of the position is forgotten, if the token for what is there now was given. */
 static bool
-session_pass_position(struct session *ses, const struct err *why, uint64_t system_id,
-					  uint32_t timeline)
+session_pass_position(struct session *ses, const char *reason, enum err_code code,
+					  uint64_t system_id, uint32_t timeline)
 {
 	struct gap_known known = session_known(ses);
-	struct gap       gap = {.reason = why ? why->gap : GAP_WAL_END,
-							.code = why ? why->code : E1218,
-							.from = known.pos.lsn};
+	struct gap       gap = {.reason = reason, .code = code, .from = known.pos.lsn};
 
 	if (ses->ran || ses->progress == NULL || known.pos.lsn == 0 || system_id == 0 ||
 		gap_list_find(&ses->gaps, GAP_OF_POSITION))
@@ -138,16 +133,23 @@ session_pass_refusal(struct session *ses, const struct err *e)
 	if (ses->state != SESSION_CONNECTING || e->gap == NULL || gap_kind(e->gap) != GAP_OF_POSITION)
 		return false;
 	source_server(ses->src, &system_id, &timeline);
-	if (!session_pass_position(ses, e, system_id, timeline))
+	if (!session_pass_position(ses, e->gap, e->code, system_id, timeline))
 		return false;
 	session_connect_soon(ses);
 	return true;
 }
 
+/*
+ * Nothing was refused.  It was before, by WAL that has grown since; or exactly once the slot
+ * is looked at only when the position is final.
+ */
 bool
 session_pass_start(struct session *ses, const struct source_info *info)
 {
-	if (!session_pass_position(ses, NULL, info->system_id, info->timeline))
+	const char *reason =
+		info->confirmed_flush > session_known(ses).pos.lsn ? GAP_SLOT_MOVED : GAP_WAL_END;
+
+	if (!session_pass_position(ses, reason, E1218, info->system_id, info->timeline))
 		return false;
 	source_abort(ses->src);
 	session_connect_soon(ses);

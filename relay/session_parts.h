@@ -52,6 +52,7 @@ struct session
 	struct progress_topic *progress; /* NULL: the sink is not Kafka */
 	bool				 recalled;	 /* the progress topic was read, exactly once for this sink */
 	struct position		 found;		 /* there; lsn 0: nothing */
+	uint64_t			 slot_lsn;	   /* where the slot stood when the stream began */
 	uint64_t			 known_system; /* system_id of the server that the topic's position is of */
 	struct progress		 follows;	 /* what is written of the server that streams */
 	struct gap_list		 gaps;		 /* passed by --accept-gap, and not written down yet */

@@ -23,6 +23,8 @@ session_take(struct session *ses, const struct progress *found, struct err *e)
 		.standby = found->began_lsn != 0,
 		.began_lsn = found->began_lsn,
 		.reported = found->pos.lsn,
+		/* What brokers have decided to commit may take a moment until it can be read. */
+		.provisional = ses->cfg->kafka.exactly_once && ses->sink_stage != SINK_READY,
 	};
 
 	struct position pos = found->pos;
@@ -46,8 +48,7 @@ session_take(struct session *ses, const struct progress *found, struct err *e)
 	}
 	if (pos.commit_lsn && found->settings != config_fingerprint(ses->cfg))
 	{
-		err_set(e, ERR_CONFIG, E1220,
-				"a transaction was delivered in part under other settings");
+		err_set(e, ERR_CONFIG, E1220, "a transaction was delivered in part under other settings");
 		err_detail(e,
 				   "%" PRIu64 " changes of the transaction with its commit at %X/%X are in Kafka; "
 				   "under these settings, or this release, it may become other messages.",
@@ -69,8 +70,8 @@ void
 session_recall(struct session *ses)
 {
 	struct progress found;
-	struct err		e;
-	enum rc			rc = RC_OK;
+	struct err      e;
+	enum rc         rc = RC_OK;
 
 	if (ses->progress && !ses->recalled)
 	{
@@ -97,9 +98,10 @@ session_recall(struct session *ses)
 static void
 session_recall_again(struct session *ses)
 {
+	bool            is_ahead;
 	struct progress found;
-	struct err		e;
-	enum rc			rc;
+	struct err      e;
+	enum rc         rc;
 
 	if (ses->state != SESSION_STREAMING)
 		return; /* when the next stream has started */
@@ -109,7 +111,10 @@ session_recall_again(struct session *ses)
 	CRASH_POINT(recalled_again);
 	if (rc == RC_OK)
 		ses->sink_stage = SINK_READY;
-	if (rc == RC_OK && found.pos.lsn == ses->found.lsn && found.pos.changes == ses->found.changes)
+	is_ahead = rc == RC_OK && found.pos.lsn > 0 && ses->slot_lsn > found.pos.lsn &&
+			   !gap_list_find(&ses->gaps, GAP_OF_POSITION);
+	if (rc == RC_OK && !is_ahead && found.pos.lsn == ses->found.lsn &&
+		found.pos.changes == ses->found.changes)
 	{
 		CRASH_POINT(sink_ready);
 		if (!session_write_gaps(ses))
@@ -118,6 +123,9 @@ session_recall_again(struct session *ses)
 	}
 	source_abort(ses->src);
 	pipeline_stop(ses->pl);
+	/* The slot is to be refused as if there had been no stream: nothing was read of it. */
+	if (is_ahead)
+		ses->ran = false;
 	if (rc == RC_OK)
 		rc = session_take(ses, &found, &e);
 	if (rc == RC_ERR)

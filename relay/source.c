@@ -497,6 +497,7 @@ on_started(void *arg, const struct handshake_result *result)
 	src->facts = facts;
 	src->state = SOURCE_STREAMING;
 	src->past.streamed = true;
+	src->past.provisional = false;
 	src->past.system_id = facts->system_id;
 	src->past.timeline = facts->timeline;
 	src->past.standby = facts->in_recovery;

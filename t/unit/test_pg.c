@@ -322,6 +322,9 @@ a_standby_may_be_behind_for_a_while(void **state)
 	facts.slot.confirmed_lsn = 0x3000001;
 	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
 	assert_string_equal(e.gap, "slot_moved");
+	past.provisional = true; /* exactly once, before others are fenced off */
+	assert_rc_ok(lineage_check(&past, &facts, "s", &e));
+	past.provisional = false;
 	facts.system_id = 8;
 	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
 	assert_string_equal(e.gap, "other_server");
