@@ -1,5 +1,5 @@
 # 075_descriptors.pl: too few descriptors are said by name, with what to do; changes wait
-# meanwhile, and come when there are some again.  And a hundred reconnects, to PostgreSQL and
+# meanwhile, and come when there are some again.  And many reconnects (N=20), to PostgreSQL and
 # to the broker, leave as many open as there were.
 # needs: kafka
 use strict;
@@ -10,7 +10,7 @@ use Walrelay;
 use IPC::Open2;
 use Test::More;
 
-my $reconnects = $ENV{N} // 100;
+my $reconnects = $ENV{N} // 20;
 my $source = new_source();
 my $python = qx('$root/t/lib/venv');
 chomp $python;
@@ -136,7 +136,7 @@ limit($relay, $hard);
 wait_for_slot($source, 'few');
 is_deeply([ ids(count => 4) ], [ 1 .. 4 ], 'and nothing is lost');
 
-# ---- a hundred reconnects ----
+# ---- many reconnects ----
 my $open;
 for my $n (1 .. $reconnects)
 {
