@@ -362,8 +362,8 @@ class Trial:
 		if self.when == "LOSS":
 			self.die(self.point, self.passing, stop=f"change_waits_half:{1 + k % 2}", at_stop=self.lose)
 		elif self.when == "DRAIN" and self.mode == "exactly-once":
-			# not within a transaction: that would be given up, and nothing be settled
-			self.die(self.point, self.passing, stop=f"kafka_commit_answered:{2 + k}", at_stop=self.terminate)
+			# between transactions: the part of one would be given up, and nothing be settled
+			self.die(self.point, self.passing, stop=f"mark_counted:{1 + k}", at_stop=self.terminate)
 		elif self.when == "DRAIN":
 			self.die(self.point, self.passing, stop=f"change_sent:{10 + k}", at_stop=self.terminate)
 		elif self.when == "FAIL" and self.mode == "exactly-once":
