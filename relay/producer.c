@@ -334,7 +334,9 @@ producer_stats(const struct sink *sink, struct sink_stats *stats)
 struct remains
 {
 	rd_kafka_t         *rk;
-	struct transactor  *trx; /* or NULL */
+	rd_kafka_queue_t   *queue;
+	struct transactor  *trx;     /* or NULL */
+	bool                is_open; /* a Kafka transaction is to be given up */
 	struct partitioner *partitioners;
 };
 
@@ -346,6 +348,9 @@ destroy_main(void *arg)
 	struct partitioner *next;
 
 	transactor_free(remains->trx);
+	if (remains->is_open)
+		producer_give_up(remains->rk, remains->queue);
+	rd_kafka_queue_destroy(remains->queue);
 	rd_kafka_destroy(remains->rk);
 	HASH_ITER(hh, remains->partitioners, part, next)
 	{
@@ -387,7 +392,11 @@ static void
 producer_free(struct sink *sink)
 {
 	struct producer *p = producer_of(sink);
-	struct remains   remains = {.rk = p->rk, .trx = p->trx, .partitioners = p->partitioners};
+	struct remains   remains = {.rk = p->rk,
+								.queue = p->queue,
+								.trx = p->trx,
+								.is_open = p->phase == PHASE_OPEN && !p->broken,
+								.partitioners = p->partitioners};
 
 	loop_timer_clear(p->loop, &p->suspect);
 	loop_timer_clear(p->loop, &p->cause);
@@ -395,7 +404,6 @@ producer_free(struct sink *sink)
 	while (p->topics)
 		producer_topic_free(sink, p->topics);
 	rd_kafka_queue_io_event_enable(p->queue, -1, NULL, 0);
-	rd_kafka_queue_destroy(p->queue);
 	rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
 							  RD_KAFKA_PURGE_F_NON_BLOCKING);
 	destroy_in_time(&remains, p->ear);

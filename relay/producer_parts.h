@@ -167,6 +167,11 @@ void producer_acked(struct producer *p, uint32_t item, uint32_t count);
 rd_kafka_resp_err_t producer_begin(struct producer *p);
 /* Whether nothing may be sent, whatever room there is. */
 bool producer_is_shut(const struct producer *p);
+/*
+ * Aborts the open Kafka transaction of a producer that is to be destroyed, or tries to for
+ * some seconds; queue: its reports.  In the thread that destroys it, because it waits for a broker.
+ */
+void producer_give_up(rd_kafka_t *rk, rd_kafka_queue_t *queue);
 /* A call has ended; librdkafka has given its delivery reports out before. */
 void producer_transacted(struct producer *p);
 

@@ -8,6 +8,12 @@
  */
 #include "producer_parts.h"
 
+#include "loop.h"
+
+/* How long a transaction is tried to be aborted, and one call of it. */
+#define GIVE_UP_MS 5000
+#define GIVE_UP_STEP_MS 20
+
 void
 producer_acked(struct producer *p, uint32_t item, uint32_t count)
 {
@@ -107,4 +113,28 @@ producer_transacted(struct producer *p)
 	p->nheld = 0;
 	CRASH_POINT(kafka_commit_counted);
 	p->events.committed(p->events.arg);
+}
+
+/*
+ * Readers of what is committed would wait behind it until another relay starts or it times
+ * out.  What it purges librdkafka reports, and waits until somebody has read that.
+ */
+void
+producer_give_up(rd_kafka_t *rk, rd_kafka_queue_t *queue)
+{
+	int64_t end_ms = loop_now_ms() + GIVE_UP_MS;
+	bool    again;
+
+	do
+	{
+		rd_kafka_event_t *event;
+		rd_kafka_error_t *error;
+
+		while ((event = rd_kafka_queue_poll(queue, 0)) != NULL)
+			rd_kafka_event_destroy(event);
+		error = rd_kafka_abort_transaction(rk, GIVE_UP_STEP_MS);
+		again = error && rd_kafka_error_is_retriable(error) && loop_now_ms() < end_ms;
+		if (error)
+			rd_kafka_error_destroy(error);
+	} while (again);
 }

@@ -54,34 +54,59 @@ is((relay_run('slot', 'create', @args))[0], 0, 'slot create');
 $broker->topic_create($topic, 3);
 
 # ---- a transaction is visible as a whole, or not at all ----
-# It stands still in the middle, because a schema cannot be registered.
+my $http = HTTP::Tiny->new(timeout => 10, no_proxy => ['127.0.0.1']);
 my $port = free_port();
 my @patient = (@args, '--transaction.timeout.ms=600000', "--admin.listen=127.0.0.1:$port");
-my $relay = relay_start(args => \@patient, name => 'whole');
-$source->safe_psql('postgres', q{INSERT INTO t VALUES (1, 'first')});
-wait_for_slot($source, 'once');
-is_once(1, 'one row');
-kill 'STOP', $registry->env('REGISTRY_PID');
-$source->safe_psql('postgres', <<'SQL');
-CREATE TABLE late (id int);
+
+# open_offsets: how many readers of what is committed have to wait for
+sub open_offsets { return qx('$python' '$root/t/lib/read_values.py' $topic --open --bootstrap @{[$broker->address]}); }
+
+# stuck NAME, TABLE: a relay that stands still within a transaction of 20,000 rows of the table,
+# the first of which it has delivered before, because a schema cannot be registered
+sub stuck
+{
+	my ($name, $table) = @_;
+	my $relay = relay_start(args => \@patient, name => $name);
+	$source->safe_psql('postgres', "INSERT INTO $table VALUES (1, 'first')");
+	wait_for_slot($source, 'once');
+	is_once(1, "$name: one row");
+	kill 'STOP', $registry->env('REGISTRY_PID');
+	$source->safe_psql('postgres', <<"SQL");
+CREATE TABLE late_$name (id int);
 BEGIN;
-INSERT INTO t SELECT i, repeat('x', 300) FROM generate_series(2, 20000) i;
-INSERT INTO late VALUES (1);
+INSERT INTO $table SELECT i, repeat('x', 300) FROM generate_series(2, 20000) i;
+INSERT INTO late_$name VALUES (1);
 COMMIT;
 SQL
-my $http = HTTP::Tiny->new(timeout => 10, no_proxy => ['127.0.0.1']);
-wait_until { $http->get("http://127.0.0.1:$port/status")->{content} =~ /waiting_registry/ } 'the relay to wait';
-wait_until { qx('$python' '$root/t/lib/read_values.py' $topic --ends --bootstrap @{[$broker->address]}) >= 20_000 }
-'the transaction to be in the topic';
+	wait_until { $http->get("http://127.0.0.1:$port/status")->{content} =~ /waiting_registry/ } 'the relay to wait';
+	wait_until { open_offsets() >= 19_999 } 'the transaction to be in the topic';
+	return $relay;
+}
+
+my $relay = stuck('killed', 't');
 $relay->signal('STOP');
 kill 'CONT', $registry->env('REGISTRY_PID');
 is(scalar(keys %{ { ids() } }), 20_000, 'the transaction is in the topic');
 is(scalar(keys %{ { ids('--committed') } }), 1, 'and no reader of what is committed sees any of it');
 $relay->kill9;
-$relay = relay_start(args => \@args, name => 'whole2');
+$relay = relay_start(args => \@args, name => 'whole');
 wait_for_slot($source, 'once');
 is_once(20_000, 'after kill -9 in the middle');
 is($relay->stop, 0, 'SIGTERM ends it with 0');
+
+# ---- a relay that ends within one leaves nothing that readers have to wait for ----
+$source->safe_psql('postgres', 'CREATE TABLE u (id int PRIMARY KEY, v text)');
+$topic = 'once.public.u';
+$relay = stuck('ended', 'u');
+is($relay->stop, 0, 'SIGTERM in the middle ends it with 0');
+kill 'CONT', $registry->env('REGISTRY_PID');
+wait_until { open_offsets() == 0 } 'what it had open to be aborted', 120;
+is(scalar(keys %{ { ids('--committed') } }), 1, 'SIGTERM in the middle: nothing of it is visible, and nobody waits');
+$relay = relay_start(args => \@args, name => 'whole_too');
+wait_for_slot($source, 'once');
+is_once(20_000, 'after SIGTERM in the middle');
+is($relay->stop, 0, 'SIGTERM ends it with 0');
+$topic = 'once.public.t';
 
 # ---- one that is too large: in parts, each of them once ----
 my @small = (@args, '--transaction.max.messages=1000');
