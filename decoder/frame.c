@@ -1,10 +1,11 @@
 /*
  * frame.c
- *		The open frame, and the three moments at which it leaves: it is full;
- *		a transaction ended and it may not stay open over commits; the walsender
- *		is about to wait for WAL.  The last one is seen by standing in front of
- *		the WAL reader's page_read.  Must never send a part of a record, and
- *		never a mark inside a transaction.
+ *		The open frame, and the moments at which it leaves: it is full; a
+ *		transaction ended and it may not stay open over commits; the walsender
+ *		is about to wait for WAL, or, where it may wait for standbys, to read a
+ *		page; none has left for FRAME_WAL_DISTANCE.  Reading is seen by standing in
+ *		front of the WAL reader's page_read.  Must never send a part of a
+ *		record, and never a mark inside a transaction.
  *
  * Why a frame may stay open over commits: see PROTOCOL.md.
  */

@@ -5,9 +5,8 @@
  * PREFIX.THIS (topic.progress), compacted, one partition, made if it is not there.  Records:
  *	- key SLOT: how far the slot has come (progress.h);
  *	- key SLOT/TOPIC: what a topic that its changes go to is like (topics.h).
- *  Read once when a relay starts, and exactly once
- * again for each new producer, after the one before is fenced off.  Called by
- * session.c, which reads, and pipeline.c, which writes.
+ * Read once when a relay starts, and exactly once again for each new producer, after the
+ * one before is fenced off.  Called by session.c, which reads, and pipeline.c, which writes.
  */
 #ifndef RELAY_PROGRESS_TOPIC_H
 #define RELAY_PROGRESS_TOPIC_H

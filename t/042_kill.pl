@@ -10,11 +10,11 @@ use lib "$FindBin::Bin/lib";
 use Walrelay;
 use Test::More;
 use POSIX ();
-use Time::HiRes ();
 
 my $kills = $ENV{KILLS} // 20;
 my $changes = $ENV{CHANGES} // 1_000_000;
 my $accounts = 1000;
+my $share = $changes / 25 / $kills;    # transactions of the load, for each life
 my $pause = 0.0004 * $kills / 20 * 1_000_000 / $changes;    # seconds, behind each transaction
 my $seed = $ENV{SEED} // time;
 my $delivery = $ENV{DELIVERY} // 'at-least-once';
@@ -72,18 +72,18 @@ sub loading
 	return !defined $loaded;
 }
 
-# Each life lasts until the slot has moved on or a random while is over, whichever is
-# later for every other one: some relays die before they have confirmed anything.
+# Each life lasts until a random part of its share of the load is there; every other one
+# also until the slot has moved on: some relays die before they have confirmed anything.
 my ($moved, $while_loading) = (0, 0);
 for my $kill (1 .. $kills)
 {
 	my $before = slot_lsn($source, 'kill');
 	my $relay = relay_start(args => \@args, name => "relay$kill");
-	my $end = Time::HiRes::time() + 0.05 + rand(0.6);
+	my $end = next_xid($source) + int rand($share / 3);
 
 	wait_until { slot_lsn($source, 'kill') ne $before || !loading() } 'the position to move'
 	  if $kill % 2;
-	wait_until { Time::HiRes::time() >= $end } 'a random moment';
+	wait_until { next_xid($source) >= $end || !loading() } 'a random part of the load';
 	$while_loading++ if loading();
 	$relay->kill9;
 	$moved++ if slot_lsn($source, 'kill') ne $before;

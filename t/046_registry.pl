@@ -7,58 +7,20 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use HTTP::Tiny;
 use IPC::Run;
-use JSON::PP ();
+use Lab;
 use Walrelay;
 use Test::More;
 
-my $http = HTTP::Tiny->new(no_proxy => ['127.0.0.1']);
-my $json = JSON::PP->new->utf8;
 my $source = new_source(conf => "max_replication_slots = 30\nmax_wal_senders = 30\n");
 my $registry = registry();
+lab($source, kafka());
 my $python = qx('$root/t/lib/venv');
 chomp $python;
 my $dir = "$ENV{TESTDATADIR}/registry";
 mkdir $dir or die "$dir: $!\n";
 
 # ---- helpers ----
-
-sub sql { return $source->safe_psql('postgres', $_[0]); }
-sub lsn { return sql('SELECT pg_current_wal_insert_lsn()'); }
-
-# settings NAME, ARGS: the settings of a relay with a slot and topics of that name
-sub settings
-{
-	my ($name, @args) = @_;
-	return ('--source.conninfo=' . $source->connstr('postgres'), "--slot.name=$name",
-		"--kafka.topic.prefix=$name", '--bootstrap.servers=' . kafka(),
-		"--registry.url=$registry", '--retry.backoff.max.ms=500ms', '--status.interval.ms=200ms',
-		'--admin.log.format=text', @args);
-}
-
-# slot_new NAME: from here on
-sub slot_new
-{
-	my ($name) = @_;
-	my ($status, undef, $stderr) = relay_run('slot', 'create', settings($name));
-	die "no slot $name: $stderr" if $status != 0;
-	return;
-}
-
-# start NAME, ARGS: a relay with an admin address
-sub start
-{
-	my ($name, @args) = @_;
-	my $port = free_port();
-	my $relay = relay_start(args => [ settings($name, "--admin.listen=127.0.0.1:$port", @args) ]);
-	$relay->{url} = "http://127.0.0.1:$port";
-	$relay->wait_for_log(qr/streaming database/);
-	return $relay;
-}
-
-sub page { my ($relay, $path) = @_; return $http->get("$relay->{url}/$path"); }
-sub status { my ($relay) = @_; return $json->decode(page($relay, 'status')->{content}); }
 
 # is_refused RELAY, CODE, WHAT: stands still, and says so everywhere, but lives
 sub is_refused
@@ -83,18 +45,6 @@ sub put_level
 	die "cannot set $subject to $level: $reply->{content}\n" unless $reply->{success};
 	return;
 }
-
-# register SUBJECT, SCHEMA: its id
-sub register
-{
-	my ($subject, $schema) = @_;
-	my $reply = $http->post("$registry/subjects/$subject/versions",
-		{ headers => { 'Content-Type' => 'application/json' }, content => $json->encode({ schema => $schema }) });
-	die "cannot register $subject: $reply->{content}\n" unless $reply->{success};
-	return $json->decode($reply->{content})->{id};
-}
-
-sub ids { return [ map { $_->{key}{id} } @_ ]; }
 
 # ---- a proxy ----
 my @proxies;

@@ -10,7 +10,6 @@ use HTTP::Tiny;
 use JSON::PP ();
 use POSIX ();
 use SchemaChanges;
-use Time::HiRes ();
 use Walrelay;
 use Test::More;
 
@@ -195,11 +194,11 @@ for my $kill (1 .. $kills)
 {
 	my $before = slot_lsn($source, 'storm');
 	my $storm_relay = relay_start(args => \@storm_args, name => "storm$kill");
-	my $end = Time::HiRes::time() + 0.1 + rand(1.5);
+	my $end = next_xid($source) + int rand(12); # of 36
 	# Every other one has told something; those between may die while they read back.
 	wait_until { slot_lsn($source, 'storm') ne $before || !$loading->() } 'the position to move'
 	  if $kill % 2;
-	wait_until { Time::HiRes::time() >= $end } 'a random moment';
+	wait_until { next_xid($source) >= $end || !$loading->() } 'a random part of the changes';
 	$while_loading++ if $loading->();
 	$storm_relay->kill9;
 }

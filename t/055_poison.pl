@@ -8,52 +8,15 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Digest::MD5 qw(md5_hex);
-use HTTP::Tiny;
-use JSON::PP ();
+use Lab;
 use Walrelay;
 use Test::More;
 
 my $source = new_source(conf => "max_replication_slots = 30\nmax_wal_senders = 30\n");
 my $kafka = kafka_start();
-my $http = HTTP::Tiny->new(no_proxy => ['127.0.0.1']);
-my $json = JSON::PP->new->utf8;
 my $MB = 1_000_000;
 my @modes = qw(at-least-once exactly-once);
-my %database;    # by slot, where it is not postgres
-
-sub sql { return $source->safe_psql('postgres', $_[0]); }
-sub lsn { return sql('SELECT pg_current_wal_insert_lsn()'); }
-
-# settings NAME, ARGS: of a relay with a slot and topics of that name
-sub settings
-{
-	my ($name, @args) = @_;
-	return ('--source.conninfo=' . $source->connstr($database{$name} // 'postgres'), "--slot.name=$name",
-		"--kafka.topic.prefix=$name", '--bootstrap.servers=' . $kafka->address,
-		'--registry.url=' . registry(), '--retry.backoff.max.ms=500ms', '--status.interval.ms=200ms',
-		'--admin.log.format=text', @args);
-}
-
-# slot_new NAME: from here on
-sub slot_new
-{
-	my ($name) = @_;
-	my ($status, undef, $stderr) = relay_run('slot', 'create', settings($name));
-	die "no slot $name: $stderr" if $status != 0;
-	return;
-}
-
-# start NAME, ARGS: a relay with an admin address
-sub start
-{
-	my ($name, @args) = @_;
-	my $port = free_port();
-	my $relay = relay_start(args => [ settings($name, "--admin.listen=127.0.0.1:$port", @args) ]);
-	$relay->{url} = "http://127.0.0.1:$port";
-	return $relay;
-}
-
-sub page { my ($relay, $path) = @_; return $http->get("$relay->{url}/$path")->{content}; }
+lab($source, $kafka->address);
 
 # topic NAME, COUNT: its records
 sub topic
@@ -63,7 +26,6 @@ sub topic
 		cut => 5000);
 }
 
-sub ids { return [ map { $_->{key}{id} } @_ ]; }
 sub headers { my ($record) = @_; return { map { @$_ } @{ $record->{headers} } }; }
 
 # random BYTES: SQL of a text of so many that no compression makes smaller
@@ -109,9 +71,9 @@ for my $mode (@modes)
 	$seen{ $_->{key}{id} }++ for topic("$name.public.t", 5);
 	is_deeply([ sort keys %seen ], [ 1, 2, 3, 4, 6, 8 ], "$mode, skip: what is not too large comes") ;
 	is_deeply([ grep { $seen{$_} > 1 } keys %seen ], [], "$mode, skip: once") if $tag eq 'eo';
-	like(page($relay, 'metrics'), qr/^walrelay_skipped_messages_total\{table="public\.t",code="E2003"\} [2-9]$/m,
+	like(page($relay, 'metrics')->{content}, qr/^walrelay_skipped_messages_total\{table="public\.t",code="E2003"\} [2-9]$/m,
 		"$mode, skip: counted");
-	cmp_ok($json->decode(page($relay, 'status'))->{skipped_messages}{'public.t'}{E2003}, '>=', 2, "$mode, skip: in the status");
+	cmp_ok(status($relay)->{skipped_messages}{'public.t'}{E2003}, '>=', 2, "$mode, skip: in the status");
 	is(scalar(grep { /public\.t.* (?:was|were) skipped/ } split /\n/, $relay->stderr), 1, "$mode, skip: told once")
 	  or diag $relay->stderr;
 	is($relay->stop, 0, "$mode, skip: ends well");
@@ -183,7 +145,7 @@ for my $mode (@modes)
 	is(sql("SELECT '$h->{'__walrelay.commit_lsn'}'::pg_lsn > '$h->{'__walrelay.lsn'}'::pg_lsn"), 't', "$mode, letter: the commit's");
 	is($letters[0]{value}{after}{v}{'$md5'}, sql('SELECT md5(v) FROM t WHERE id = 5'), "$mode, letter: the bytes");
 	like($letters[0]{key_hex}, qr/^00/, "$mode, letter: the key as it would have been");
-	like(page($relay, 'metrics'), qr/^walrelay_dead_letters_total\{table="public\.t"\} [1-9]/m, "$mode, dead letters: counted");
+	like(page($relay, 'metrics')->{content}, qr/^walrelay_dead_letters_total\{table="public\.t"\} [1-9]/m, "$mode, dead letters: counted");
 	unlike($relay->stderr, qr/\Q@{[ $letters[0]{value}{after}{v}{'$start'} ]}/, "$mode, dead letters: no value in the log");
 	is($relay->stop, 0, "$mode, dead letters: ends well");
 
@@ -235,7 +197,7 @@ for my $mode (@modes)
 	wait_for_slot($source, $name);
 	in_order($tag, ids(topic("$name.public.t", 2001)), [ 1 .. 2000, 3001 ], "$mode, batches");
 	like($relay->stderr, qr/records of \d+ bytes were refused together; batches have at most/, "$mode, batches: told");
-	like(page($relay, 'metrics'), qr/^walrelay_skipped_messages_total\{table="public\.t",code="E2003"\} \d+$/m,
+	like(page($relay, 'metrics')->{content}, qr/^walrelay_skipped_messages_total\{table="public\.t",code="E2003"\} \d+$/m,
 		"$mode, batches: only the large record is skipped");
 	is($relay->stop, 0, "$mode, batches: ends well");
 
@@ -261,8 +223,7 @@ $source->safe_psql('raw', 'CREATE TABLE k (id text PRIMARY KEY, v text)');
 for my $action (qw(dead-letter skip))
 {
 	my $name = $action eq 'skip' ? 'raw_skip' : 'raw_dead';
-	$database{$name} = 'raw';
-	slot_new($name);
+	slot_new($name, 'raw');
 	$source->safe_psql('raw', <<'SQL');
 TRUNCATE k;
 BEGIN;
@@ -280,7 +241,7 @@ SQL
 	unlike($relay->stderr, qr/secret|bad/, "a key that is no text, $action: without a value");
 	if ($action eq 'skip')
 	{
-		like(page($relay, 'metrics'), qr/^walrelay_skipped_messages_total\{table="public\.k",code="E1602"\} 2$/m, 'skip: counted');
+		like(page($relay, 'metrics')->{content}, qr/^walrelay_skipped_messages_total\{table="public\.k",code="E1602"\} 2$/m, 'skip: counted');
 		is($relay->stop, 0, 'skip: ends well');
 		next;
 	}
@@ -318,7 +279,7 @@ sql("TRUNCATE t; INSERT INTO t VALUES (1, 'small'), (2, repeat('x', 300000)), (3
 $relay = start('local', '--on.error=skip', '--message.max.bytes=200000');
 wait_for_slot($source, 'local');
 is_deeply(ids(topic('local.public.t', 2)), [ 1, 3 ], 'beyond message.max.bytes: the others');
-like(page($relay, 'metrics'), qr/^walrelay_skipped_messages_total\{table="public\.t",code="E2003"\} 1$/m,
+like(page($relay, 'metrics')->{content}, qr/^walrelay_skipped_messages_total\{table="public\.t",code="E2003"\} 1$/m,
 	'beyond message.max.bytes: counted');
 is(scalar(() = $relay->stderr =~ /streaming database/g), 1, 'beyond message.max.bytes: nothing begins again');
 is($relay->stop, 0, 'beyond message.max.bytes: ends well');
@@ -342,16 +303,14 @@ for my $action (qw(dead-letter skip))
 {
 	my $name = $action eq 'skip' ? 'schema_skip' : 'schema_dead';
 	slot_new($name);
-	my $reply = $http->post(registry() . "/subjects/$name.public.s-value/versions",
-		{ headers => { 'Content-Type' => 'application/json' }, content => '{"schema":"\"string\""}' });
-	die $reply->{content} unless $reply->{success};
+	register("$name.public.s-value", '"string"');
 	sql('TRUNCATE s, other; INSERT INTO s VALUES (1), (2); DELETE FROM s WHERE id = 1; INSERT INTO other VALUES (5)');
 	$relay = start($name, "--on.error=$action");
 	wait_for_slot($source, $name);
 	is_deeply(ids(topic("$name.public.other", 1)), [5], "a refused schema, $action: the others");
 	if ($action eq 'skip')
 	{
-		like(page($relay, 'metrics'), qr/^walrelay_skipped_messages_total\{table="public\.s",code="E1802"\} 4$/m,
+		like(page($relay, 'metrics')->{content}, qr/^walrelay_skipped_messages_total\{table="public\.s",code="E1802"\} 4$/m,
 			'a refused schema, skip: counted');
 		is($relay->stop, 0, 'a refused schema, skip: ends well');
 		next;

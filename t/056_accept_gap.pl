@@ -17,44 +17,9 @@ my $partitions = 2;
 my $node = new_source(name => 'gap', conf => "hot_standby = off\nrestore_command = 'false'\n");
 my $schemas = "$ENV{TESTDATADIR}/schemas";
 my $topic = 'gap.public.t';
-my $last = 0;    # the newest key
 my $data = $node->data_dir;
 
-sub settings
-{
-	my (@args) = @_;
-	return ('--source.conninfo=' . $node->connstr('postgres'), '--slot.name=gap', '--topic.prefix=gap',
-		'--bootstrap.servers=' . kafka(), "--schemas.dir=$schemas", '--log.format=text', @args);
-}
-
-# insert: some rows; where they end, and behind it something that tells that they do
-sub insert
-{
-	my $from = $last + 1;
-	$last += 10;
-	$node->safe_psql('postgres', "INSERT INTO t SELECT generate_series($from, $last)");
-	my $lsn = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
-	$node->safe_psql('postgres', 'CHECKPOINT');
-	return $lsn;
-}
-
-# through LSN, WHAT, ARGS...: a relay that ends there; what it says
-sub through
-{
-	my ($lsn, $what, @args) = @_;
-	my ($status, undef, $stderr) = relay_run('run', settings("--endpos=$lsn", @args));
-	is($status, 0, "$what: exit status 0") or diag $stderr;
-	return $stderr;
-}
-
-sub refused
-{
-	my ($what, $regex, @args) = @_;
-	my ($status, undef, $stderr) = relay_run('run', settings(@args));
-	is($status, 78, "$what: refused, exit status 78");
-	like($stderr, $regex, "$what: named");
-	return $stderr;
-}
+gaps($node, 'gap', kafka());
 
 sub records { return read_topic($topic, schemas => $schemas); }
 
@@ -204,6 +169,7 @@ passes('the old primary', refused => qr/error: E1218: the server is on an older 
 
 $node->stop;
 $node = new_source(name => 'other');
+gaps($node, 'gap', kafka());
 $node->safe_psql('postgres', 'CREATE TABLE t (id int PRIMARY KEY)');
 $create->();
 passes('another server', refused => qr/error: E1218: this is not the server that was streamed before\n/,

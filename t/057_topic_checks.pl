@@ -29,44 +29,10 @@ my $broker = kafka_start();
 my $node = new_source();
 my $schemas = "$ENV{TESTDATADIR}/schemas";
 my $topic = 'check.public.t';
-my $last = 0;
 
-sub settings
-{
-	my (@args) = @_;
-	return ('--source.conninfo=' . $node->connstr('postgres'), '--slot.name=check', '--topic.prefix=check',
-		'--bootstrap.servers=' . $broker->address, "--schemas.dir=$schemas", '--log.format=text', @args);
-}
+gaps($node, 'check', $broker->address);
 
 sub topic_do { return kafka_admin($broker->address, @_); }
-
-# insert: some rows; where they end, and behind it something that tells that they do
-sub insert
-{
-	my $from = $last + 1;
-	$last += 10;
-	$node->safe_psql('postgres', "INSERT INTO t SELECT generate_series($from, $last)");
-	my $lsn = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
-	$node->safe_psql('postgres', 'CHECKPOINT');
-	return $lsn;
-}
-
-sub through
-{
-	my ($lsn, $what, @args) = @_;
-	my ($status, undef, $stderr) = relay_run('run', settings("--endpos=$lsn", @args));
-	is($status, 0, "$what: exit status 0") or diag $stderr;
-	return $stderr;
-}
-
-sub refused
-{
-	my ($what, $regex, @args) = @_;
-	my ($status, undef, $stderr) = relay_run('run', settings(@args));
-	is($status, 78, "$what: exit status 78");
-	like($stderr, $regex, "$what: named");
-	return $stderr;
-}
 
 sub records { return read_topic($topic, bootstrap => $broker->address, schemas => $schemas); }
 

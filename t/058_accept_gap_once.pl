@@ -18,35 +18,13 @@ my $node = new_source();
 my $data = $node->data_dir;
 my $schemas = "$ENV{TESTDATADIR}/schemas";
 my ($name, $once);    # slot and prefix of the mode
-my $last = 0;
 
-sub settings
-{
-	my (@args) = @_;
-	return ('--source.conninfo=' . $node->connstr('postgres'), "--slot.name=$name", "--topic.prefix=$name",
-		'--bootstrap.servers=' . kafka(), "--schemas.dir=$schemas", '--log.format=text',
-		'--delivery=' . ($once ? 'exactly-once' : 'at-least-once'), @args);
-}
-
-# insert COUNT: rows, where they end, and behind it something that tells that they do
-sub insert
+# insert_all COUNT: rows of t, and one of each other table
+sub insert_all
 {
 	my ($count) = @_;
-	my $from = $last + 1;
-	$last += $count // 10;
-	$node->safe_psql('postgres', "INSERT INTO t SELECT generate_series($from, $last)");
-	$node->safe_psql('postgres', "INSERT INTO c SELECT $last; INSERT INTO n SELECT $last");
-	my $lsn = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
-	$node->safe_psql('postgres', 'CHECKPOINT');
-	return $lsn;
-}
-
-sub through
-{
-	my ($lsn, $what, @args) = @_;
-	my ($status, undef, $stderr) = relay_run('run', settings("--endpos=$lsn", @args));
-	is($status, 0, "$what: exit status 0") or diag $stderr;
-	return $stderr;
+	my $key = $last + ($count // 10);
+	return insert($count, "INSERT INTO c SELECT $key; INSERT INTO n SELECT $key");
 }
 
 # dies POINT, WHAT, ARGS: a relay that kills itself there
@@ -61,20 +39,15 @@ sub dies
 
 sub token
 {
-	my ($what, $regex, @args) = @_;
-	my ($status, undef, $stderr) = relay_run('run', settings(@args));
-	is($status, 78, "$what: exit status 78");
-	like($stderr, $regex, "$what: named");
-	my $token = token_of($stderr);
+	my ($what, @args) = @_;
+	my $token = token_of(refused($what, @args));
 	like($token, qr/^[0-9a-f]{8}$/, "$what: a token");
 	return $token;
 }
 
-sub advance
+sub token_moved
 {
-	$last++;
-	$node->safe_psql('postgres',
-		"INSERT INTO t VALUES ($last); SELECT pg_replication_slot_advance('$name', pg_current_wal_lsn())");
+	advance();
 	return token("$name: slot advanced", qr/error: E1218: somebody else has moved replication slot/);
 }
 
@@ -95,13 +68,14 @@ sub ids
 sub begin
 {
 	($name, $once) = @_;
+	gaps($node, $name, kafka(), '--delivery=' . ($once ? 'exactly-once' : 'at-least-once'));
 	$node->safe_psql('postgres', 'DROP TABLE IF EXISTS t, c, n; CREATE TABLE t (id int PRIMARY KEY);'
 		  . 'CREATE TABLE c (id int PRIMARY KEY); CREATE TABLE n (id int)');
 	kafka_admin(kafka(), 'create', "$name.public.t", 2);
 	kafka_admin(kafka(), 'create', "$name.public.c", 1, 'cleanup.policy=compact');
 	kafka_admin(kafka(), 'create', "$name.public.n", 3);
 	is((relay_run('slot', 'create', settings()))[0], 0, "$name: slot create");
-	through(insert(), "$name: before");
+	through(insert_all(), "$name: before");
 	return;
 }
 
@@ -113,10 +87,10 @@ for my $mode ([ 'gapleast', 0 ], [ 'gaponce', 1 ])
 	{
 		my $what = "$name, $point";
 		my $closed = $point eq 'gap_closed' || $point eq 'gap_begin_anew';
-		my $token = advance();
+		my $token = token_moved();
 		dies($point, $what, "--accept-gap=$token");
 		my $from = $last + 1;
-		my $stderr = through(insert(), "$what, again", "--accept-gap=$token");
+		my $stderr = through(insert_all(), "$what, again", "--accept-gap=$token");
 		if ($closed)
 		{
 			like($stderr, qr/--accept-gap=$token fits no gap/, "$what, again: it is closed");
@@ -143,8 +117,8 @@ for my $mode ([ 'gapleast', 0 ], [ 'gaponce', 1 ])
 	$told{ $_->{partition} }++ for grep { gap_of($_) } records('n');
 	is_deeply(\%told, { map { $_ => $once ? 4 : 5 } 0 .. 2 }, "$name: a topic without keys is told in each partition");
 
-	my $token = advance();
-	through(insert(), "$name, gap.records=false", "--accept-gap=$token", '--gap.records=false');
+	my $token = token_moved();
+	through(insert_all(), "$name, gap.records=false", "--accept-gap=$token", '--gap.records=false');
 	is(scalar(gap_records(records('t'))), scalar(gap_records(@known)), "$name, gap.records=false: nobody is told");
 }
 
@@ -152,7 +126,7 @@ for my $mode ([ 'gapleast', 0 ], [ 'gaponce', 1 ])
 my @small = ('--transaction.max.messages=100');
 my @before = records('t');
 my $from = $last + 1;
-my $lsn = insert(1000);
+my $lsn = insert_all(1000);
 dies('part_written', 'part', @small);
 my $token = token('part, other settings', qr/error: E1220: a transaction was delivered in part under other settings\n/,
 	@small, '--tombstones.on.delete=false');
@@ -171,7 +145,7 @@ is(scalar(grep { $_->{reason} eq 'part_settings' } gap_records(@after)), 2, 'par
 $node->stop;
 is(system('cp', '-a', $data, "$data.early"), 0, 'a copy');
 $node->start;
-insert(1000);
+insert_all(1000);
 dies('part_written', 'part', @small);
 $node->stop;
 rename $data, "$data.late" or die "rename: $!";
@@ -180,11 +154,11 @@ $node->start;
 $node->safe_psql('postgres', 'SELECT pg_switch_wal(); INSERT INTO n VALUES (0)') for 1 .. 3;
 @before = records('t');
 $from = $last + 1;
-$lsn = insert();
+$lsn = insert_all();
 $token = token('part is missing', qr/error: E1219: a transaction that is delivered in part does not come again\n/, @small);
 $stderr = through($lsn, 'part is missing, token', @small, "--accept-gap=$token");
 like($stderr, qr/E1219: gap passed by --accept-gap=$token: from (\S+) to \1, reason part_missing$/m, 'part is missing: said');
-$stderr = through(insert(), 'part is missing, same token again', @small, "--accept-gap=$token");
+$stderr = through(insert_all(), 'part is missing, same token again', @small, "--accept-gap=$token");
 like($stderr, qr/--accept-gap=$token fits no gap/, 'part is missing: it fits nothing any more');
 @after = records('t');
 $new = new_records(\@before, \@after);

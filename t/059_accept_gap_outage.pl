@@ -15,46 +15,22 @@ my $crash = "$root/build-crash/walrelay";
 my $broker = kafka_start();
 my $node = new_source();
 my $schemas = "$ENV{TESTDATADIR}/schemas";
-my $last = 0;
-
-sub settings
-{
-	my ($mode, @args) = @_;
-	my $name = $mode =~ s/-/_/gr;
-	return ('--source.conninfo=' . $node->connstr('postgres'), "--slot.name=$name", "--topic.prefix=$name",
-		'--bootstrap.servers=' . $broker->address, "--schemas.dir=$schemas", '--log.format=text',
-		"--delivery=$mode", @args);
-}
-
-# insert: a row; where it ends, and behind it something that tells that it does
-sub insert
-{
-	$node->safe_psql('postgres', 'INSERT INTO t VALUES (' . ++$last . ')');
-	my $lsn = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
-	$node->safe_psql('postgres', 'CHECKPOINT');
-	return $lsn;
-}
 
 $node->safe_psql('postgres', 'CREATE TABLE t (id int PRIMARY KEY)');
 for my $mode ('at-least-once', 'exactly-once')
 {
 	my $name = $mode =~ s/-/_/gr;
-	my ($status, undef, $stderr);
 
-	is((relay_run('slot', 'create', settings($mode)))[0], 0, "$mode: slot create");
-	($status, undef, $stderr) = relay_run('run', settings($mode, '--endpos=' . insert()));
-	is($status, 0, "$mode: before") or diag $stderr;
-	$last++;
-	$node->safe_psql('postgres',
-		"INSERT INTO t VALUES ($last); SELECT pg_replication_slot_advance('$name', pg_current_wal_lsn())");
-	($status, undef, $stderr) = relay_run('run', settings($mode));
-	is($status, 78, "$mode: slot advanced: refused");
-	my $token = token_of($stderr);
+	gaps($node, $name, $broker->address, "--delivery=$mode");
+	is((relay_run('slot', 'create', settings()))[0], 0, "$mode: slot create");
+	through(insert(), "$mode: before");
+	advance();
+	my $token = token_of(refused("$mode: slot advanced", qr/error: E1218: /));
 	my $lsn = insert();
 
 	# It stands still where it is about to write.
 	local $Walrelay::walrelay = $crash;
-	my $relay = relay_start(args => [ settings($mode, "--accept-gap=$token", "--endpos=$lsn") ],
+	my $relay = relay_start(args => [ settings("--accept-gap=$token", "--endpos=$lsn") ],
 		env => { WALRELAY_STOP_POINT => 'gap_passed' });
 	wait_until { slurp('/proc/' . $relay->pid . '/stat') =~ /^\d+ \(.*\) T/ } 'the relay to stand still';
 	$broker->kill9;

@@ -20,20 +20,18 @@ import json
 import os
 import random
 import re
-import shlex
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 import kafka.admin
 
 from faults import FAULTS
-from lab import HERE, PREFIX, ROOT, SLOT, Lab, log_grep, say, wait_until
+from lab import HERE, PREFIX, ROOT, SLOT, log_grep, say, wait_until
+from trial import Trial, main, number, patterns
 
 DRAIN_S = 600
 CHECK_S = 3600
@@ -42,10 +40,6 @@ PROGRESS_MS = 200           # so often a position is written down; a restart rep
 LATE_MS = 10_000            # and what was in flight: with 30 processes a processor, 5 s were seen
 HOLDING = ('kafka-*', 'broker-*', 'disk-broker', 'relay-stop')  # faults that keep them away
 WHOLE_EVENTS = (SPLIT_MESSAGES - 2) // 2    # each with a tombstone; BEGIN and END
-
-
-def number(name, default):
-    return type(default)(os.environ.get(name) or default)
 
 
 class Workload:
@@ -99,25 +93,21 @@ class Workload:
             self.process.wait()
 
 
-class Campaign:
+class Campaign(Trial):
     def __init__(self):
-        self.seed = os.environ.get('SEED') or str(random.SystemRandom().randrange(10**9))
-        self.mode = os.environ.get('MODE') or 'at-least-once'
-        if self.mode not in ('at-least-once', 'exactly-once'):
-            sys.exit(f'MODE={self.mode} is neither at-least-once nor exactly-once')
+        settings = [f'--progress.interval.ms={PROGRESS_MS}']
+        if os.environ.get('MODE') == 'exactly-once':
+            settings.append(f'--transaction.max.messages={SPLIT_MESSAGES}')
+        super().__init__('chaos', settings)
         self.recover_s, self.limit_s = number('RECOVER_S', 180.0), number('LIMIT_S', float('inf'))
         self.kinds = self.kinds_choose()
         self.is_each = os.environ.get('N') == 'each'
         self.number = len(self.kinds) if self.is_each else number('N', 100)
-        self.dir = tempfile.mkdtemp(prefix='walrelay-chaos.')
-        settings = [f'--progress.interval.ms={PROGRESS_MS}', *shlex.split(os.environ.get('RELAY_ARGS') or '')]
-        if self.mode == 'exactly-once':
-            settings += ['--delivery=exactly-once', f'--transaction.max.messages={SPLIT_MESSAGES}']
-        binary = os.environ.get('RELAY') or os.path.join(ROOT, 'build', 'walrelay')
-        self.lab = Lab(self.dir, os.path.abspath(binary), settings)
         self.workload = None
-        self.passed = self.failed = 0
         self.records = []           # of the faults: what goes to faults.jsonl
+
+    def title(self):
+        return f'N={self.number}'
 
     # ---- what is to be done ----
 
@@ -125,16 +115,16 @@ class Campaign:
         """Names of the faults to draw from.  One that was asked for by its name and cannot
         be had is told."""
         chosen = []
-        patterns = (os.environ.get('FAULTS') or '').replace(',', ' ').split()
-        for pattern in patterns:
+        asked = patterns()
+        for pattern in asked:
             if not fnmatch.filter(FAULTS, pattern):
                 sys.exit(f'no fault is called {pattern}: ' + ' '.join(FAULTS))
         for name, fault in FAULTS.items():
-            named = any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-            if not (named or not patterns and fault.weight):
+            named = any(fnmatch.fnmatchcase(name, pattern) for pattern in asked)
+            if not (named or not asked and fault.weight):
                 continue
             reason = fault.skip(self.mode)
-            if reason and not (name in patterns and fault.needs == 'exactly-once'):
+            if reason and not (name in asked and fault.needs == 'exactly-once'):
                 say(f'skipped: {name}: {reason}')
                 continue
             chosen.append(name)
@@ -149,18 +139,8 @@ class Campaign:
         for place, name in enumerate(names):
             yield name, random.Random(f'{self.seed}/{place}')
 
-    def repeat_command(self):
-        names = ('BROKERS', 'FAULTS', 'TPS', 'RELAY', 'RELAY_ARGS', 'PG_CONFIG', 'RECOVER_S')
-        settings = {'N': 'each' if self.is_each else str(self.number), 'SEED': self.seed, 'MODE': self.mode,
-                    **{name: os.environ[name] for name in names if os.environ.get(name)}}
-        return 'make chaos ' + ' '.join(f'{name}={shlex.quote(value)}'
-                                        for name, value in settings.items())
-
-    def check(self, well, what, detail=''):
-        self.passed, self.failed = self.passed + bool(well), self.failed + (not well)
-        print(('ok   ' if well else 'FAIL ') + what, flush=True)
-        if not well and detail:
-            print('\n'.join('     ' + line[:600] for line in str(detail).splitlines()[:40]), flush=True)
+    def repeat(self):
+        return 'chaos', {'N': 'each' if self.is_each else self.number}, ('TPS', 'RECOVER_S', 'LIMIT_S')
 
     def topics_create(self, topics):
         """The relay must find those whose number of partitions matters."""
@@ -269,23 +249,13 @@ class Campaign:
                    report + self.log_end('checker.log'))
 
     def logs(self):
-        expected = 'signal 6|No space left' if any('disk-wal' == record['fault'] for record
-                                                   in self.records) else '(?!)'
-        bad = [line for line in log_grep(self.lab.postgres.log,
-                                         r'TRAP|signal (6|7|8|11)\b|walsender: (ERROR|PANIC)')
-               if not re.search(expected, line)]
-        self.check(not bad, "nothing of ours is wrong in the server's log", '\n'.join(bad))
+        self.check_server_log('signal 6|No space left' if any('disk-wal' == record['fault'] for record
+                                                              in self.records) else '(?!)')
         errors = [f'{name}: {error}' for name, proxy in self.lab.proxies.items()
                   for error in proxy.stats()['errors']]
         self.check(not errors, 'the proxies did as they were told', '\n'.join(errors))
 
-    def log_end(self, name, lines=20):
-        with contextlib.suppress(OSError), open(self.lab.path(name), errors='replace',
-                                                encoding='utf-8') as file:
-            return ''.join(file.readlines()[-lines:])
-        return ''
-
-    def dump(self):
+    def save(self):
         """The topics as lines of JSON, while the broker still runs."""
         with open(self.lab.path('topics.jsonl'), 'wb') as out, \
                 open(self.lab.path('topics.log'), 'wb') as log:
@@ -316,67 +286,29 @@ class Campaign:
                 figures(records, what) for what in ('fault_s', 'recover_s', 'standstill_s')))
         print(flush=True)
 
-    def end(self, interrupted):
-        """Nothing is left running, whatever has happened, and no second Ctrl-C stops that."""
-        for number_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number_, signal.SIG_IGN)
+    def release(self):
         if self.workload:
             self.workload.kill()
-        keep = self.failed or not self.passed or interrupted
-        if keep and self.lab.watch and not interrupted:
-            self.dump()
-        self.lab.stop()
-        left = self.lab.sweep()
-        if not interrupted:
-            self.check(not left, 'nothing had to be ended by force', '\n'.join(left))
-        if self.lab.mounts and keep:
-            shutil.copy(self.lab.relay_log, self.lab.path('relay.log.kept'))
-        self.lab.unmount()
-        if (keep or self.failed or os.environ.get('KEEP')) and not (interrupted and not self.failed):
-            with open(self.lab.path('repeat'), 'w', encoding='utf-8') as file:
-                file.write(self.repeat_command() + '\n')
-            print(f'kept: {self.dir}\nrepeat: {self.repeat_command()}')
-        else:
-            shutil.rmtree(self.dir)
 
-    def run(self):
-        def stop(number_, _):
-            raise SystemExit(128 + number_)
-        for number_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number_, stop)
-        say(f'SEED={self.seed} N={self.number} MODE={self.mode}, in {self.dir}')
-        interrupted = True
-        try:
-            self.lab.start(self.kinds)
-            self.workload = Workload(self.lab, self.seed, number('TPS', 60))
-            settings, topics = self.workload.setup()
-            self.topics_create(topics)
-            self.lab.settings[:0] = settings
-            self.lab.relay_start()
-            self.workload.start()
-            wait_until(lambda: self.lab.watch.confirmed, 'a first position', self.recover_s)
-            mark = self.lab.watch.insert_lsn()
-            wait_until(lambda: self.lab.watch.confirmed >= mark, 'the stream to run', self.recover_s)
-            self.faults()
-            self.drain()
-            self.prove()
-            self.logs()
-            interrupted = False
-        except Exception as error:      # pylint: disable=broad-except
-            self.check(False, f'{type(error).__name__}: {error}', self.log_end(self.lab.relay_log))
-            interrupted = False
-        finally:
-            self.end(interrupted)
-        self.table()
-        print(f'{self.passed} passed, {self.failed} failed')
-        return 1 if self.failed or not self.passed else 0
+    def go(self):
+        self.lab.start(self.kinds)
+        self.workload = Workload(self.lab, self.seed, number('TPS', 60))
+        settings, topics = self.workload.setup()
+        self.topics_create(topics)
+        self.lab.settings[:0] = settings
+        self.lab.relay_start()
+        self.workload.start()
+        wait_until(lambda: self.lab.watch.confirmed, 'a first position', self.recover_s)
+        mark = self.lab.watch.insert_lsn()
+        wait_until(lambda: self.lab.watch.confirmed >= mark, 'the stream to run', self.recover_s)
+        self.faults()
+        self.drain()
+        self.prove()
+        self.logs()
 
 
 if __name__ == '__main__':
     if sys.argv[1:] == ['--list']:
         print('\n'.join(f'{name:22} weight {fault.weight}  {fault.needs}' for name, fault in FAULTS.items()))
         sys.exit(0)
-    if sys.argv[1:]:
-        print(__doc__.strip())
-        sys.exit(0 if sys.argv[1] in ('-h', '--help') else 2)
-    sys.exit(Campaign().run())
+    main(Campaign, __doc__)

@@ -16,13 +16,9 @@ import contextlib
 import json
 import os
 import random
-import shlex
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -30,9 +26,9 @@ import kafka.admin
 
 import pulse
 import pulse_tally
-from campaign import number
 from faults import FAULTS
-from lab import HERE, PREFIX, ROOT, SLOT, Lab, log_grep, pq, say, wait_until
+from lab import HERE, PREFIX, SLOT, log_grep, pq, say, wait_until
+from trial import Trial, main, number, patterns
 
 # After these another process goes on, or small disks are needed: they are make chaos's.
 ENDING = ('relay-kill', 'relay-term', 'relay-zombie', 'kafka-zombie', 'clock-jump', 'registry-', 'disk-')
@@ -94,33 +90,26 @@ def slope(points):
     return sum((at - middle) * value for at, value in points) / spread if spread else 0.0
 
 
-class Soak:
+class Soak(Trial):
     def __init__(self):
+        super().__init__('soak', ['--table.include.list=public[.]pulse'])
         self.is_outage = os.environ.get('AWAY') == '1'
         self.seconds = number('SECONDS', 3600.0 if self.is_outage else 7200.0)
         self.tps = number('TPS', 1000 if self.is_outage else 2000)
         self.every = number('EVERY', 30.0)
-        self.seed = os.environ.get('SEED') or str(random.SystemRandom().randrange(10**9))
-        self.mode = os.environ.get('MODE') or 'at-least-once'
-        patterns = (os.environ.get('FAULTS') or '').replace(',', ' ').split()
+        asked = patterns()
         self.kinds = [name for name, fault in FAULTS.items() if not name.startswith(ENDING)
-                      and fault.weight and not fault.skip(self.mode) and (not patterns or name in patterns)]
+                      and fault.weight and not fault.skip(self.mode) and (not asked or name in asked)]
         if not self.kinds:
-            sys.exit(f'FAULTS: none of these lets the relay live: {" ".join(patterns)}')
-        self.dir = tempfile.mkdtemp(prefix='walrelay-soak.')
-        binary = os.environ.get('RELAY') or os.path.join(ROOT, 'build', 'walrelay')
-        self.lab = Lab(self.dir, os.path.abspath(binary),
-                       [f'--kafka.delivery={self.mode}', '--table.include.list=public[.]pulse',
-                        *shlex.split(os.environ.get('RELAY_ARGS') or '')])
+            sys.exit(f'FAULTS: none of these lets the relay live: {" ".join(asked)}')
         self.load = self.pace = None
         self.samples, self.records = [], []
-        self.passed = self.failed = 0
 
-    def check(self, well, what, detail=''):
-        self.passed, self.failed = self.passed + bool(well), self.failed + (not well)
-        print(('ok   ' if well else 'FAIL ') + what, flush=True)
-        if not well and detail:
-            print('\n'.join('     ' + line[:600] for line in str(detail).splitlines()[:40]), flush=True)
+    def title(self):
+        return f'TPS={self.tps} SECONDS={self.seconds:.0f}'
+
+    def repeat(self):
+        return 'outage' if self.is_outage else 'soak', {'SECONDS': round(self.seconds), 'TPS': self.tps}, ('EVERY',)
 
     # ---- what is watched ----
 
@@ -265,24 +254,13 @@ class Soak:
                    f'none out of order; relay {cpu:.1f} CPU s', '\n'.join(wrong))
         if self.mode == 'exactly-once':
             self.check(not repeated, f'{repeated} repeated')
-        bad = log_grep(lab.postgres.log, r'TRAP|signal (6|7|8|11)\b|walsender: (ERROR|PANIC)')
-        self.check(not bad, "nothing of ours is wrong in the server's log", '\n'.join(bad))
+        self.check_server_log()
 
-    def end(self, interrupted):
-        for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signal_, signal.SIG_IGN)
+    def release(self):
         if self.load:
             self.load.stop()
         if self.pace:
             self.pace.over.set()
-        self.lab.stop()
-        left = self.lab.sweep()
-        if not interrupted:
-            self.check(not left, 'nothing had to be ended by force', '\n'.join(left))
-        if self.failed or not self.passed or os.environ.get('KEEP'):
-            print(f'kept: {self.dir}')
-        else:
-            shutil.rmtree(self.dir)
 
     def prepare(self):
         lab = self.lab
@@ -307,28 +285,13 @@ class Soak:
         wait_until(lambda: lab.watch.confirmed > mark, 'the stream to run', RECOVER_S)
         self.began = time.monotonic()
 
-    def run(self):
-        def stop(number_, _):
-            raise SystemExit(128 + number_)
-        for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signal_, stop)
-        say(f'SEED={self.seed} MODE={self.mode} TPS={self.tps} SECONDS={self.seconds:.0f}, in {self.dir}')
-        interrupted = True
-        try:
-            self.prepare()
-            if self.is_outage:
-                self.outage()
-            else:
-                self.soak()
-            self.prove()
-            interrupted = False
-        except Exception as error:      # pylint: disable=broad-except
-            self.check(False, f'{type(error).__name__}: {error}')
-            interrupted = False
-        finally:
-            self.end(interrupted)
-        print(f'{self.passed} passed, {self.failed} failed')
-        return 1 if self.failed or not self.passed else 0
+    def go(self):
+        self.prepare()
+        if self.is_outage:
+            self.outage()
+        else:
+            self.soak()
+        self.prove()
 
 
 def numbered(table):
@@ -337,7 +300,4 @@ def numbered(table):
 
 
 if __name__ == '__main__':
-    if sys.argv[1:]:
-        print(__doc__.strip())
-        sys.exit(0 if sys.argv[1] in ('-h', '--help') else 2)
-    sys.exit(Soak().run())
+    main(Soak, __doc__)

@@ -1,5 +1,5 @@
-# Gaps.pm: what the tests of --accept-gap share: a refusal and its token, a start that
-# passes it, the gap records that a reader of its own finds.
+# Gaps.pm: what the tests of --accept-gap share: a relay whose rows are numbered, a refusal
+# and its token, a start that passes it, the gap records that a reader of its own finds.
 package Gaps;
 
 use strict;
@@ -10,9 +10,68 @@ use JSON::PP ();
 use Test::More;
 use Walrelay;
 
-our @EXPORT = qw(kafka_admin token_of gap_of gap_records is_told new_records);
+our @EXPORT = qw(
+  gaps settings insert advance through refused $last
+  kafka_admin token_of gap_of gap_records is_told new_records
+);
 
+our $last = 0;    # the newest key
+my %with;
 my $python;
+
+# gaps NODE, NAME, BOOTSTRAP, ARGS...: from now on slot, prefix and settings are these
+sub gaps
+{
+	my ($node, $name, $bootstrap, @args) = @_;
+	%with = (node => $node, name => $name, args => [
+		'--source.conninfo=' . $node->connstr('postgres'), "--slot.name=$name", "--topic.prefix=$name",
+		"--bootstrap.servers=$bootstrap", "--schemas.dir=$ENV{TESTDATADIR}/schemas", '--log.format=text', @args ]);
+	return;
+}
+
+sub settings { return (@{ $with{args} }, @_); }
+
+# insert COUNT, SQL: rows of t, ten if it is not said, and what else is to be done; where they
+# end, and behind it something that tells that they do
+sub insert
+{
+	my ($count, $sql) = @_;
+	my $from = $last + 1;
+	$last += $count // 10;
+	$with{node}->safe_psql('postgres', "INSERT INTO t SELECT generate_series($from, $last)");
+	$with{node}->safe_psql('postgres', $sql) if $sql;
+	my $lsn = $with{node}->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	$with{node}->safe_psql('postgres', 'CHECKPOINT');
+	return $lsn;
+}
+
+# advance: the slot, over a row
+sub advance
+{
+	$last++;
+	$with{node}->safe_psql('postgres',
+		"INSERT INTO t VALUES ($last); SELECT pg_replication_slot_advance('$with{name}', pg_current_wal_lsn())");
+	return;
+}
+
+# through LSN, WHAT, ARGS...: a relay that ends there; what it says
+sub through
+{
+	my ($lsn, $what, @args) = @_;
+	my ($status, undef, $stderr) = relay_run('run', settings("--endpos=$lsn", @args));
+	is($status, 0, "$what: exit status 0") or diag $stderr;
+	return $stderr;
+}
+
+# refused WHAT, REGEX, ARGS...: a relay that refuses to start; what it says
+sub refused
+{
+	my ($what, $regex, @args) = @_;
+	my ($status, undef, $stderr) = relay_run('run', settings(@args));
+	is($status, 78, "$what: refused, exit status 78");
+	like($stderr, $regex, "$what: named");
+	return $stderr;
+}
 
 # kafka_admin ADDRESS, COMMAND...: see kafka_admin.py
 sub kafka_admin

@@ -53,7 +53,7 @@ use Test::More;
 use Exporter 'import';
 
 our @EXPORT = qw(
-  new_source slot_lsn wait_for_slot wait_for_status
+  new_source slot_lsn wait_for_slot wait_for_status next_xid
   relay_start relay_run
   kafka kafka_start registry registry_start read_topic
   wait_until free_port json_lines slurp
@@ -167,6 +167,13 @@ sub wait_for_status
 	}
 	"a status message sent after $moment", $seconds + $PostgreSQL::Test::Utils::timeout_default;
 	return;
+}
+
+# next_xid NODE: rises by one with each transaction that writes
+sub next_xid
+{
+	my ($node) = @_;
+	return $node->safe_psql('postgres', 'SELECT pg_snapshot_xmax(pg_current_snapshot())');
 }
 
 # ---- Kafka and the registry ----
