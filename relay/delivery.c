@@ -51,6 +51,8 @@ struct delivery
 
 	/* What is in Kafka of a transaction that is still to come again; commit_lsn 0: nothing. */
 	struct position known;
+	/* At least once: commit_lsn of one that was left in part, and has not come again; 0: none. */
+	uint64_t left;
 };
 
 struct delivery *
@@ -98,6 +100,8 @@ delivery_start(struct delivery *dlv, const struct position *from)
 	if (from->lsn > dlv->closed && from->lsn > dlv->durable)
 		dlv->durable = from->lsn;
 	dlv->half = false;
+	if (from->lsn > dlv->left)
+		dlv->left = 0; /* another relay has delivered it */
 	dlv->known = (struct position){.commit_lsn = from->commit_lsn, .changes = from->changes};
 	if (from->lsn == 0)
 		return;
@@ -121,6 +125,9 @@ delivery_stop(struct delivery *dlv)
 	struct position pos = delivery_position(dlv);
 
 	dlv->known = (struct position){.commit_lsn = pos.commit_lsn, .changes = pos.changes};
+	if (!is_exactly_once(dlv) && (dlv->changes > 0 || dlv->half) &&
+		dlv->commit_lsn > dlv->left)
+		dlv->left = dlv->commit_lsn;
 	if (dlv->item)
 		ack_abandon(dlv->ack, dlv->item);
 	dlv->item = 0;
@@ -171,6 +178,23 @@ part_is_missing(const struct delivery *dlv, struct err *e)
 					"any more, as after a restore: load the tables downstream again.");
 }
 
+/*
+ * A server that was promoted without it has a history of its own from there on.  The next
+ * process knows nothing of it, and goes on.
+ */
+static enum rc
+left_is_missing(const struct delivery *dlv, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1219, "a transaction that was delivered in part does not come again");
+	err_detail(e,
+			   "Its commit was at %X/%X; rows of it may be in Kafka, and the server does not have "
+			   "it any more.",
+			   LSN_PARTS(dlv->left));
+	return err_hint(e, "The server failed over, or was restored, to a point before it.  Load the "
+					   "tables downstream again, or correct them; then start walrelay again: it "
+					   "goes on behind what it has confirmed.");
+}
+
 /* The part's transaction was to come before this. */
 static bool
 is_behind_known(const struct delivery *dlv, uint64_t lsn)
@@ -178,11 +202,21 @@ is_behind_known(const struct delivery *dlv, uint64_t lsn)
 	return dlv->known.commit_lsn && dlv->commit_lsn == 0 && lsn > dlv->known.commit_lsn;
 }
 
+static bool
+is_behind_left(const struct delivery *dlv, uint64_t lsn)
+{
+	return dlv->left && lsn > dlv->left;
+}
+
 enum rc
 delivery_begin(struct delivery *dlv, uint64_t commit_lsn, int64_t commit_us, struct err *e)
 {
 	if (dlv->known.commit_lsn && commit_lsn && commit_lsn != dlv->known.commit_lsn)
 		return part_is_missing(dlv, e);
+	if (is_behind_left(dlv, commit_lsn))
+		return left_is_missing(dlv, e);
+	if (commit_lsn == dlv->left)
+		dlv->left = 0;
 	dlv->item = ack_open(dlv->ack, commit_us);
 	dlv->commit_lsn = commit_lsn;
 	dlv->changes = 0;
@@ -235,6 +269,8 @@ delivery_commit(struct delivery *dlv, uint64_t end_lsn, struct err *e)
 {
 	if (delivery_is_done(dlv) || is_behind_known(dlv, end_lsn))
 		return part_is_missing(dlv, e);
+	if (is_behind_left(dlv, end_lsn))
+		return left_is_missing(dlv, e);
 	if (dlv->commit_lsn && dlv->commit_lsn == dlv->known.commit_lsn)
 		dlv->known = (struct position){0};
 	ack_close(dlv->ack, dlv->item, end_lsn);
@@ -246,15 +282,17 @@ delivery_commit(struct delivery *dlv, uint64_t end_lsn, struct err *e)
 	return RC_OK;
 }
 
-/* Without the part's transaction, nothing behind it may be confirmed: see delivery_begin(). */
-void
-delivery_mark(struct delivery *dlv, uint64_t lsn)
+enum rc
+delivery_mark(struct delivery *dlv, uint64_t lsn, struct err *e)
 {
 	if (is_behind_known(dlv, lsn))
-		return;
+		return part_is_missing(dlv, e);
+	if (is_behind_left(dlv, lsn))
+		return left_is_missing(dlv, e);
 	ack_mark(dlv->ack, lsn);
 	if (lsn > dlv->closed)
 		dlv->closed = lsn;
+	return RC_OK;
 }
 
 ack_ticket
@@ -384,6 +422,8 @@ delivery_written(struct delivery *dlv, int64_t now_ms)
 	int64_t took_ms = now_ms - dlv->written_ms;
 	int64_t most_ms = dlv->limits.interval_ms * OPEN_INTERVALS;
 
+	if (most_ms > dlv->limits.max_ms)
+		most_ms = dlv->limits.max_ms;
 	if (is_exactly_once(dlv))
 		dlv->open_ms = now_ms + (took_ms < most_ms ? took_ms : most_ms);
 	dlv->is_writing = false;

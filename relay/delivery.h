@@ -91,8 +91,8 @@ void delivery_forget(struct delivery *dlv);
 /*
  * BEGIN.  commit_lsn: of its commit record; 0: not known, as for a message
  * outside any transaction, which is an item of its own.  commit_us: Unix epoch, 0
- * for none.  RC_ERR E1219: a part of another transaction is in Kafka, and it did
- * not come again.
+ * for none.  RC_ERR E1219: a part of another transaction is in Kafka, or, at least once,
+ * may be, and it did not come again.
  */
 enum rc delivery_begin(struct delivery *dlv, uint64_t commit_lsn, int64_t commit_us,
 					   struct err *e) MUST_CHECK;
@@ -115,8 +115,8 @@ void delivery_change(struct delivery *dlv);
 /* COMMIT: end_lsn is the position to confirm.  RC_ERR E1219 as above. */
 enum rc delivery_commit(struct delivery *dlv, uint64_t end_lsn, struct err *e) MUST_CHECK;
 
-/* A position behind everything received so far, between transactions. */
-void delivery_mark(struct delivery *dlv, uint64_t lsn);
+/* A position behind everything received so far, between transactions.  RC_ERR E1219 as above. */
+enum rc delivery_mark(struct delivery *dlv, uint64_t lsn, struct err *e) MUST_CHECK;
 
 /* The ticket of the open transaction, for the sink; 0: none is open. */
 ack_ticket delivery_item(const struct delivery *dlv);

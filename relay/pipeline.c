@@ -328,7 +328,8 @@ pipeline_record(struct pipeline *pl, struct record *rec, struct err *e)
 		case WIRE_BEGIN: return pipeline_begin(pl, &rec->begin, e);
 		case WIRE_COMMIT: return pipeline_commit(pl, &rec->commit, e);
 		case WIRE_MARK:
-			delivery_mark(pl->dlv, rec->mark);
+			if (delivery_mark(pl->dlv, rec->mark, e) != RC_OK)
+				return RC_ERR;
 			pl->received = rec->mark;
 			CRASH_POINT(mark_counted);
 			return RC_OK;

@@ -108,6 +108,7 @@ static enum rc
 take_record(struct world *w, const struct record *rec)
 {
 	struct relay *relay = &w->relay;
+	struct err    e;
 
 	switch (rec->kind)
 	{
@@ -122,7 +123,8 @@ take_record(struct world *w, const struct record *rec)
 		case RECORD_MARK: break;
 	}
 	w->pg.wal[rec->item - 1].is_known = true;
-	delivery_mark(relay->dlv, w->pg.wal[rec->item - 1].end);
+	if (delivery_mark(relay->dlv, w->pg.wal[rec->item - 1].end, &e) != RC_OK)
+		world_breach(w, "the mark behind %u is refused: %s", rec->item - 1, e.msg);
 	return RC_OK;
 }
 

@@ -60,6 +60,14 @@ take_commit(struct delivery *dlv, uint64_t end_lsn)
 	assert_rc_ok(delivery_commit(dlv, end_lsn, &e));
 }
 
+static void
+take_mark(struct delivery *dlv, uint64_t lsn)
+{
+	struct err e;
+
+	assert_rc_ok(delivery_mark(dlv, lsn, &e));
+}
+
 /* One of so many changes with one message each; its ticket. */
 static ack_ticket
 take_transaction(struct delivery *dlv, uint64_t commit_lsn, uint64_t end_lsn, int changes)
@@ -230,6 +238,79 @@ known_part_is_dropped(void **state)
 	delivery_free(dlv);
 }
 
+/* A server that does not have it any more, as after a failover, says so by what comes behind it. */
+static void
+a_transaction_that_was_left_has_to_come_again(void **state)
+{
+	struct position  from = {.lsn = 100};
+	struct err       e;
+
+	(void) state;
+	for (int what = 0; what < 3; what++)
+	{
+		struct delivery *dlv = delivery_from(DELIVERY_AT_LEAST_ONCE, 100);
+
+		take_begin(dlv, 150);
+		take_change(dlv);
+		delivery_stop(dlv);
+		delivery_start(dlv, &from);
+		take_mark(dlv, 140);
+		take_begin(dlv, 120); /* of another history, or again */
+		take_change(dlv);
+		take_commit(dlv, 145);
+		if (what == 0)
+			assert_rc_err(delivery_mark(dlv, 151, &e), ERR_CONFIG, E1219);
+		if (what == 1)
+			assert_rc_err(delivery_begin(dlv, 160, 1, &e), ERR_CONFIG, E1219);
+		if (what == 2)
+		{
+			take_begin(dlv, 0);
+			take_change(dlv);
+			assert_rc_err(delivery_commit(dlv, 151, &e), ERR_CONFIG, E1219);
+		}
+		delivery_free(dlv);
+	}
+}
+
+static void
+a_transaction_that_comes_again_is_no_longer_missed(void **state)
+{
+	struct position  from = {.lsn = 100};
+	struct delivery *dlv = delivery_from(DELIVERY_AT_LEAST_ONCE, 100);
+
+	(void) state;
+	for (int times = 0; times < 3; times++)
+	{
+		take_begin(dlv, 150);
+		take_change(dlv);
+		if (times == 1)
+			delivery_forget(dlv);
+		else
+			delivery_stop(dlv);
+		delivery_start(dlv, &from);
+	}
+	take_begin(dlv, 150);
+	delivery_stop(dlv); /* nothing of it was sent this time */
+	delivery_start(dlv, &from);
+	take_begin(dlv, 150);
+	take_change(dlv);
+	take_commit(dlv, 160);
+	take_mark(dlv, 170);
+	take_begin(dlv, 180);
+	delivery_stop(dlv); /* nothing was sent: nobody misses it */
+	from.lsn = 170;
+	delivery_start(dlv, &from);
+	take_mark(dlv, 190);
+	take_begin(dlv, 200);
+	take_change(dlv);
+	delivery_stop(dlv);
+	from.lsn = 210; /* another relay had the slot meanwhile */
+	delivery_recalled(dlv, &from);
+	delivery_start(dlv, &from);
+	take_mark(dlv, 220);
+	delivery_free(dlv);
+}
+
 /* Marks behind what is committed are acknowledged at once, and know nothing of the part. */
 static void
 part_survives_a_new_sink(void **state)
@@ -241,7 +322,7 @@ part_survives_a_new_sink(void **state)
 	(void) state;
 	delivery_recalled(dlv, &part);
 	delivery_start(dlv, &part);
-	delivery_mark(dlv, 120);
+	take_mark(dlv, 120);
 	delivery_forget(dlv);
 	assert_position(delivery_position(dlv), 100, 150, 2);
 	assert_false(delivery_due(dlv, 1, true, &pos));
@@ -289,7 +370,7 @@ nothing_is_confirmed_behind_a_missing_part(void **state)
 	struct err       e;
 
 	(void) state;
-	delivery_mark(dlv, 300);
+	assert_rc_err(delivery_mark(dlv, 300, &e), ERR_CONFIG, E1219);
 	assert_position(delivery_position(dlv), 100, 150, 2);
 	assert_false(delivery_due(dlv, 1, true, &pos));
 	assert_rc_ok(delivery_begin(dlv, 0, 0, &e)); /* a message outside any transaction */
@@ -373,7 +454,7 @@ marks_alone_wait_longer(void **state)
 
 	(void) state;
 	write_now(dlv, 1000, 100, 0, 0);
-	delivery_mark(dlv, 500);
+	take_mark(dlv, 500);
 	assert_int_equal(delivery_due_in(dlv, 1000), IDLE);
 	assert_int_equal(delivery_durable(dlv), 100);
 	delivery_free(dlv);
@@ -388,7 +469,7 @@ due_in_and_due_agree(void **state)
 
 	(void) state;
 	write_now(dlv, 1000, 100, 0, 0);
-	delivery_mark(dlv, 110);
+	take_mark(dlv, 110);
 	take_begin(dlv, 120); /* open, and nothing of it sent: idle_ms is longer than max_ms */
 	assert_int_equal(delivery_due_in(dlv, 1000 + MAX_MS), IDLE - MAX_MS);
 	assert_false(delivery_due(dlv, 1000 + IDLE - 1, false, &pos));
@@ -401,7 +482,7 @@ due_in_and_due_agree(void **state)
 	assert_true(delivery_due(dlv, 1001, false, &pos));
 	delivery_writing(dlv, &pos, 1001);
 	delivery_written(dlv, 1001);
-	delivery_mark(dlv, 140);
+	take_mark(dlv, 140);
 	take_begin(dlv, 0); /* a message outside any transaction, before it is sent */
 	assert_int_equal(delivery_due_in(dlv, 100000), -1);
 	delivery_free(dlv);
@@ -502,6 +583,8 @@ main(void)
 		cmocka_unit_test(at_least_once_repeats_what_a_sink_forgot),
 		cmocka_unit_test(late_acknowledgement_is_of_no_new_item),
 		cmocka_unit_test(known_part_is_dropped),
+		cmocka_unit_test(a_transaction_that_was_left_has_to_come_again),
+		cmocka_unit_test(a_transaction_that_comes_again_is_no_longer_missed),
 		cmocka_unit_test(part_survives_a_new_sink),
 		cmocka_unit_test(part_that_does_not_come_again_is_an_error),
 		cmocka_unit_test(nothing_is_confirmed_behind_a_missing_part),

@@ -338,7 +338,7 @@ take_next(struct state *s)
 
 	assert_true(s->ack.tail - s->ack.head < RING - 1);
 	if (at == ntransactions)
-		delivery_mark(&s->dlv, end_of(at - 1));
+		assert_int_equal(delivery_mark(&s->dlv, end_of(at - 1), &e), RC_OK);
 	else if (s->step == 0)
 		assert_int_equal(delivery_begin(&s->dlv, start_of(at), 1, &e), RC_OK);
 	else if (s->step == steps_of(at))
