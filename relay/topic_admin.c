@@ -24,7 +24,9 @@ not_created(rd_kafka_resp_err_t code, const char *text, const char *topic, struc
 {
 	bool again = code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT ||
 				 code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
-				 code == RD_KAFKA_RESP_ERR_NOT_CONTROLLER;
+				 code == RD_KAFKA_RESP_ERR_NOT_CONTROLLER ||
+				 /* also while the brokers of a cluster start one after the other */
+				 code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR;
 
 	err_set(e, again ? ERR_TRANSIENT : ERR_CONFIG, E2010, "topic \"%s\" cannot be created", topic);
 	err_detail(e, "%s.", text && *text ? text : rd_kafka_err2str(code));
@@ -42,7 +44,8 @@ answer_wait(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_resp_err_t *code)
 }
 
 enum rc
-topic_admin_create(rd_kafka_t *rk, const char *topic, int timeout_ms, struct err *e)
+topic_admin_create(rd_kafka_t *rk, const char *topic, int timeout_ms, bool *existed,
+				   struct err *e)
 {
 	char                 text[256];
 	rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(topic, 1, -1, text, sizeof(text));
@@ -68,7 +71,8 @@ topic_admin_create(rd_kafka_t *rk, const char *topic, int timeout_ms, struct err
 		code = count == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
 		said = count == 1 ? rd_kafka_topic_result_error_string(results[0]) : NULL;
 	}
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+	*existed = code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS;
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !*existed)
 		rc = not_created(code, said, topic, e);
 	if (event)
 		rd_kafka_event_destroy(event);

@@ -14,10 +14,10 @@ typedef struct rd_kafka_s rd_kafka_t; /* as in rdkafka.h */
 
 /*
  * Makes a compacted topic of one partition, of which the newest records count; OK,
- * too, if somebody else has just made it.  RC_ERR E2010, ERR_TRANSIENT if asking again
+ * too, if there is one already: *existed.  RC_ERR E2010, ERR_TRANSIENT if asking again
  * may help.
  */
-enum rc topic_admin_create(rd_kafka_t *rk, const char *topic, int timeout_ms,
+enum rc topic_admin_create(rd_kafka_t *rk, const char *topic, int timeout_ms, bool *existed,
 						   struct err *e) MUST_CHECK;
 
 /*

@@ -183,14 +183,26 @@ partitions_ask(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rk
 
 /* A compacted topic: made if it is not there, otherwise looked at. */
 static enum rc
-topic_ensure(struct topic_reader *reader, rd_kafka_t *rk)
+topic_ensure(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
 {
 	if (reader->npartitions == 0)
 	{
-		if (topic_admin_create(rk, reader->topic, PATIENCE_MS, &reader->e) != RC_OK)
+		bool existed;
+
+		if (topic_admin_create(rk, reader->topic, PATIENCE_MS, &existed, &reader->e) != RC_OK)
 			return RC_ERR;
 		reader->heard_ms = loop_now_ms();
-		return RC_OK; /* nothing is in it */
+		if (!existed)
+			return RC_OK; /* nothing is in it */
+		/* The broker that did not know it had not heard of it yet: there may be a position in it. */
+		while (reader->npartitions == 0)
+		{
+			snprintf(reader->reason, sizeof(reader->reason),
+					 "It exists, but the broker that was asked does not know it");
+			rd_kafka_poll(rk, STEP_MS);
+			if (partitions_ask(reader, rk, rkt) != RC_OK)
+				return RC_ERR;
+		}
 	}
 	if (reader->npartitions > 1)
 	{
@@ -325,7 +337,7 @@ reader_main(void *arg)
 	if (rkt)
 		reader->rc = partitions_ask(reader, rk, rkt);
 	if (reader->rc == RC_OK && reader->reading.compacted)
-		reader->rc = topic_ensure(reader, rk);
+		reader->rc = topic_ensure(reader, rk, rkt);
 	if (reader->rc == RC_OK && reader->npartitions > 0)
 		reader->rc = partitions_read(reader, rk, rkt);
 	if (rkt)
