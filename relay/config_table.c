@@ -64,7 +64,7 @@ const struct setting settings[] = {
 	 .help = "Name of the output plugin's library"},
 	{"slot", "slot.temporary", NULL, KIND_BOOL, AT(slot.temporary), "false",
 	 .help = "Use a slot that lives as long as the connection. Whatever is committed after that "
-			 "is not seen"},
+			 "is not seen, and no position is kept"},
 	{"slot", "slot.failover", NULL, KIND_CHOICE, AT(slot.failover), "auto", .words = failovers,
 	 .help = "Create the slot so that standbys keep a copy of it (PostgreSQL 17 and later); auto: "
 			 "where the server can. One that exists: walrelay slot alter"},

@@ -168,6 +168,14 @@ conf_transactional(rd_kafka_conf_t *conf, const struct config *cfg, struct err *
 	}
 	kafka_conf_read(conf, "transaction.timeout.ms", text, sizeof(text));
 	conf_set_own(conf, "message.timeout.ms", text);
+	if (cfg->relay.progress_ms > strtoll(text, NULL, 10) / 4)
+	{
+		err_set(e, ERR_CONFIG, E1002,
+				"progress.interval.ms is longer than a quarter of transaction.timeout.ms in [kafka]");
+		err_detail(e, "A Kafka transaction is open for that interval, and the brokers give up what "
+					  "is open for longer than %s ms.", text);
+		return err_hint(e, "Lower progress.interval.ms, or raise transaction.timeout.ms.");
+	}
 	return RC_OK;
 }
 
