@@ -102,7 +102,8 @@ enum err_class
 	X(E2009, "another relay produces for this slot")                                              \
 	X(E2010, "progress topic cannot be used")                                                     \
 	X(E2011, "topic has another number of partitions than before")                                \
-	X(E2012, "topic was made anew or has lost records")
+	X(E2012, "topic was made anew or has lost records")                                           \
+	X(E2013, "Kafka does not answer about transactions")
 
 #define ERR_ENUM(code, text) code,
 enum err_code

@@ -401,6 +401,8 @@ writer_main(void *arg)
 		again = !ok && !gw->failed && gw->refused > 0 && !atomic_load(&gw->cancelled);
 		if (gw->rk)
 		{
+			if (!ok && writer_is_once(gw)) /* readers of what is committed would wait for it */
+				rd_kafka_error_destroy(rd_kafka_abort_transaction(gw->rk, STEP_MS));
 			rd_kafka_purge(gw->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 			rd_kafka_destroy(gw->rk);
 		}

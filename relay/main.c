@@ -10,6 +10,7 @@
 #include "dial.h"
 #include "log.h"
 #include "policy.h"
+#include "sink.h"
 
 int
 main(int argc, char **argv)
@@ -33,7 +34,7 @@ main(int argc, char **argv)
 		log_err(LOG_ERROR, &e, NULL);
 	}
 	status = rc == RC_OK ? EXIT_OK : (int) policy_exit_code(&e);
-	if (dial_is_left_behind())
+	if (dial_is_left_behind() || sink_kafka_is_left_behind())
 		_exit(status);
 	exit(status);
 }

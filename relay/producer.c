@@ -27,8 +27,6 @@ _Static_assert(sizeof(void *) >= sizeof(uint64_t), "a label must fit into a mess
 #define MESSAGE_OVERHEAD 192
 /* A fatal error comes ahead of the report that has its cause. */
 #define CAUSE_WAIT_MS 500
-#define NS_PER_S 1000000000L
-#define DESTROY_WAIT_NS (NS_PER_S / 2)
 /* Before 2.5.3 a mere disconnect could end the idempotent producer (its CHANGELOG). */
 #define GOOD_VERSION 0x020503ff
 
@@ -60,8 +58,10 @@ producer_break(struct producer *p, rd_kafka_resp_err_t code, const char *text, c
 	(void) producer_trouble(p, code, text, topic ? topic : "", bytes, &p->why);
 	p->broken = true;
 	p->definite = cause;
-	if (!cause)
-		loop_timer_set(p->loop, &p->cause, CAUSE_WAIT_MS);
+	if (cause)
+		return;
+	loop_timer_set(p->loop, &p->cause, CAUSE_WAIT_MS);
+	producer_seek_cause(p);
 }
 
 void
@@ -330,72 +330,16 @@ producer_stats(const struct sink *sink, struct sink_stats *stats)
 	*stats = ((const struct producer *) sink)->stats;
 }
 
-/* What is left of a producer, for the thread that destroys it. */
-struct remains
-{
-	rd_kafka_t         *rk;
-	rd_kafka_queue_t   *queue;
-	struct transactor  *trx;     /* or NULL */
-	bool                is_open; /* a Kafka transaction is to be given up */
-	struct partitioner *partitioners;
-};
-
-static void *
-destroy_main(void *arg)
-{
-	struct remains     *remains = arg;
-	struct partitioner *part;
-	struct partitioner *next;
-
-	transactor_free(remains->trx);
-	if (remains->is_open)
-		producer_give_up(remains->rk, remains->queue);
-	rd_kafka_queue_destroy(remains->queue);
-	rd_kafka_destroy(remains->rk);
-	HASH_ITER(hh, remains->partitioners, part, next)
-	{
-		HASH_DEL(remains->partitioners, part);
-		free(part);
-	}
-	free(remains);
-	return NULL;
-}
-
-/*
- * Destroying waits for librdkafka's threads, and one of those may sit in a name
- * look-up for many seconds: then it is left to end on its own, with its ear.
- */
-static void
-destroy_in_time(const struct remains *what, struct ear *ear)
-{
-	struct remains *remains = xcalloc(1, sizeof(*remains));
-	struct timespec deadline;
-	pthread_t       thread;
-
-	*remains = *what;
-	if (pthread_create(&thread, NULL, destroy_main, remains) != 0)
-		abort(); /* like memory that cannot be had */
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_nsec += DESTROY_WAIT_NS;
-	deadline.tv_sec += deadline.tv_nsec / NS_PER_S;
-	deadline.tv_nsec %= NS_PER_S;
-	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) != 0)
-	{
-		pthread_detach(thread);
-		return;
-	}
-	close(ear->wake_fd);
-	free(ear);
-}
-
 static void
 producer_free(struct sink *sink)
 {
 	struct producer *p = producer_of(sink);
 	struct remains   remains = {.rk = p->rk,
 								.queue = p->queue,
+								.ear = p->ear,
 								.trx = p->trx,
-								.is_open = p->phase == PHASE_OPEN && !p->broken,
+								.is_open = p->phase == PHASE_OPEN ||
+										   (p->phase == PHASE_COMMITTING && p->broken),
 								.partitioners = p->partitioners};
 
 	loop_timer_clear(p->loop, &p->suspect);
@@ -404,9 +348,7 @@ producer_free(struct sink *sink)
 	while (p->topics)
 		producer_topic_free(sink, p->topics);
 	rd_kafka_queue_io_event_enable(p->queue, -1, NULL, 0);
-	rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-							  RD_KAFKA_PURGE_F_NON_BLOCKING);
-	destroy_in_time(&remains, p->ear);
+	producer_destroy(&remains);
 	free(p->held);
 	free(p->partitioner);
 	free(p->bootstrap);

@@ -44,8 +44,27 @@ no_access(const struct producer_trouble *trouble, struct err *e)
 	err_set(e, ERR_PERMISSION, E2004, "Kafka refused access");
 	err_detail(e, "%s.  bootstrap.servers is %s.", trouble->text, trouble->bootstrap);
 	return err_hint(e, "Check sasl.* and ssl.* in [kafka]; the user needs the rights Write and "
-					   "Describe on the topics (kafka-acls.sh), and IdempotentWrite on the "
-					   "cluster with brokers before 2.8.");
+					   "Describe on the topics (kafka-acls.sh), with delivery=exactly-once also on "
+					   "the transactional id, and IdempotentWrite on the cluster with brokers "
+					   "before 2.8.");
+}
+
+static enum rc
+timeout_refused(const struct producer_trouble *trouble, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1002, "the brokers do not allow transaction.timeout.ms to be so long");
+	err_detail(e, "%s.", trouble->text);
+	return err_hint(e, "Lower transaction.timeout.ms in [kafka], or raise the brokers' "
+					   "transaction.max.timeout.ms.");
+}
+
+static enum rc
+without_transactions(const struct producer_trouble *trouble, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1002, "the brokers have no transactions");
+	err_detail(e, "%s.  bootstrap.servers is %s.", trouble->text, trouble->bootstrap);
+	return err_hint(e, "delivery=exactly-once needs Kafka 0.11 or newer, or a broker that speaks its "
+					   "protocol for transactions; without them use delivery=at-least-once.");
 }
 
 static enum rc
@@ -113,7 +132,10 @@ producer_error(const struct producer_trouble *trouble, struct err *e)
 		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
 		case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
 		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
 		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED: return no_access(trouble, e);
+		case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT: return timeout_refused(trouble, e);
+		case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE: return without_transactions(trouble, e);
 		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
 		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
 		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
@@ -159,6 +181,18 @@ producer_error_unreachable(const char *bootstrap, const char *reason, struct err
 	return err_hint(
 		e, "Start the brokers, or correct bootstrap.servers, security.protocol and sasl.* "
 		   "in [kafka].  Nothing is lost meanwhile: PostgreSQL keeps what was not confirmed.");
+}
+
+enum rc
+producer_error_stuck(const char *reason, struct err *e)
+{
+	err_set(e, ERR_TRANSIENT, E2013, "the Kafka brokers do not answer about transactions");
+	err_detail(e, "They can be reached.  librdkafka says: %s.", reason);
+	return err_hint(e, "Look at the topic __transaction_state: kafka-topics.sh --describe "
+					   "--unavailable-partitions; it is made with "
+					   "transaction.state.log.replication.factor brokers, of which "
+					   "transaction.state.log.min.isr have to run, and each partition needs a leader; "
+					   "so does each topic of a transaction that is still to be ended.");
 }
 
 enum rc

@@ -36,6 +36,9 @@ bool producer_error_is_consequence(int code);
 /* RC_ERR E2001.  reason: the last trouble with a connection, "": none is known. */
 enum rc producer_error_unreachable(const char *bootstrap, const char *reason, struct err *e);
 
+/* RC_ERR E2013.  reason: librdkafka's last answer. */
+enum rc producer_error_stuck(const char *reason, struct err *e);
+
 /* RC_ERR E1002: a record that would wait for ever, librdkafka's empty queue is too small for it. */
 enum rc producer_error_queue(const char *topic, size_t bytes, uint64_t max_kbytes, struct err *e);
 

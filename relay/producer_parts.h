@@ -100,6 +100,7 @@ struct producer
 
 	bool                broken;   /* something failed: no more acks */
 	bool                definite; /* why says the cause */
+	bool                is_stuck; /* a call about Kafka transactions has no answer, and that was told */
 	bool                reported;
 	struct err          why;
 	struct sink_refusal refusal; /* messages 0: why is none */
@@ -165,14 +166,30 @@ void producer_commit(struct sink *sink);
 void producer_acked(struct producer *p, uint32_t item, uint32_t count);
 /* Before a message.  Asks nobody: the brokers learn of the transaction with the message. */
 rd_kafka_resp_err_t producer_begin(struct producer *p);
+/*
+ * Messages were given up because their Kafka transaction has failed, which says why to whoever
+ * wants to commit it.
+ */
+void producer_seek_cause(struct producer *p);
 /* Whether nothing may be sent, whatever room there is. */
 bool producer_is_shut(const struct producer *p);
-/*
- * Aborts the open Kafka transaction of a producer that is to be destroyed, or tries to for
- * some seconds; queue: its reports.  In the thread that destroys it, because it waits for a broker.
- */
-void producer_give_up(rd_kafka_t *rk, rd_kafka_queue_t *queue);
 /* A call has ended; librdkafka has given its delivery reports out before. */
 void producer_transacted(struct producer *p);
+
+/* --- producer_end.c ---------------------------------------------------------- */
+
+/* What is left of a producer that nobody uses any more. */
+struct remains
+{
+	rd_kafka_t         *rk;
+	rd_kafka_queue_t   *queue;
+	struct ear         *ear;     /* not watched any more */
+	struct transactor  *trx;     /* or NULL */
+	bool                is_open; /* its Kafka transaction is to be aborted */
+	struct partitioner *partitioners;
+};
+
+/* Takes all of it; comes back when it is done, or after half a second. */
+void producer_destroy(const struct remains *what);
 
 #endif /* RELAY_PRODUCER_PARTS_H */

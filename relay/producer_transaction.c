@@ -8,12 +8,6 @@
  */
 #include "producer_parts.h"
 
-#include "loop.h"
-
-/* How long a transaction is tried to be aborted, and one call of it. */
-#define GIVE_UP_MS 5000
-#define GIVE_UP_STEP_MS 20
-
 void
 producer_acked(struct producer *p, uint32_t item, uint32_t count)
 {
@@ -82,6 +76,30 @@ producer_begin(struct producer *p)
 	return code;
 }
 
+/* Brokers that are away are told of elsewhere. */
+static void
+producer_look_at_call(struct producer *p)
+{
+	char       text[512];
+	struct err why;
+
+	if (!transactor_is_slow(p->trx, text, sizeof(text)) || p->is_stuck || p->reach == REACH_DOWN ||
+		p->events.stuck == NULL)
+		return;
+	p->is_stuck = true;
+	(void) producer_error_stuck(text, &why);
+	p->events.stuck(p->events.arg, &why);
+}
+
+void
+producer_seek_cause(struct producer *p)
+{
+	if (p->trx == NULL || p->phase != PHASE_OPEN)
+		return;
+	p->phase = PHASE_COMMITTING;
+	transactor_start(p->trx, TRANSACTOR_COMMIT);
+}
+
 void
 producer_transacted(struct producer *p)
 {
@@ -89,15 +107,23 @@ producer_transacted(struct producer *p)
 	int                  code;
 	enum transactor_call call = transactor_ended(p->trx, &code, &text);
 
-	if (call == TRANSACTOR_NONE || p->broken)
+	if (call == TRANSACTOR_NONE)
+		producer_look_at_call(p);
+	else if (p->is_stuck)
+	{
+		p->is_stuck = false;
+		p->events.stuck(p->events.arg, NULL);
+	}
+	if (call == TRANSACTOR_NONE || p->definite)
 		return;
 	if (code)
 	{
 		if (producer_error_is_of_record(code))
 			code = RD_KAFKA_RESP_ERR__STATE; /* the message's report says which one */
 		producer_break(p, (rd_kafka_resp_err_t) code, text, NULL, 0);
-		return;
 	}
+	if (p->broken)
+		return;
 	p->phase = PHASE_BETWEEN;
 	if (call == TRANSACTOR_FENCE)
 	{
@@ -113,28 +139,4 @@ producer_transacted(struct producer *p)
 	p->nheld = 0;
 	CRASH_POINT(kafka_commit_counted);
 	p->events.committed(p->events.arg);
-}
-
-/*
- * Readers of what is committed would wait behind it until another relay starts or it times
- * out.  What it purges librdkafka reports, and waits until somebody has read that.
- */
-void
-producer_give_up(rd_kafka_t *rk, rd_kafka_queue_t *queue)
-{
-	int64_t end_ms = loop_now_ms() + GIVE_UP_MS;
-	bool    again;
-
-	do
-	{
-		rd_kafka_event_t *event;
-		rd_kafka_error_t *error;
-
-		while ((event = rd_kafka_queue_poll(queue, 0)) != NULL)
-			rd_kafka_event_destroy(event);
-		error = rd_kafka_abort_transaction(rk, GIVE_UP_STEP_MS);
-		again = error && rd_kafka_error_is_retriable(error) && loop_now_ms() < end_ms;
-		if (error)
-			rd_kafka_error_destroy(error);
-	} while (again);
 }

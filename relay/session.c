@@ -430,8 +430,9 @@ session_open(struct session *ses, struct err *e)
 	if (ses->cfg->format.sink == SINK_KAFKA)
 	{
 		ses->topics = topics_new();
-		ses->progress = progress_topic_new(ses->loop, ses->cfg, ses->topics,
-										   session_on_progress_read, ses);
+		if (!ses->cfg->slot.temporary) /* whose next one knows nothing of a position */
+			ses->progress = progress_topic_new(ses->loop, ses->cfg, ses->topics,
+											   session_on_progress_read, ses);
 		ses->gap_writer = gap_writer_new(ses->loop, ses->cfg, session_on_gaps_written, ses);
 	}
 	if (session_open_registry(ses, e) != RC_OK ||
@@ -469,6 +470,9 @@ session_close(struct session *ses)
 	history_free(ses->hist);
 	if (ses->sink)
 		ses->sink->ops->free(ses->sink);
+	if (!sink_kafka_settle())
+		log_warn("a Kafka transaction could not be aborted: readers of what is committed wait for "
+				 "it until walrelay starts again, or for transaction.timeout.ms");
 	topics_free(ses->topics);
 	registry_free(ses->reg);
 	CRASH_POINT(session_closed);

@@ -71,6 +71,7 @@ struct session
 	int64_t				 held_since_ms;	  /* the slot is active elsewhere; 0: it is not */
 	bool				 sink_seen;	  /* it was reachable once */
 	bool				 sink_up;	  /* it is reachable now */
+	bool				 sink_stuck;  /* it says nothing about transactions */
 	bool				 sink_broken; /* make it anew before the next stream */
 	bool				 passes;	  /* what it broke of is passed over the next time */
 	uint32_t			 batch_bytes; /* batches were refused; 0: none was */

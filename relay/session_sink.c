@@ -16,6 +16,8 @@ on_sink_acked(void *arg, uint32_t item, uint32_t count)
 	struct session *ses = arg;
 	struct err		e;
 
+	if (ses->sink_broken)
+		return; /* forgotten, and the producer has not heard of it: session_lose_slot() */
 	if (pipeline_acked(ses->pl, item, count))
 		return;
 	err_set(&e, ERR_FATAL, E2005, "an acknowledgement came for a message that was not sent");
@@ -73,7 +75,8 @@ on_sink_committed(void *arg)
 {
 	struct session *ses = arg;
 
-	pipeline_committed(ses->pl);
+	if (!ses->sink_broken)
+		pipeline_committed(ses->pl);
 }
 
 static void
@@ -119,6 +122,18 @@ on_sink_state(void *arg, bool up, const struct err *why)
 		session_fail(ses, &e);
 	else
 		log_err(LOG_WARN, &e, "changes wait in PostgreSQL until a broker answers");
+}
+
+static void
+on_sink_stuck(void *arg, const struct err *why)
+{
+	struct session *ses = arg;
+
+	ses->sink_stuck = why != NULL;
+	if (why)
+		log_err(LOG_WARN, why, "changes wait in PostgreSQL until they do");
+	else
+		log_info("Kafka answers about transactions again");
 }
 
 /* librdkafka's own words: for whoever debugs, not for operators. */
@@ -202,11 +217,12 @@ session_open_sink(struct session *ses, struct err *e)
 									   .committed = on_sink_committed,
 									   .writable = on_sink_writable,
 									   .state = on_sink_state,
+									   .stuck = on_sink_stuck,
 									   .log = on_sink_log,
 									   .arg = ses};
 
 	ses->sink_broken = false;
-	ses->sink_up = false;
+	ses->sink_up = ses->sink_stuck = false;
 	ses->sink_stage = ses->cfg->kafka.exactly_once ? SINK_UNFENCED : SINK_READY;
 	if (ses->cfg->kafka.exactly_once)
 		ses->recalled = false; /* the old one's last transaction may have been committed after all */

@@ -52,7 +52,7 @@ session_snapshot(void *arg, struct metrics *m)
 	m->libpq = pg_library_version();
 	m->state = session_metrics_state(ses);
 	if (ses->cfg->format.sink == SINK_KAFKA)
-		m->kafka = ses->sink_up ? PEER_THERE : PEER_AWAY;
+		m->kafka = ses->sink_up && !ses->sink_stuck ? PEER_THERE : PEER_AWAY;
 	registry_stats(ses->reg, &m->schemas);
 	if (m->schemas.requests > 0 && m->schemas.schemas + m->schemas.failures > 0)
 		m->registry = ses->registry_down ? PEER_AWAY : PEER_THERE;

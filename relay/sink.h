@@ -65,6 +65,9 @@ struct sink_events
 	void (*writable)(void *arg);
 	/* State for operators: reachable or not; called when it changes. */
 	void (*state)(void *arg, bool up, const struct err *why);
+	/* fence() or commit() has no answer although brokers can be reached; why NULL: now it has.
+	 * NULL: nobody listens. */
+	void (*stuck)(void *arg, const struct err *why);
 	/* What the client library says, with a syslog level; NULL: nobody listens. */
 	void (*log)(void *arg, int level, const char *text);
 	void *arg;
@@ -115,6 +118,14 @@ struct sink
 {
 	const struct sink_ops *ops;
 };
+
+/*
+ * Kafka transactions that were open when their sinks were freed are aborted: waits for
+ * that, 5 seconds at most.  False: brokers could not be asked, or did not answer.
+ */
+bool sink_kafka_settle(void);
+/* Threads of freed sinks still run within librdkafka: exit handlers must not. */
+bool sink_kafka_is_left_behind(void);
 
 /* prefix_len: bytes to skip before the Avro of keys and values (5, 10). */
 /* topics: what they were like before and, from now on, are; borrowed. */

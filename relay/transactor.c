@@ -17,9 +17,12 @@
 
 #include "buf.h"
 #include "crash_point.h"
+#include "loop.h"
 
 /* How often a call that has no answer yet looks whether it is still wanted. */
 #define STEP_MS 500
+/* How often one says that it still has none. */
+#define SLOW_MS 10000
 
 struct transactor
 {
@@ -33,6 +36,8 @@ struct transactor
 	bool                 cancelled;
 	int                  code;
 	char                 text[512];
+	bool                 slow;
+	char                 slow_text[512];
 };
 
 static bool
@@ -46,15 +51,40 @@ is_cancelled(struct transactor *trx)
 	return cancelled;
 }
 
+static void
+transactor_wake(const struct transactor *trx)
+{
+	uint64_t wake = 1;
+	ssize_t  written = write(trx->wake_fd, &wake, sizeof(wake));
+
+	(void) written; /* an eventfd that is full wakes all the same */
+}
+
+static void
+transactor_complain(struct transactor *trx, const char *why)
+{
+	pthread_mutex_lock(&trx->lock);
+	trx->slow = true;
+	snprintf(trx->slow_text, sizeof(trx->slow_text), "%s", why);
+	pthread_mutex_unlock(&trx->lock);
+	transactor_wake(trx);
+}
+
 /* *code 0: done. */
 static void
 transactor_call(struct transactor *trx, enum transactor_call call, int *code, char *text,
 				size_t size)
 {
 	rd_kafka_error_t *error = NULL;
+	int64_t           slow_ms = loop_now_ms() + SLOW_MS;
 
 	do
 	{
+		if (error && loop_now_ms() >= slow_ms)
+		{
+			transactor_complain(trx, rd_kafka_error_string(error));
+			slow_ms += SLOW_MS;
+		}
 		rd_kafka_error_destroy(error);
 		error = call == TRANSACTOR_FENCE ? rd_kafka_init_transactions(trx->rk, STEP_MS)
 										 : rd_kafka_commit_transaction(trx->rk, STEP_MS);
@@ -69,7 +99,6 @@ static void *
 transactor_main(void *arg)
 {
 	struct transactor *trx = arg;
-	uint64_t           wake = 1;
 
 	pthread_mutex_lock(&trx->lock);
 	while (!trx->cancelled)
@@ -77,7 +106,6 @@ transactor_main(void *arg)
 		enum transactor_call call = trx->wanted;
 		int                  code;
 		char                 text[sizeof(trx->text)];
-		ssize_t              written;
 
 		if (call == TRANSACTOR_NONE)
 		{
@@ -99,8 +127,8 @@ transactor_main(void *arg)
 		trx->ended = call;
 		trx->code = code;
 		snprintf(trx->text, sizeof(trx->text), "%s", text);
-		written = write(trx->wake_fd, &wake, sizeof(wake));
-		(void) written; /* an eventfd that is full wakes all the same */
+		trx->slow = false;
+		transactor_wake(trx);
 		CRASH_POINT(call_told);
 	}
 	pthread_mutex_unlock(&trx->lock);
@@ -157,4 +185,17 @@ transactor_ended(struct transactor *trx, int *code, const char **text)
 	*text = trx->text; /* the thread writes it again only after another start */
 	pthread_mutex_unlock(&trx->lock);
 	return call;
+}
+
+bool
+transactor_is_slow(struct transactor *trx, char *text, size_t size)
+{
+	bool slow;
+
+	pthread_mutex_lock(&trx->lock);
+	slow = trx->slow;
+	trx->slow = false;
+	snprintf(text, size, "%s", trx->slow_text);
+	pthread_mutex_unlock(&trx->lock);
+	return slow;
 }

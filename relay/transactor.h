@@ -11,6 +11,7 @@
 #define RELAY_TRANSACTOR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef struct rd_kafka_s rd_kafka_t; /* as in rdkafka.h */
 
@@ -40,5 +41,11 @@ void transactor_start(struct transactor *trx, enum transactor_call call);
  * librdkafka's code of why it failed, text then says it in its words.
  */
 enum transactor_call transactor_ended(struct transactor *trx, int *code, const char **text);
+
+/*
+ * True every ten seconds in which a call gets no answer, which also wakes the caller; text: what
+ * librdkafka said last.
+ */
+bool transactor_is_slow(struct transactor *trx, char *text, size_t size);
 
 #endif /* RELAY_TRANSACTOR_H */
