@@ -12,6 +12,7 @@
 
 #include "buf.h"
 #include "dead_letter.h"
+#include "log.h"
 #include "policy.h"
 #include "registry.h"
 #include "route.h"
@@ -102,9 +103,11 @@ on_sink_state(void *arg, bool up, const struct err *why)
 {
 	struct replay *rp = arg;
 
-	rp->seen = rp->seen || up;
-	if (!up && !rp->seen)
+	if (!up && rp->seen)
+		log_err(LOG_WARN, why, "what is not acknowledged yet waits until a broker answers");
+	else if (!up)
 		replay_fail(rp, why);
+	rp->seen = rp->seen || up;
 }
 
 static void
