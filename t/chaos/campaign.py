@@ -156,7 +156,8 @@ class Campaign(Trial):
             place += 1
 
     def repeat(self):
-        return 'chaos', {'N': 'each' if self.is_each else self.number}, ('TPS', 'RECOVER_S', 'LIMIT_S', 'BACK_S', 'STOP_S', 'SETTLE_S')
+        return ('chaos', {'N': 'each' if self.is_each else self.number},
+                ('TPS', 'RECOVER_S', 'LIMIT_S', 'BACK_S', 'STOP_S', 'SETTLE_S'))
 
     def topics_create(self, topics):
         """The relay must find those whose number of partitions matters."""

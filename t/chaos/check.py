@@ -752,7 +752,8 @@ class Check:
         except (TypeError, ValueError):
             content = None
         if content != {'tag': txn.tag, 'n': txn.n}:
-            self.breaches.add('content', where, f"a message of transaction {txn.txid} ({txn.tag}): {value['message']['content']!r}")
+            self.breaches.add('content', where, f"a message of transaction {txn.txid} ({txn.tag}), number {txn.n}: "
+                              f"{value['message']['content']!r}")
 
     # ---- at the end ----
 
