@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""pulse_test.py: do pulse_tally.py and soak_judge.py (soak_judge_test.py) see what is wrong,
-and nothing else?  Prints TAP.  Run by 076_pulse.pl.
+"""pulse_test.py: do pulse_tally.py, soak_judge.py (soak_judge_test.py) and the faults of the
+network (network_test.py) see what is wrong, and nothing else?  Prints TAP.  Run by 076_pulse.pl.
 """
+import itertools
 import random
 import sys
 
+import network_test
 import soak_judge_test
 from pulse_tally import Tally, judge
 
@@ -125,7 +127,7 @@ def main():
             parts, rows = log(rng)
             mutation(rng, parts)
             ok(verdict(parts, rows)[0], f'seed {seed}: {mutation.__name__}')
-    for well, what in soak_judge_test.cases(SEEDS_SOAK):
+    for well, what in itertools.chain(soak_judge_test.cases(SEEDS_SOAK), network_test.cases()):
         ok(well, what)
     print(f'1..{number}')
     return 1 if failed else 0
