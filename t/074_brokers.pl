@@ -11,7 +11,7 @@ use Report;
 use Walrelay;
 use Test::More;
 
-local %ENV = (N => 'each', SEED => 3, MODE => 'exactly-once', BROKERS => 3, RECOVER_S => 600,
+local %ENV = (N => 'each', SEED => 3, MODE => 'exactly-once', BROKERS => 3, RECOVER_S => 600, SETTLE_S => 600,
 	FAULTS => 'brokers-leaders brokers-roll brokers-kill', %ENV,
 	RELAY => $walrelay, PG_CONFIG => $ENV{PG_CONFIG} // '');
 note("SEED=$ENV{SEED} MODE=$ENV{MODE}");

@@ -1,5 +1,6 @@
-# What judges the soak, checked: a stream that is right must pass, and each way to break
-# one must be seen, over several seeds.  No server, no Kafka.
+# What judges the soak, checked: a stream and figures that are right must pass, and each way
+# to break them must be seen, over several seeds; and a fault of the network that nothing ran
+# into must fail.  No server, no Kafka.
 use strict;
 use warnings;
 use FindBin;

@@ -6,12 +6,16 @@
 
 N faults are drawn by weight from faults.py (FAULTS: only these, by name or pattern;
 contrib/chaos --list names all; N=each: each of them once; LIMIT_S=3600: none begins later
-than that).  Behind each the slot's position must pass where WAL was written when the fault
-was over, within RECOVER_S=180.  At the end the workload stops, everything must be
+than that); what this machine, or MODE, cannot have is passed over, so that a seed's others
+stay the same everywhere.  Behind each the slot's position must pass where WAL was written
+when the fault was over, within RECOVER_S=180, and move again within BACK_S=30 (one broker);
+told to end, relay and server must do so within STOP_S=10; behind the last fault, within
+SETTLE_S=60, what is written must be confirmed within a second.  For slow machines these are
+settings.  At the end the workload stops, everything must be
 confirmed, and checker.py compares what is in Kafka with what the writers did, and what
 restarts repeated with what they may.  One line of JSON for each fault goes to
 faults.jsonl.  Prints each check, a table, then "N passed, N failed"; the folder of a
-failing run is kept.  Called by make chaos and t/072_chaos.pl.
+failing run is kept.  Called by make chaos, t/072_chaos.pl and t/077_chaos_once.pl.
 """
 import collections
 import contextlib
@@ -30,11 +34,13 @@ import time
 import kafka.admin
 
 from faults import FAULTS
-from lab import HERE, PREFIX, ROOT, SLOT, log_grep, say, wait_until
+from lab import BROKERS, HERE, PREFIX, ROOT, SLOT, log_grep, say, wait_until
 from trial import Trial, main, number, patterns
 
 DRAIN_S = 600
 CHECK_S = 3600
+PROMPT_S = 1                # in so long what is written is confirmed, as a rule
+KILLS_FEW = 10              # of more than so many, at least once, one must have led to a repetition
 SPLIT_MESSAGES = 500        # exactly once: larger transactions are split, all others stay whole
 PROGRESS_MS = 200           # so often a position is written down; a restart repeats what came since
 LATE_MS = 10_000            # and what was in flight: with 30 processes a processor, 5 s were seen
@@ -100,7 +106,9 @@ class Campaign(Trial):
             settings.append(f'--transaction.max.messages={SPLIT_MESSAGES}')
         super().__init__('chaos', settings)
         self.recover_s, self.limit_s = number('RECOVER_S', 180.0), number('LIMIT_S', float('inf'))
-        self.kinds = self.kinds_choose()
+        self.back_s, self.stop_s = number('BACK_S', 30.0), number('STOP_S', 10.0)
+        self.settle_s = number('SETTLE_S', 60.0)
+        self.asked, self.kinds = self.kinds_choose()
         self.is_each = os.environ.get('N') == 'each'
         self.number = len(self.kinds) if self.is_each else number('N', 100)
         self.workload = None
@@ -112,35 +120,44 @@ class Campaign(Trial):
     # ---- what is to be done ----
 
     def kinds_choose(self):
-        """Names of the faults to draw from.  One that was asked for by its name and cannot
-        be had is told."""
-        chosen = []
-        asked = patterns()
-        for pattern in asked:
+        """(names of the faults to draw from, those of them that can be had).  One that was asked
+        for by its name and cannot be had is told."""
+        asked, chosen = [], []
+        wanted = patterns()
+        for pattern in wanted:
             if not fnmatch.filter(FAULTS, pattern):
                 sys.exit(f'no fault is called {pattern}: ' + ' '.join(FAULTS))
         for name, fault in FAULTS.items():
-            named = any(fnmatch.fnmatchcase(name, pattern) for pattern in asked)
-            if not (named or not asked and fault.weight):
+            named = any(fnmatch.fnmatchcase(name, pattern) for pattern in wanted)
+            if not (named or not wanted and fault.weight):
                 continue
+            asked.append(name)
             reason = fault.skip(self.mode)
-            if reason and not (name in asked and fault.needs == 'exactly-once'):
+            if reason and not (name in wanted and fault.needs == 'exactly-once'):
                 say(f'skipped: {name}: {reason}')
                 continue
             chosen.append(name)
-        return chosen
+        if not chosen:
+            sys.exit('none of these faults can be had here')
+        return asked, chosen
 
     def sequence(self):
-        """(name, generator of its own) of each fault: what one draws changes no other."""
-        rng = random.Random(self.seed)
-        weights = [FAULTS[name].weight or 1 for name in self.kinds]
-        names = (rng.sample(self.kinds, self.number) if self.is_each else
-                 rng.choices(self.kinds, weights, k=self.number))
-        for place, name in enumerate(names):
-            yield name, random.Random(f'{self.seed}/{place}')
+        """(name, generator of its own) of each fault: what one draws changes no other, and what
+        cannot be had here is drawn all the same, and passed over."""
+        rng, found = random.Random(self.seed), 0
+        weights = [FAULTS[name].weight or 1 for name in self.asked]
+        order = iter(rng.sample(self.asked, len(self.asked))) if self.is_each else None
+        place = 0
+        while found < self.number:
+            name = next(order) if self.is_each else rng.choices(self.asked, weights)[0]
+            if name in self.kinds:
+                found += 1
+                yield name, random.Random(f'{self.seed}/{place}')
+            place += 1
 
     def repeat(self):
-        return 'chaos', {'N': 'each' if self.is_each else self.number}, ('TPS', 'RECOVER_S', 'LIMIT_S')
+        return ('chaos', {'N': 'each' if self.is_each else self.number},
+                ('TPS', 'RECOVER_S', 'LIMIT_S', 'BACK_S', 'STOP_S', 'SETTLE_S'))
 
     def topics_create(self, topics):
         """The relay must find those whose number of partitions matters."""
@@ -200,6 +217,34 @@ class Campaign(Trial):
                 if failed or self.workload.process.poll() is not None or self.lab.watch.lost:
                     return      # what comes later would only say the same
 
+    def settle(self):
+        """Until what is written is confirmed within a second again."""
+        watch, started = self.lab.watch, time.monotonic()
+
+        def is_prompt():
+            mark, asked = watch.insert_lsn(), time.monotonic()
+            wait_until(lambda: watch.confirmed >= mark, 'the position to catch up', self.recover_s)
+            return time.monotonic() - asked < PROMPT_S
+        try:
+            wait_until(is_prompt, 'what is written to be confirmed within a second', self.settle_s)
+        except TimeoutError as error:
+            self.check(False, str(error))
+            return
+        took = time.monotonic() - started
+        self.check(took <= self.settle_s, f'behind the last fault what is written is confirmed within {PROMPT_S} s '
+                   f'after {took:.1f} s')
+
+    def judge_times(self):
+        """Of all faults: how long until the relay is back, and until what is told to end has."""
+        back = [record['recover_s'] for record in self.records if 'recover_s' in record]
+        if back and BROKERS == 1:
+            self.check(max(back) <= self.back_s, f'back after {max(back)} s at most, {self.back_s:.0f} s are allowed')
+        stopped = [record['evidence']['stopped_in_s'] for record in self.records
+                   if 'stopped_in_s' in record.get('evidence', {})]
+        if stopped:
+            self.check(max(stopped) <= self.stop_s, f'told to end, relay or server did so within {max(stopped)} s, '
+                       f'{self.stop_s:.0f} s are allowed')
+
     # ---- the end ----
 
     def drain(self):
@@ -247,6 +292,18 @@ class Campaign(Trial):
             report = file.read()
         self.check(status == 0, 'the checker finds every change in its place: ' + report[:300].strip(),
                    report + self.log_end('checker.log'))
+        if self.records and status == 0:
+            self.prove_much(json.loads(report))
+
+    def prove_much(self, report):
+        """A checker that finds nothing wrong has said nothing, if nothing was there."""
+        few = [name for name in ('transactions', 'aborted', 'messages') if not report[name]]
+        self.check(not few, f"{report['transactions']} transactions, {report['aborted']} rolled back, "
+                   f"{report['messages']} messages outside of them: none of these is 0", few)
+        kills = sum(record['fault'] == 'relay-kill' for record in self.records)
+        if self.mode == 'at-least-once' and kills > KILLS_FEW:
+            self.check(report['runs'], f"{report['runs']} runs come again behind {kills} kills: without any, "
+                       'nothing would be known of them')
 
     def logs(self):
         self.check_server_log('signal 6|No space left' if any('disk-wal' == record['fault'] for record
@@ -302,6 +359,9 @@ class Campaign(Trial):
         mark = self.lab.watch.insert_lsn()
         wait_until(lambda: self.lab.watch.confirmed >= mark, 'the stream to run', self.recover_s)
         self.faults()
+        self.judge_times()
+        if not self.failed:
+            self.settle()
         self.drain()
         self.prove()
         self.logs()

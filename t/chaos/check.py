@@ -30,7 +30,8 @@ What each breach is called, and the rule that it breaks:
                partitions do not end at the same places, or within a small transaction
   op           the operation does not fit the images;  before: before is not the row as
                it was;  seq: an account's version is skipped;  content: a row that does
-               not fit its own checksum or hash chain;  sum: balances do not add up
+               not fit its own checksum or hash chain, or a message that is not its
+               transaction's;  sum: balances do not add up
   key          the key is not the row's;  partition: not where its key belongs
   tombstone    a delete without one, or one without a delete
   boundary     BEGIN or END of a transaction missing, or wrong
@@ -651,7 +652,7 @@ class Check:
     def row_first(self, table, record, i, key, position, where):
         value = record['value']
         source, block = value['source'], value.get('transaction')
-        self.source_check(table, source, block, i, where)
+        self.source_check(table.collection, source, block, i, where)
         place = position[1] if position else key >> 2 & PLACES - 1
         if not self.transactions.event(i, table.collection, place, block, where):
             return
@@ -663,10 +664,10 @@ class Check:
         self.key_check(table, record, where)
         self.tables.change(table, value, i, where)
 
-    def source_check(self, table, source, block, i, where):
+    def source_check(self, collection, source, block, i, where):
         end = self.transactions.end_lsn(i)
         last, own = json.loads(source['sequence'])
-        if f"{source['schema']}.{source['table']}" != table.collection:
+        if f"{source['schema']}.{source['table']}" != collection:
             self.breaches.add('source', where, f"a change of {source['schema']}.{source['table']}")
         elif int(own) != source['lsn'] or (end and source['lsn'] > end):
             self.breaches.add('source', where, f"lsn {source['lsn']}, sequence {own}, transaction's end {end}")
@@ -718,7 +719,7 @@ class Check:
 
     def message(self, place, record, where):
         value = record['value']
-        source, block = value['source'], value.get('transaction')
+        source = value['source']
         position = self.position(place, record, where)
         if value['op'] != 'm' or record['key'] != {'prefix': value['message']['prefix']}:
             self.breaches.add('key', where, 'the key is not of this message')
@@ -728,7 +729,7 @@ class Check:
             if key is not None:
                 self.group(place, record, key, i, where)
             if key is not None and self.place_record(place, key, self.transactions.end_lsn(i), record, where):
-                self.transactions.event(i, 'message', key >> 2 & PLACES - 1, block, where)
+                self.message_first(value, i, key >> 2 & PLACES - 1, where)
             return
         key = order_key(*(position or (source['lsn'], 0)), 0)
         self.group(place, record, key, None, where)
@@ -739,6 +740,20 @@ class Check:
                 self.breaches.add('message', where, f'nobody sent {content}')
             elif self.said[content] > 1:
                 self.breaches.add('message', where, f'{content} is there at two positions')
+
+    def message_first(self, value, i, place, where):
+        """One of a transaction, which writer.py lets say whose it is; it is of no table."""
+        source, block, txn = value['source'], value.get('transaction'), self.transactions.made[i]
+        self.source_check('.', source, block, i, where)
+        if not self.transactions.event(i, 'message', place, block, where):
+            return
+        try:
+            content = json.loads(value['message']['content'])
+        except (TypeError, ValueError):
+            content = None
+        if content != {'tag': txn.tag, 'n': txn.n}:
+            self.breaches.add('content', where, f"a message of transaction {txn.txid} ({txn.tag}), number {txn.n}: "
+                              f"{value['message']['content']!r}")
 
     # ---- at the end ----
 

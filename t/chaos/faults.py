@@ -2,7 +2,8 @@
 
 A fault is a function of the lab (lab.py) and a generator of random numbers.  It breaks
 something, mends it if it is one that lasts, and returns when nothing is broken any more
-but what the relay itself has to mend.  What it returns is evidence that it bit.
+but what the relay itself has to mend.  What it returns is evidence that it bit; one that
+does not bite raises ValueError: it would prove nothing.
 """
 import contextlib
 import os
@@ -15,8 +16,7 @@ import threading
 import time
 
 from lab import BROKERS, HERE, PREFIX, SLOT, START_S, UNAVAILABLE, TEMPORARY, log_grep, wait_until, pq
-
-BITE_S = 20                 # how long to wait for a fault that needs traffic
+from network import BITE_S, Bite, kafka_zombie, last, network
 
 
 class Fault:
@@ -42,13 +42,6 @@ class Fault:
         return None
 
 
-def last(rng, low, high):
-    """For so long, evenly drawn."""
-    seconds = rng.uniform(low, high)
-    threading.Event().wait(seconds)
-    return round(seconds, 2)
-
-
 def waited(lab, lives):
     """What only lasts is no reason to end."""
     if lab.relay.lives != lives:
@@ -66,7 +59,7 @@ def relay_term(lab, _):
     """A restart: what is in flight is drained first."""
     started = time.monotonic()
     lab.relay.replace(signal.SIGTERM)
-    return {'ended_in_s': round(time.monotonic() - started, 2)}
+    return {'stopped_in_s': round(time.monotonic() - started, 2)}
 
 
 def second_start(lab):
@@ -362,7 +355,7 @@ def registry_schemas(lab, rng):
     """It is restarted twice while schemas change all the time; not more of them than a slow
     one can register within the time that a campaign gives."""
     lives, over, changes = lab.relay.lives, threading.Event(), []
-    inner = random.Random(rng.random())
+    inner, bite = random.Random(rng.random()), Bite(lab.proxies['registry'])
 
     def change():
         while len(changes) < SCHEMAS_MAX and not over.wait(inner.uniform(0, 0.5)):
@@ -379,66 +372,23 @@ def registry_schemas(lab, rng):
         over.set()
         changer.join()
     waited(lab, lives)
-    return {'changes': len(changes), 'away_s': away}
+    bite.prove('unreachable')
+    return {'changes': len(changes), 'away_s': away, **bite.counts()}
 
 
 def registry_restart(lab, rng):
     """With a relay that needs it: one that has just been started knows no schema id."""
+    bite = Bite(lab.proxies['registry'])
     lab.registry.do('kill')
-    lab.relay.replace(signal.SIGKILL)
-    away = last(rng, 0, 3)
-    # On a slow machine it may give up on its own database.
-    wait_until(lambda: lab.registry.do('restart', check=False) == 0, 'the registry to start', START_S)
-    lab.registry_find()
-    return {'away_s': away}
-
-
-# ---- the network ----
-
-def network(name, command, lasts=None):
-    """A fault of the proxy: command, with its random numbers filled in by rng, for so long.
-    The registry is asked by a relay that has just been started, hence a kill with each."""
-    def strike(lab, rng):
-        proxy = lab.proxies[name]
-        text = command(rng) if callable(command) else command
-        evidence = {'command': text}
-        before = proxy.stats()
-        try:
-            for line in text.split('; '):
-                evidence.update(proxy.do(line))
-            if name == 'registry':
-                lab.relay.replace(signal.SIGKILL)
-            if 'cut' in text:
-                bit = lambda: proxy.stats()['cut'] > before['cut']      # noqa: E731
-                with contextlib.suppress(TimeoutError):
-                    wait_until(bit, 'the cut', BITE_S)
-            if lasts:
-                evidence['lasted_s'] = last(rng, *lasts)
-            after = proxy.stats()
-        finally:
-            evidence.update(proxy.do('clear'))
-        for what in ('accepted', 'refused', 'unreachable', 'cut', 'vanished', 'passed'):
-            evidence[what] = after[what] - before[what]
-        evidence['queued'] = after['queued']
-        return evidence
-    return strike
-
-
-def kafka_zombie(lab, rng):
-    """What a killed relay had sent arrives behind what its successor has sent."""
-    proxy = lab.proxies['kafka']
-    proxy.do('hold up now')
     try:
-        with contextlib.suppress(TimeoutError):
-            wait_until(lambda: proxy.stats()['queued'] > 0, 'something to be held', BITE_S)
-        mark = lab.watch.insert_lsn()
         lab.relay.replace(signal.SIGKILL)
-        wait_until(lambda: lab.watch.confirmed >= mark, 'the next relay to take over', START_S)
-        last(rng, 0, 1)
-        held = proxy.stats()['queued']
+        bite.prove('unreachable')
+        away = last(rng, 0, 3)
     finally:
-        proxy.do('clear')
-    return {'held': held}
+        # On a slow machine it may give up on its own database.
+        wait_until(lambda: lab.registry.do('restart', check=False) == 0, 'the registry to start', START_S)
+        lab.registry_find()
+    return {'away_s': away, **bite.counts()}
 
 
 # ---- full disks ----
@@ -567,8 +517,8 @@ for peer in ('pg', 'kafka', 'registry'):
     FAULTS.update({
         f'{peer}-drop': Fault(1, network(peer, 'drop')),
         f'{peer}-reset': Fault(1, network(peer, 'reset')),
-        f'{peer}-refuse': Fault(0.5, network(peer, 'refuse; reset', lasts)),
-        f'{peer}-refuse-reset': Fault(0.5, network(peer, 'refuse reset; reset', lasts)),
+        f'{peer}-refuse': Fault(0.5, network(peer, 'refuse', lasts)),
+        f'{peer}-refuse-reset': Fault(0.5, network(peer, 'refuse reset', lasts)),
         f'{peer}-slow': Fault(0.5, network(
             peer, lambda rng: f'slow {rng.randint(2_000, 100_000)}', lasts)),
         f'{peer}-bytewise': Fault(0.5, network(peer, 'bytewise', lasts)),

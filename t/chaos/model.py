@@ -281,7 +281,7 @@ class Model:
 
     def message_do(self):
         self.event(f'{PREFIX}.message', 'message', {'prefix': 'ledger'},
-                   {'message': {'prefix': 'ledger', 'content': self.tag.encode()}}, 'm')
+                   {'message': {'prefix': 'ledger', 'content': json.dumps({'tag': self.tag, 'n': self.n}).encode()}}, 'm')
 
     def message_said(self, n):
         """Outside of any transaction; the last thing said may be lost."""

@@ -575,6 +575,35 @@ class Mutation:
         part, at = self.find(lambda record: record['topic'].endswith('.message'))
         self.edit(part, at)['key'] = {'prefix': 'other'}
 
+    def message_edit(self):
+        """A message of a transaction, to be changed."""
+        return self.edit(*self.find(lambda record: record['topic'].endswith('.message')
+                                    and record['value']['message']['prefix'] == 'ledger'))['value']
+
+    @breaks('content')
+    def message_of_another(self):
+        """a transaction's message is that of the one before"""
+        message = self.message_edit()['message']
+        content = json.loads(message['content'])
+        message['content'] = json.dumps({**content, 'n': content['n'] - 1}).encode()
+
+    @breaks('content')
+    def message_cut(self):
+        """a transaction's message is cut off"""
+        message = self.message_edit()['message']
+        message['content'] = message['content'][:-1]
+
+    @breaks('source')
+    def message_source_table(self):
+        """a transaction's message is of a table"""
+        self.message_edit()['source'].update(schema='public', table='acct')
+
+    @breaks('source')
+    def message_source_lsn(self):
+        """a transaction's message has another LSN in its sequence"""
+        source = self.message_edit()['source']
+        source['sequence'] = json.dumps([None, str(source['lsn'] + 1)])
+
     @breaks('content')
     def txlog_count(self):
         """the writer's own count is another one"""

@@ -8,7 +8,8 @@ whenever the target cannot be reached, clients are reset.
 
     drop [WHO]                  close connections, as a peer does that ends
     reset [WHO]                 reset them (RST), as a peer does that has died
-    refuse | refuse reset       nobody listens: connecting is refused; or reset once it stands
+    refuse | refuse reset       nobody listens: connecting is refused, which nobody but the
+                                client sees; or reset once it stands, which is counted
     blackhole up|down|both [WHO]  half-open: what is sent vanishes, also an end; sockets stay
     hold up|down|both [WHO]     keep bytes back, and ends, in their order, also when the
                                 sender is long gone; later they are released
@@ -20,7 +21,10 @@ whenever the target cannot be reached, clients are reset.
     clear                       no fault any more; held bytes go, connections out of which
                                 bytes have vanished are reset: they can never go on
     to HOST:PORT                another target for new connections
-    stats                       what has happened so far, and each connection
+    stats                       what has happened so far, and each connection; whether a fault
+                                has bitten is told by its own number: dropped, reset,
+                                refused, cut (connections), vanished, held, delayed,
+                                slowed, single (bytes)
 
 up is from client to server.  WHO is all (default: those that are and those to come),
 now (those that are), new (those to come) or the number of one.  For what ends connections
@@ -97,7 +101,10 @@ class Flow:
                 self.count(vanished=0 if end else len(data))
                 continue
             self.queue.append((time.monotonic() + self.faults.delay_s, data))
-            self.queued += 0 if end else len(data)
+            size = 0 if end else len(data)
+            self.queued += size
+            for name, is_on in (('held', self.faults.hold), ('delayed', self.faults.delay_s)):
+                self.conn.proxy.count(name, size if is_on else 0)
             self.poke()
 
     def count(self, passed=0, vanished=0):
@@ -154,6 +161,8 @@ class Flow:
                     self.count(passed=size)
                 except OSError:
                     broken = True
+            for name, is_on in (('slowed', self.faults.rate), ('single', self.faults.bytewise)):
+                self.conn.proxy.count(name, size if is_on else 0)
             self.poke()                         # there is room: the reader may wait for it
             if self.faults.rate:
                 await asyncio.sleep(size / self.faults.rate)
@@ -380,7 +389,8 @@ class Proxy:
 
     def do_stats(self):
         return {**{name: self.counts[name] for name in
-                   ('accepted', 'refused', 'unreachable', 'dropped', 'reset', 'cut')},
+                   ('accepted', 'refused', 'unreachable', 'dropped', 'reset', 'cut', 'held', 'delayed',
+                    'slowed', 'single')},
                 'passed': self.passed, 'vanished': self.vanished,
                 'queued': sum(flow.queued for conn in self.connections.values()
                               for flow in conn.flows.values()),

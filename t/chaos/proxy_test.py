@@ -14,6 +14,7 @@ import unittest
 
 PROXY = os.path.join(os.path.dirname(os.path.realpath(__file__)), 'proxy.py')
 PATIENCE_S, POLL_S = 60, 0.002
+COUNTED = ('dropped', 'reset', 'refused', 'cut', 'vanished', 'held', 'delayed', 'slowed', 'single')
 
 
 class Server(threading.Thread):
@@ -94,6 +95,12 @@ class ProxyTest(unittest.TestCase):
         self.assertEqual(read(client, 4), b'pong')
         return client, server
 
+    def bitten(self, name, number):
+        """That is counted, and what other faults count is not."""
+        wait(lambda: self.do('stats')[name] >= number)
+        stats = self.do('stats')
+        self.assertEqual({other: stats[other] for other in COUNTED if stats[other]}, {name: number})
+
     def queued(self, number):
         wait(lambda: self.do('stats')['queued'] == number)
 
@@ -120,12 +127,14 @@ class ProxyTest(unittest.TestCase):
     def test_drop(self):
         client, server = self.pair()
         self.assertEqual(self.do('drop'), {'connections': 1})
+        self.bitten('dropped', 1)
         self.assertEqual((client.recv(1), server.recv(1)), (b'', b''))
         self.pair()
 
     def test_reset(self):
         client, server = self.pair()
         self.do('reset now')
+        self.bitten('reset', 1)
         self.assertRaises(ConnectionResetError, client.recv, 1)
         self.assertRaises(ConnectionResetError, server.recv, 1)
 
@@ -141,6 +150,11 @@ class ProxyTest(unittest.TestCase):
         for _ in range(3):
             self.do('refuse')
             self.assertRaises(ConnectionRefusedError, self.client)
+            self.do('refuse reset')
+            refused = self.do('stats')['refused']
+            with socket.create_connection(('127.0.0.1', self.port), PATIENCE_S) as late:
+                self.assertRaises(ConnectionResetError, late.recv, 1)
+            self.assertEqual(self.do('stats')['refused'], refused + 1)
             client.sendall(b'x')
             self.assertEqual(server.recv(1), b'x', 'who is connected stays so')
             self.do('clear')
@@ -163,7 +177,7 @@ class ProxyTest(unittest.TestCase):
         client, server = self.pair()
         self.do('blackhole up')
         client.sendall(b'vanishes')
-        wait(lambda: self.do('stats')['vanished'] == 8)
+        self.bitten('vanished', 8)
         server.sendall(b'comes')
         self.assertEqual(read(client, 5), b'comes')
         client.close()
@@ -194,6 +208,7 @@ class ProxyTest(unittest.TestCase):
         for piece in (b'one', b'two', b'three'):
             server.sendall(piece)
         self.queued(11)
+        self.bitten('held', 11)
         client.sendall(b'up')
         self.assertEqual(read(server, 2), b'up', 'the other direction goes')
         server.close()
@@ -228,6 +243,7 @@ class ProxyTest(unittest.TestCase):
         client.sendall(b'x' * 500)
         read(server, 500)
         self.assertGreater(time.monotonic() - started, 0.4)
+        self.bitten('slowed', 500)
         self.do('clear')
         client.sendall(b'x' * 1_000_000)        # 17 minutes at the other speed
         self.assertEqual(len(read(server, 1_000_000)), 1_000_000)
@@ -241,6 +257,7 @@ class ProxyTest(unittest.TestCase):
         data = os.urandom(300)
         client.sendall(data)
         self.assertEqual(read(server, 300), data)
+        self.bitten('single', 300)
         after = struct.unpack_from('I', server.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160),
                                    data_segs_in)[0]
         self.assertGreater(after - before, 5)   # the kernel may join some
@@ -254,6 +271,7 @@ class ProxyTest(unittest.TestCase):
         read(server, 3)
         took = time.monotonic() - started
         self.assertGreater(took, 0.29)
+        self.bitten('delayed', 3)
 
     def test_cut(self):
         client, server = self.pair()
@@ -264,7 +282,7 @@ class ProxyTest(unittest.TestCase):
             while piece := server.recv(70000):
                 data += piece
         self.assertEqual(len(data), 1000)
-        self.assertEqual(self.do('stats')['cut'], 1)
+        self.bitten('cut', 1)
 
     @staticmethod
     def send_until_cut(sock):

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""pulse_test.py: does pulse_tally.py see what is wrong, and nothing else?  Prints TAP.
-Run by 076_pulse.pl.
+"""pulse_test.py: do pulse_tally.py, soak_judge.py (soak_judge_test.py) and the faults of the
+network (network_test.py) see what is wrong, and nothing else?  Prints TAP.  Run by 076_pulse.pl.
 """
+import itertools
 import random
 import sys
 
+import network_test
+import soak_judge_test
 from pulse_tally import Tally, judge
 
 ROWS, STEPS, PARTITIONS, SEEDS = 12, 400, 3, 20
+SEEDS_SOAK = 10
 
 
 def record(partition, offset, key, n, op='u'):
@@ -123,6 +127,8 @@ def main():
             parts, rows = log(rng)
             mutation(rng, parts)
             ok(verdict(parts, rows)[0], f'seed {seed}: {mutation.__name__}')
+    for well, what in itertools.chain(soak_judge_test.cases(SEEDS_SOAK), network_test.cases()):
+        ok(well, what)
     print(f'1..{number}')
     return 1 if failed else 0
 
