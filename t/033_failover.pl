@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Runs;
 use Walrelay;
 use IO::Select;
 use IO::Socket::INET;
@@ -43,28 +44,31 @@ sub settings
 
 sub events_file { return "$ENV{TESTDATADIR}/$_[0].events"; }
 
-# ids NAME: keys in the order in which they were first written; those that came again
-# must be a run that was there before
-sub ids
+# judged NAME: what was written, see Runs.pm
+sub judged
 {
 	my ($name) = @_;
-	my (@ids, %seen);
-	for my $event (json_lines(slurp(events_file($name))))
-	{
-		my $id = ($event->{value} // {})->{after}{id} // next;
-		push @ids, $id if !$seen{$id}++;
-	}
-	return @ids;
+	return runs_judge(grep { defined } map { ($_->{value} // {})->{after}{id} } json_lines(slurp(events_file($name))));
 }
 
-# is_complete NAME, NODE, WHAT: the file has what the table has, in this order
+# ids NAME: keys in the order in which they were first written
+sub ids { return @{ judged($_[0])->{ids} }; }
+
+# is_complete NAME, NODE, WHAT: the file has what the table has, in this order, and what came
+# again came up to the end
 sub is_complete
 {
 	my ($name, $node, $what) = @_;
 	my @table = split /\n/, $node->safe_psql('postgres', 'SELECT id FROM t ORDER BY id');
-	wait_until { my %seen = map { $_ => 1 } ids($name); $seen{ $table[-1] } } "$what: id $table[-1]";
-	my @ids = ids($name);
-	is("@ids", "@table", "$what: every change, in order, and no other");
+	my $judged = wait_until
+	{
+		my $so_far = judged($name);
+		my $has_last = grep { $_ == $table[-1] } @{ $so_far->{ids} };
+		$so_far->{breach} || $so_far->{is_whole} && $has_last ? $so_far : undef
+	}
+	"$what: id $table[-1], and no run under way";
+	is($judged->{breach}, '', "$what: what came again was whole runs");
+	is("@{ $judged->{ids} }", "@table", "$what: every change, in order, and no other");
 	return;
 }
 
@@ -218,6 +222,51 @@ SKIP:
 	is($relay->wait_exit, 78, 'the standby lacks changes: exit status 78');
 	like($relay->stderr, qr/error: E1218: the server's history has left what was streamed before\nDETAIL:.*timeline 2, which left timeline 1 at/,
 		'the standby lacks changes: said so');
+	$standby->stop;
+}
+
+# ---- a standby with a slot of its own that has not replayed yet what was confirmed ----
+SKIP:
+{
+	skip 'standbys decode from PostgreSQL 16 on', 1 if $major < 16;
+	my ($primary, $standby) = pair('late', '');
+	my $both = several($primary, $standby);
+	my $insert = sub { $_[0]->safe_psql('postgres', 'INSERT INTO t DEFAULT VALUES') for 1 .. 5; };
+	my $set = sub { $standby->append_conf('postgresql.conf', "recovery_min_apply_delay = $_[0]\n"); };
+
+	slot_create('late', $primary->connstr('postgres'), '--slot.failover=false');
+	my $maker = relay_start(name => 'late_slot', command => undef, args => [ 'slot', 'create', '--slot.name=late',
+			'--slot.failover=false', '--source.conninfo=' . $standby->connstr('postgres') ]);
+	# A standby learns from its primary which transactions run.
+	wait_until { $primary->safe_psql('postgres', 'SELECT pg_log_standby_snapshot()'); !$maker->is_running } 'a slot on the standby';
+	is($maker->wait_exit, 0, 'a slot on the standby') or diag $maker->stderr;
+
+	my $relay = start('late', "$both target_session_attrs=any", '--slot.failover=false');    # the first that answers
+	$insert->($primary);
+	is_complete('late', $primary, 'before');
+	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+	wait_until { $standby->safe_psql('postgres', 'SELECT pg_get_wal_replay_pause_state()') eq 'paused' } 'the standby to stand still';
+	$insert->($primary);
+	is_complete('late', $primary, 'the standby stands still');
+	wait_for_slot($primary, 'late');
+	$primary->wait_for_catchup($standby, 'flush', $primary->lsn('insert'));
+	# It has all of it, shows after a restart how far it has replayed, and waits with the rest.
+	$set->('1h');
+	$standby->restart;
+	$primary->kill9;
+	$relay->wait_for_log(qr/E1218: the standby has not replayed up to the confirmed position\nDETAIL:\s+It has come to \S+; confirmed is \S+\..*\nHINT:\s+Wait until it has/);
+	pass('the standby is late: said so');
+	my ($status, undef, $stderr) = relay_run('slot', 'status', '--slot.name=late', '--source.conninfo=' . $standby->connstr('postgres'));
+	is($status, 0, 'the standby is late: it has the slot') or diag $stderr;
+	$set->('0');
+	$standby->reload;
+	$relay->wait_for_log(qr/streaming database [^\n]*, server "[^"]*", port @{[$standby->port]}\n/);
+	pass('the standby has come up: the relay goes on by itself');
+	$standby->promote;
+	$insert->($standby);
+	is_complete('late', $standby, 'promoted');
+	is($relay->stop, 0, 'promoted: ends cleanly');
 	$standby->stop;
 }
 

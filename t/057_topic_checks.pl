@@ -12,10 +12,13 @@
 #	system identifier (E1218)							056_accept_gap; while it runs 035_startup
 #	timeline: another history, an older one (E1218)			056_accept_gap; while it runs 031_source, 033_failover
 #	position beyond the end of WAL (E1218)					056_accept_gap; while it runs 035_startup
+#	a standby that has not replayed up to the position (E1218)	033_failover, while it runs
+#	synchronous_standby_names names us (a warning)			031_source, 035_startup
 #	a standby that cannot be streamed from, or a copy (E1230)	033_failover, 035_startup
 #	part of a transaction: other settings, not there (E1220, E1219)	058_accept_gap_once; E1220 054_exactly_once, too
 #	topic: partitions, made anew, truncated (E2011, E2012)		here
-#	progress topic: policy, partitions, strange records (E2010)	here
+#	progress topic: policy, partitions, strange records, those of a
+#		newer walrelay, a broker that does not make it (E2010)	here
 # needs: kafka
 use strict;
 use warnings;
@@ -95,17 +98,30 @@ is(scalar(gap_records(read_topic('check.public.u', bootstrap => $broker->address
 
 # --- the progress topic ---
 my $stderr;
+my %record = (
+	strange => 'no JSON',
+	newer => '{"version":2,"slot":"check","database":"postgres","system_id":"1","timeline":1,"lsn":"0/1"}');
 for my $case (
 	[ 'policy', 'deletes positions', qr/error: E2010: topic "check.policy" would forget positions\nDETAIL:.*cleanup\.policy is delete/, 1, 'cleanup.policy=delete' ],
 	[ 'many', 'two partitions', qr/error: E2010: topic "check.many" has 2 partitions\n.*\nHINT:.*topic\.progress/s, 2, 'cleanup.policy=compact' ],
-	[ 'strange', 'a strange record', qr/error: E2010: the progress of this slot cannot be read\nDETAIL:  The record at offset 0 of topic "check.strange" is none of walrelay's/, 1, 'cleanup.policy=compact' ])
+	[ 'strange', 'a strange record', qr/error: E2010: the progress of this slot cannot be read\nDETAIL:  The record at offset 0 of topic "check.strange" is none of walrelay's/, 1, 'cleanup.policy=compact' ],
+	[ 'newer', 'a newer walrelay', qr/error: E2010: a newer walrelay has written the progress of this slot\nDETAIL:\s+The record has version 2; this one knows up to 1\..*\nHINT:\s+Run the newer walrelay/s, 1, 'cleanup.policy=compact' ])
 {
 	my ($name, $what, $regex, @create) = @$case;
 	topic_do('create', "check.$name", @create);
-	topic_do('produce', 'check.strange', 'check', 'no JSON') if $name eq 'strange';
+	topic_do('produce', "check.$name", 'check', $record{$name}) if $record{$name};
 	$stderr = refused("progress topic: $what", $regex, "--topic.progress=$name");
 	is(token_of($stderr), '', "progress topic: $what: has no token");
 }
 topic_do('config', 'check.policy', 'cleanup.policy=compact');
 through(insert(), 'progress topic: mended', '--topic.progress=policy');
+
+# The broker's metrics would take the two for one: it makes no such topic.
+topic_do('create', 'check_refused', 1);
+$stderr = refused('progress topic: the broker does not make it',
+	qr/error: E2010: topic "check\.refused" cannot be created\nDETAIL:\s+.*collides with existing topic.*check_refused.*\nHINT:\s+Create it by hand: .*--topic check\.refused .*cleanup\.policy=compact/,
+	'--topic.progress=refused');
+is(token_of($stderr), '', 'progress topic: the broker does not make it: has no token');
+topic_do('delete', 'check_refused');
+through(insert(), 'progress topic: now it does', '--topic.progress=refused');
 done_testing();

@@ -9,7 +9,8 @@ the workload's end.  What must be in Kafka is known from the database: triggers 
 noted each change.  Every topic has one partition and must hold exactly that, in order;
 at least once it may begin again further back, once for each life and each lost stream,
 and then has to repeat everything from there on.  Exactly once it may not, for a reader
-of what is committed.  And the slot must never be ahead of the progress topic.
+of what is committed, and each transaction of the database is in one Kafka transaction, but
+for those too large for one.  And the slot must never be ahead of the progress topic.
 """
 
 import argparse
@@ -29,12 +30,15 @@ import kafka
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.structs import TopicPartition
 
+import checks
 import pq
 import read_topic
 
 LIFE_S = 300			# a life that takes longer hangs
 ATTEMPTS = 6			# with other passings, for a point that was not reached
 SMALL = 100				# bytes; no batch is as small
+SPLIT = 50				# messages; exactly once, transactions of more are split
+MARGIN = 10				# and of so many less are not: schemas and boundaries count, too
 
 # Keys are never used again, so that no two messages of a topic are alike.
 WORKLOAD = [
@@ -107,33 +111,31 @@ def change_messages(op, old, new):
 
 
 def expectation(session):
-	"""What each topic must hold, by its name without the prefix, from the triggers' notes."""
+	"""What each topic must hold, by its name without the prefix, from the triggers' notes; and
+	which transactions are too large for one Kafka transaction."""
 	topics = {f"public.{table}": [] for table in TABLES}
 	topics.update({"dead-letter": [], "message": [], "transaction": []})
 	topics["schema-changes"] = [(kind, table, None) for table, kind in TOLD]
-	refused, last_xid = set(), None
+	refused, sizes = set(), {}
 	for xid, table, op, old, new in session.rows("SELECT xid, tab, op, old, new FROM log ORDER BY n"):
 		old, new = (json.loads(text) if text else None for text in (old, new))
 		if op == "!":
 			refused.add(table)
 			continue
-		if op == "m":
-			topics["message"].append(("m", new, None))
-			if new == "two":	# in no transaction
-				continue
-		else:
-			topics["dead-letter" if table in refused else f"public.{table}"] += change_messages(op, old, new)
-		if xid != last_xid:
-			topics["transaction"] += [("BEGIN", int(xid), None), ("END", int(xid), None)]
-			last_xid = xid
+		topic = "message" if op == "m" else "dead-letter" if table in refused else f"public.{table}"
+		messages = [("m", new, None)] if op == "m" else change_messages(op, old, new)
+		topics[topic] += messages
+		if op != "m" or new != "two":	# which is in no transaction
+			sizes[int(xid)] = sizes.get(int(xid), 0) + len(messages)
+	for xid in sizes:
+		topics["transaction"] += [("BEGIN", xid, None), ("END", xid, None)]
 	for name, messages in topics.items():
-		if len({message[:2] + (text_of(message[2]),) for message in messages}) != len(messages) or not messages:
+		if len({message[:2] + (checks.text_of(message[2]),) for message in messages}) != len(messages) or not messages:
 			raise ValueError(f"the workload has no message, or two that are alike, for {name}")
-	return topics
-
-
-def text_of(message):
-	return json.dumps(message, sort_keys=True)
+	large = {xid for xid, size in sizes.items() if size > SPLIT}
+	if not large or any(size > SPLIT - MARGIN for xid, size in sizes.items() if xid not in large):
+		raise ValueError(f"the workload has no transaction of more than {SPLIT} messages, or one of nearly as many")
+	return topics, large
 
 
 # --- what is there ----------------------------------------------------------------
@@ -201,48 +203,16 @@ class Reader:
 		return (value["op"], key and key["id"], value["after"])
 
 
-def order_check(topic, expected, found, jumps_max):
-	"""Breaches of found, (offset, message) in order, against what the topic must hold."""
-	place = {text_of(message): i for i, message in enumerate(expected)}
-	at = high = jumps = 0
-	for offset, message in found:
-		i = place.get(text_of(message))
-		if i is None:
-			return [f"{topic}@{offset}: {message} is none of the workload's"]
-		if i > at:
-			return [f"{topic}@{offset}: {message} comes after number {at - 1}, and is number {i}"]
-		if i < at:
-			jumps += 1
-		at = i + 1
-		high = max(high, at)
-	breaches = []
-	if at != high or high != len(expected):
-		breaches.append(f"{topic} ends with number {at - 1}, has come to {high - 1}, and should to {len(expected) - 1}")
-	if jumps > jumps_max:
-		breaches.append(f"{topic}: {jumps} repeats, {jumps_max} are accounted for")
-	return breaches
-
-
 def lsn(text):
 	high, low = text.split("/")
 	return int(high, 16) << 32 | int(low, 16)
 
 
-def progress_check(records, deaths):
-	"""The position never goes back; the slot was never ahead of it when a relay died."""
-	breaches, last = [], (0, 0)
+def positions(records):
+	"""(offset, LSN, changes) of each position in the progress topic."""
 	records = [record for record in records if b"/" not in record.key]  # others tell of topics
-	for record in records:
-		value = json.loads(record.value)
-		position = (lsn(value["lsn"]), value.get("changes", 0))
-		if position < last:
-			breaches.append(f"progress@{record.offset}: {position} after {last}")
-		last = position
-	for confirmed, began, end in deaths:
-		known = [lsn(json.loads(record.value)["lsn"]) for record in records if record.offset < end]
-		if confirmed > max(known, default=began):
-			breaches.append(f"the slot was at {confirmed:X}, ahead of all of {len(known)} positions")
-	return breaches
+	values = [(record.offset, json.loads(record.value)) for record in records]
+	return [(offset, lsn(value["lsn"]), value.get("changes", 0)) for offset, value in values]
 
 
 # --- trials -------------------------------------------------------------------------
@@ -259,7 +229,7 @@ class Trial:
 		self.passing, self.attempt = passing, attempt
 		self.session, self.reader = bench.of_thread()
 		self.deaths, self.lives, self.losses = [], 0, 0
-		self.expected = bench.expected
+		self.once = mode == "exactly-once"
 		self.dir = os.path.join(bench.args.dir, name)
 		os.mkdir(self.dir)
 
@@ -271,7 +241,9 @@ class Trial:
 			"--table.exclude.list=public.log", "--skipped.operations=none",
 			"--include.schema.changes=true", "--provide.transaction.metadata=true",
 			"--schema.on.incompatible=dead-letter",
-			"--transaction.max.messages=50", "--max.in.flight.messages=32",
+			f"--transaction.max.messages={SPLIT}", "--max.in.flight.messages=32",
+			# a machine that stands still splits no transaction
+			*(["--transaction.timeout.ms=900000"] if self.once else []),
 			"--stream.frame.bytes=1kB", "--status.interval.ms=100", "--progress.interval.ms=20",
 			"--retry.backoff.ms=50", "--retry.backoff.max.ms=1s"]
 
@@ -361,12 +333,12 @@ class Trial:
 		topic, k = f"{self.name}.public.account", self.attempt
 		if self.when == "LOSS":
 			self.die(self.point, self.passing, stop=f"change_waits_half:{1 + k % 2}", at_stop=self.lose)
-		elif self.when == "DRAIN" and self.mode == "exactly-once":
+		elif self.when == "DRAIN" and self.once:
 			# between transactions: the part of one would be given up, and nothing be settled
 			self.die(self.point, self.passing, stop=f"mark_counted:{1 + k}", at_stop=self.terminate)
 		elif self.when == "DRAIN":
 			self.die(self.point, self.passing, stop=f"change_sent:{10 + k}", at_stop=self.terminate)
-		elif self.when == "FAIL" and self.mode == "exactly-once":
+		elif self.when == "FAIL" and self.once:
 			self.die(self.point, self.passing, stop=f"kafka_begin_after:{2 + k}", at_stop=self.fence)
 		elif self.when == "FAIL":
 			self.refuse(topic)
@@ -400,18 +372,19 @@ class Trial:
 		return breaches
 
 	def check(self):
-		once = self.mode == "exactly-once"
-		found, folder, breaches = self.reader.records(self.name, once), read_topic.Folder(None), []
+		found, folder, breaches = self.reader.records(self.name, self.once), read_topic.Folder(None), []
 		self.records, self.repeated = sum(map(len, found.values())), 0
-		for topic, expected in self.expected.items():
+		for topic, expected in self.bench.expected.items():
 			messages = [(record.offset, self.reader.message(topic, record, folder)) for record in found.get(topic, [])]
 			messages = [pair for pair in messages if pair[1]]
-			breaches += order_check(topic, expected, messages, 0 if once else self.lives - 1 + self.losses)
+			breaches += checks.order_check(topic, expected, messages, 0 if self.once else self.lives - 1 + self.losses)
 			self.repeated += len(messages) - len(expected)
-		unknown = set(found) - set(self.expected) - {"progress"}
+			if self.once and topic == "transaction":
+				breaches += checks.whole_check(messages, self.bench.large)
+		unknown = set(found) - set(self.bench.expected) - {"progress"}
 		if unknown:
 			breaches.append(f"topics that nobody expects: {unknown}")
-		breaches += progress_check(found.get("progress", []), self.deaths)
+		breaches += checks.progress_check(positions(found.get("progress", [])), self.deaths)
 		if lsn(self.slot("confirmed_flush_lsn")) < lsn(self.bench.end):
 			breaches.append("the slot does not stand at the end")
 		return breaches
@@ -438,7 +411,7 @@ class Bench:
 			session.rows("SELECT pg_create_logical_replication_slot('base', 'walrelay')")
 			for statement in WORKLOAD:
 				session.rows(statement)
-			self.expected = expectation(session)
+			self.expected, self.large = expectation(session)
 			self.end = session.value("SELECT pg_current_wal_insert_lsn()")
 			session.rows("CHECKPOINT")	# something behind it, so that a mark says that this was all
 

@@ -10,8 +10,9 @@ the insert.  Read with the tests' independent reader, in offset order, each key 
 
 Records may come again, but only as whole runs: within a partition, a record seen
 before must be followed by the records that followed it then, until the run has
-reached the end of what was seen.  The number of runs is printed; more than
---runs-max is a failure.  Prints one JSON line; exits 1 with the first breaches.
+reached the end of what was seen, and the topic must not end before that.  The number
+of runs is printed; more than --runs-max is a failure.  Prints one JSON line; exits 1
+with the first breaches.  The judgement is checks.Ledger's.
 """
 
 import argparse
@@ -22,59 +23,8 @@ import time
 import kafka
 from kafka.structs import TopicPartition
 
+import checks
 import read_topic
-
-
-class Checker:
-	def __init__(self):
-		self.breaches = []
-		self.last = {}		# id -> highest seq seen
-		self.home = {}		# id -> partition
-		self.history = {}	# partition -> [(id, seq)] of first occurrences
-		self.place = {}		# (id, seq) -> its place in the history
-		self.replay = {}	# partition -> place that a running replay has reached
-		self.runs = 0
-		self.records = self.repeats = 0
-
-	def breach(self, text):
-		if len(self.breaches) < 20:
-			self.breaches.append(text)
-
-	def repeated(self, partition, key, seq, where):
-		place, running = self.place[key, seq], self.replay.get(partition)
-		self.repeats += 1
-		if running is None or place != running:
-			if running is not None and place > running:
-				self.breach(f"{where}: a replay skips from {running} to {place}")
-			self.runs += 1
-		self.replay[partition] = place + 1
-
-	def first(self, partition, key, seq, where):
-		history = self.history.setdefault(partition, [])
-		running = self.replay.get(partition)
-		if running is not None and running != len(history):
-			self.breach(f"{where}: new data before the replay reached the end of what was seen")
-		self.replay[partition] = None
-		if self.home.setdefault(key, partition) != partition:
-			self.breach(f"{where}: key {key} was in partition {self.home[key]}")
-		if seq != self.last.get(key, 0) + 1:
-			self.breach(f"{where}: key {key} goes from seq {self.last.get(key, 0)} to {seq}")
-		self.last[key] = max(seq, self.last.get(key, 0))
-		self.place[key, seq] = len(history)
-		history.append((key, seq))
-
-	def record(self, partition, offset, key, value):
-		where = f"[{partition}] @{offset}"
-		self.records += 1
-		after, before = value["after"], value["before"]
-		if key["id"] != after["id"]:
-			self.breach(f"{where}: key {key['id']} on row {after['id']}")
-		if value["op"] == "u" and before["seq"] != after["seq"] - 1:
-			self.breach(f"{where}: before is seq {before['seq']}, after {after['seq']}")
-		if value["op"] != ("c" if after["seq"] == 1 else "u"):
-			self.breach(f"{where}: op {value['op']} for seq {after['seq']}")
-		known = (after["id"], after["seq"]) in self.place
-		(self.repeated if known else self.first)(partition, after["id"], after["seq"], where)
 
 
 def main():
@@ -95,28 +45,22 @@ def main():
 	consumer.seek_to_beginning(*partitions)
 	ends = consumer.end_offsets(partitions)
 	registry = read_topic.Registry(args.registry)
-	checker = Checker()
+	ledger = checks.Ledger()
 	started = time.monotonic()
 	while any(consumer.position(tp) < ends[tp] for tp in partitions):
 		for batch in consumer.poll(timeout_ms=500, max_records=5000).values():
 			for record in batch:
 				_, key = read_topic.payload_decode(record.key, registry, None)
 				_, value = read_topic.payload_decode(record.value, registry, None)
-				checker.record(record.partition, record.offset, key, value)
+				ledger.record(record.partition, record.offset, key, value)
 
 	with open(args.expect, encoding="ascii") as file:
 		expected = {int(id_): int(seq) for id_, seq in (line.split(",") for line in file)}
-	for id_, seq in expected.items():
-		if checker.last.get(id_) != seq:
-			checker.breach(f"key {id_}: the table has seq {seq}, the topic {checker.last.get(id_)}")
-	for id_ in checker.last.keys() - expected.keys():
-		checker.breach(f"key {id_} is not in the table")
-	if checker.runs > args.runs_max:
-		checker.breach(f"{checker.runs} replays, {args.runs_max} are accounted for")
-	print(json.dumps({"records": checker.records, "repeats": checker.repeats, "runs": checker.runs,
-		"keys": len(checker.last), "seconds": round(time.monotonic() - started, 1),
-		"breaches": checker.breaches}))
-	sys.exit(1 if checker.breaches else 0)
+	ledger.end(expected, args.runs_max)
+	print(json.dumps({"records": ledger.records, "repeats": ledger.repeats, "runs": ledger.runs,
+		"keys": len(ledger.last), "seconds": round(time.monotonic() - started, 1),
+		"breaches": ledger.breaches}))
+	sys.exit(1 if ledger.breaches else 0)
 
 
 if __name__ == "__main__":

@@ -108,6 +108,7 @@ static uint64_t  seen_size; /* a power of two */
 static uint64_t  nseen;
 static uint64_t  nstates; /* of all cases, and the steps between them */
 static uint64_t  nsteps;
+static uint64_t *nrests; /* of a case: states at rest, by the number of crashes before */
 
 static void
 seen_put(uint64_t *set, uint64_t size, uint64_t hash)
@@ -601,7 +602,10 @@ walk(const struct state *s)
 		next.slot = durable);
 	moves += walk_brokers(s);
 	if (moves == 0)
+	{
 		check_rest(s);
+		nrests[s->crashes]++;
+	}
 	walk_crashes(s);
 }
 
@@ -631,7 +635,12 @@ walk_all(unsigned n, unsigned crashes)
 		seen_size = 1 << 16;
 		seen = xcalloc(seen_size, sizeof(*seen));
 		nseen = 0;
+		nrests = xcalloc(crashes + 1, sizeof(*nrests));
 		walk(&s);
+		/* One that always finds something to do would never be asked whether all is done. */
+		for (unsigned i = 0; i <= crashes; i++)
+			assert_true(nrests[i] > 0);
+		free(nrests);
 		free(seen);
 		nstates += nseen;
 	}
