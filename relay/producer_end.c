@@ -132,6 +132,14 @@ producer_destroy(const struct remains *what)
 		pthread_detach(thread);
 }
 
+void
+producer_inherit(void)
+{
+	pthread_mutex_lock(&lock);
+	left_open = false;
+	pthread_mutex_unlock(&lock);
+}
+
 bool
 sink_kafka_settle(void)
 {

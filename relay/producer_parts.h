@@ -189,6 +189,8 @@ struct remains
 	struct partitioner *partitioners;
 };
 
+/* A producer is fenced in: what those before it had left open has ended. */
+void producer_inherit(void);
 /* Takes all of it; comes back when it is done, or after half a second. */
 void producer_destroy(const struct remains *what);
 

@@ -127,6 +127,7 @@ producer_transacted(struct producer *p)
 	p->phase = PHASE_BETWEEN;
 	if (call == TRANSACTOR_FENCE)
 	{
+		producer_inherit();
 		p->events.ready(p->events.arg);
 		return;
 	}
