@@ -111,7 +111,11 @@ struct sink_ops
 	/* The caller is about to wait: push out what is buffered, do not wait. */
 	void (*flush)(struct sink *sink);
 	void (*stats)(const struct sink *sink, struct sink_stats *stats);
-	void (*free)(struct sink *sink); /* messages in flight are purged, not acked */
+	/*
+	 * Messages in flight are not acked any more: they are purged, or, of an open Kafka
+	 * transaction, waited for and aborted with it (sink_kafka_settle()).
+	 */
+	void (*free)(struct sink *sink);
 };
 
 struct sink

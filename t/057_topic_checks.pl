@@ -124,4 +124,16 @@ $stderr = refused('progress topic: the broker does not make it',
 is(token_of($stderr), '', 'progress topic: the broker does not make it: has no token');
 topic_do('delete', 'check_refused');
 through(insert(), 'progress topic: now it does', '--topic.progress=refused');
+
+# --- a slot that lives as long as the relay has no position: the next one begins anew ---
+for my $n (1, 2)
+{
+	my $relay = relay_start(name => "temporary$n", args => [ settings('--slot.name=temporary', '--slot.temporary=true',
+				'--topic.prefix=temporary', '--retry.backoff.max.ms=300') ]);
+	$relay->wait_for_log(qr/streaming database/);
+	$node->safe_psql('postgres', "INSERT INTO u VALUES (100 + $n)");
+	my @seen = read_topic('temporary.public.u', bootstrap => $broker->address, schemas => $schemas, count => $n);
+	is_deeply([ sort map { $_->{key}{id} } @seen ], [ map { 100 + $_ } 1 .. $n ], "temporary slot, start $n: what is committed from then on");
+	is($relay->stop, 0, "temporary slot, start $n: ends well") or diag $relay->stderr;
+}
 done_testing();

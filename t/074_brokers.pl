@@ -8,12 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Report;
-use Walrelay;
 use Test::More;
 
-local %ENV = (N => 'each', SEED => 3, MODE => 'exactly-once', BROKERS => 3, RECOVER_S => 600, SETTLE_S => 600,
-	FAULTS => 'brokers-leaders brokers-roll brokers-kill', %ENV,
-	RELAY => $walrelay, PG_CONFIG => $ENV{PG_CONFIG} // '');
-note("SEED=$ENV{SEED} MODE=$ENV{MODE}");
-report_checks("$root/contrib/chaos");
+report_campaign(MODE => 'exactly-once', N => 'each', BROKERS => 3, FAULTS => 'brokers-leaders brokers-roll brokers-kill');
 done_testing();

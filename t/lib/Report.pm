@@ -6,8 +6,9 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Test::More;
+use Walrelay;
 
-our @EXPORT = qw(report_checks);
+our @EXPORT = qw(report_checks report_campaign);
 
 # report_checks COMMAND: runs it; every check that it reports is one of ours, and so is
 # that it came to its end with all of them
@@ -28,6 +29,18 @@ sub report_checks
 	is(Test::More->builder->current_test - $before, ($passed // 0) + ($failed // 0), 'all its checks are here');
 	ok(defined $passed && $passed > 0 && $status == 0, 'it came to its end')
 	  or diag(substr $output, -4000);
+	return;
+}
+
+# report_campaign NAME => VALUE...: the checks of a fault campaign (t/chaos/campaign.py) with these
+# settings, which the environment overrides, but for MODE.  A slow machine takes its time.
+sub report_campaign
+{
+	my (%settings) = @_;
+	local %ENV = (SEED => time, RECOVER_S => 600, BACK_S => 120, STOP_S => 120, SETTLE_S => 600,
+		%settings, %ENV, MODE => $settings{MODE}, RELAY => $walrelay, PG_CONFIG => $ENV{PG_CONFIG} // '');
+	note("SEED=$ENV{SEED} MODE=$ENV{MODE}");
+	report_checks("$root/contrib/chaos");
 	return;
 }
 

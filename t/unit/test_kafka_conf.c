@@ -167,6 +167,13 @@ producers_of_transactions_have_a_name(void **state)
 	assert_value(conf, "message.timeout.ms", "30000");
 	rd_kafka_conf_destroy(conf);
 	assert_int_equal(kafka_conf_transaction_ms(&once), 30000);
+	once.relay.progress_ms = 7500;
+	assert_rc_ok(kafka_conf_producer(&once, &conf, &e));
+	rd_kafka_conf_destroy(conf);
+	once.relay.progress_ms = 7501;
+	assert_rc_err(kafka_conf_producer(&once, &conf, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.msg, "progress.interval.ms"));
+	assert_non_null(strstr(e.hint, "transaction.timeout.ms"));
 	once.kafka.exactly_once = false;
 	assert_rc_err(kafka_conf_producer(&once, &conf, &e), ERR_CONFIG, E1005);
 	assert_non_null(strstr(e.hint, "delivery=exactly-once"));
