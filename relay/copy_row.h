@@ -24,11 +24,12 @@ void copy_row_columns(const struct table *tbl, struct buf *sql);
 struct copy_row;
 
 /*
- * tbl is borrowed, and must live as long.  max_long: a value longer than it, in
- * bytes on the wire, is left out as reader_leave_out_long() has it.
+ * tbl is borrowed, and must live as long.  frame_bytes: hello's, which decides what is
+ * a long value.  max_long: one longer than that is left out, as by a reader that
+ * reader_leave_out_long() was called for.
  */
-struct copy_row *copy_row_new(const struct table *tbl, uint64_t max_long);
-void			 copy_row_free(struct copy_row *row);
+struct copy_row *copy_row_new(const struct table *tbl, uint32_t frame_bytes, uint64_t max_long);
+void             copy_row_free(struct copy_row *row);
 
 /* The next message is the first of another COPY of the same columns. */
 void copy_row_restart(struct copy_row *row);
