@@ -126,7 +126,7 @@ def main(conninfo, slot):
 	for column in 'abcdefghijklmn':
 		end = tables.insert('tables.shapes', column, end, [pq.literal(text) for text in SHAPES])
 	constants = ["i", "'t' || i", "'10.0.0.1/8'", 'i % 2 = 0', "'ok'", 'i / 7.0', "ARRAY['::1', NULL]::inet[]", 'ARRAY[i, NULL]', 'md5(i::text)::uuid']
-	values = ', '.join(f"CASE WHEN (i + {i}) % 3 > 0 THEN {constants[i % len(constants)]}{'::' + of[i % len(of)]} END" for i in range(WIDE))
+	values = ', '.join(f"CASE WHEN (i + {i}) % 3 > 0 THEN ({constants[i % len(constants)]})::{of[i % len(of)]} END" for i in range(WIDE))
 	for sql in ROWS:
 		session.rows(sql.replace('{values}', values))
 	rows = sum(int(session.value(f'SELECT count(*) FROM tables.{quoted(name)}'))
