@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "request.h"
 #include "session.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -301,6 +302,48 @@ on_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations,
 	MemoryContextReset(session->scratch);
 }
 
+/* Write RELATION although nothing changed; false if the stream has no such relation. */
+static bool
+relation_announce_again(struct session *session, Oid relid)
+{
+	Relation	relation = relation_open_streamed(relid);
+	struct relation *rel;
+
+	if (relation == NULL)
+		return false;
+	relcache_trim(session->relations);
+	rel = relcache_lookup(session->relations, relation);
+	if (rel->wanted)
+	{
+		rel->announced = false;
+		relation_announce(session, rel);
+	}
+	relation_close_streamed(relation);
+	return rel->wanted;
+}
+
+/* What a request asks for.  Its oids may be many, and none of them need exist. */
+static void
+request_answer(struct session *session, const char *content, Size size)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext each;
+	Oid		   *oids;
+	int			count = request_read_oids(content, size, &oids);
+	int			i;
+
+	each = AllocSetContextCreate(caller, "walrelay request", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(each);
+	for (i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!relation_announce_again(session, oids[i]))
+			change_skip(session);
+		MemoryContextReset(each);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
 /*
  * pg_logical_emit_message().  One that is not transactional comes when it is
  * read from the WAL, which is never inside a transaction's replay.
@@ -311,11 +354,15 @@ on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr messag
 {
 	struct session *session = ctx->output_plugin_private;
 	MemoryContext caller = MemoryContextSwitchTo(session->scratch);
+	bool		request = message_is_request(transactional, prefix);
 
-	if (action_is_wanted(session, ACTION_MESSAGE) && filter_message(&session->options, prefix))
+	if (action_is_wanted(session, ACTION_MESSAGE) &&
+		(request || filter_message(&session->options, prefix)))
 	{
 		if (transactional)
 			transaction_begin(session, txn);
+		if (request)
+			request_answer(session, content, size);
 		session->emitter->message(session, message_lsn, transactional, prefix, size, content);
 	}
 	else

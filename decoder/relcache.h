@@ -20,11 +20,14 @@ extern struct relcache *relcache_new(struct session *session);
 
 /*
  * The entry of a relation that a change is about, built if need be.  Valid
- * until the next transaction begins; inside a callback it does not change.
+ * until the cache is trimmed; inside a callback it does not change.
  */
 extern struct relation *relcache_lookup(struct relcache *cache, Relation physical);
 
-/* Keep memory bounded: forget everything if there is too much.  Between transactions only. */
+/*
+ * Keep memory bounded: forget everything if there is too much.  Indexes then
+ * start anew.  Only where nobody holds an entry.
+ */
 extern void relcache_trim(struct relcache *cache);
 
 #endif							/* WALRELAY_RELCACHE_H */
