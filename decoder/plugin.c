@@ -302,27 +302,28 @@ on_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations,
 	MemoryContextReset(session->scratch);
 }
 
-/* Write RELATION although nothing changed; false if the stream has no such relation. */
-static bool
-relation_announce_again(struct session *session, Oid relid)
+/* The entry of a relation that somebody named; NULL if no row of it would be streamed. */
+static struct relation *
+relation_named(struct session *session, Oid relid)
 {
-	Relation	relation = relation_open_streamed(relid);
-	struct relation *rel;
+	struct relation *rel = relcache_find(session->relations, relid);
+	Relation	relation;
 
+	if (rel != NULL)
+		return rel;
+	relation = relation_open_streamed(relid);
 	if (relation == NULL)
-		return false;
+		return NULL;
 	relcache_trim(session->relations);
 	rel = relcache_lookup(session->relations, relation);
-	if (rel->wanted)
-	{
-		rel->announced = false;
-		relation_announce(session, rel);
-	}
 	relation_close_streamed(relation);
-	return rel->wanted;
+	return rel;
 }
 
-/* What a request asks for.  Its oids may be many, and none of them need exist. */
+/*
+ * What a request asks for: RELATION, although nothing may have changed.  Its oids
+ * may be many, and none of them need exist.
+ */
 static void
 request_answer(struct session *session, const char *content, Size size)
 {
@@ -336,8 +337,16 @@ request_answer(struct session *session, const char *content, Size size)
 	MemoryContextSwitchTo(each);
 	for (i = 0; i < count; i++)
 	{
+		struct relation *rel;
+
 		CHECK_FOR_INTERRUPTS();
-		if (!relation_announce_again(session, oids[i]))
+		rel = relation_named(session, oids[i]);
+		if (rel != NULL && rel->wanted)
+		{
+			rel->announced = false;
+			relation_announce(session, rel);
+		}
+		else
 			change_skip(session);
 		MemoryContextReset(each);
 	}

@@ -24,6 +24,9 @@ extern struct relcache *relcache_new(struct session *session);
  */
 extern struct relation *relcache_lookup(struct relcache *cache, Relation physical);
 
+/* The entry if there is one that holds, else NULL: without opening the relation. */
+extern struct relation *relcache_find(const struct relcache *cache, Oid relid);
+
 /*
  * Keep memory bounded: forget everything if there is too much.  Indexes then
  * start anew.  Only where nobody holds an entry.
