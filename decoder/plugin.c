@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "replication/walsender.h"
 #include "utils/memutils.h"
+#include "utils/relcache.h"
 
 #include "compat.h"
 #include "request.h"
@@ -306,17 +307,20 @@ on_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations,
 static struct relation *
 relation_named(struct session *session, Oid relid)
 {
-	struct relation *rel = relcache_find(session->relations, relid);
+	struct relation *rel;
 	Relation	relation;
 
+	if (!relation_is_streamed(relid))
+		return NULL;
+	rel = relcache_find(session->relations, relid);
 	if (rel != NULL)
 		return rel;
-	relation = relation_open_streamed(relid);
+	relation = RelationIdGetRelation(relid);
 	if (relation == NULL)
 		return NULL;
 	relcache_trim(session->relations);
 	rel = relcache_lookup(session->relations, relation);
-	relation_close_streamed(relation);
+	relation_forget(relation);
 	return rel;
 }
 

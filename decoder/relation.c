@@ -498,13 +498,12 @@ relation_build(struct relation *rel, Relation physical, const struct options *op
 }
 
 /*
- * Whether pg_class has, at this position, a relation of whose rows the server
- * streams changes: not temporary or unlogged, and no table that stands in for one
- * while it is rewritten.  Not through the syscache, which remembers each oid that
- * it was asked for in vain; nor by opening it, as more than what is needed is
- * read for that, and not of all kinds of relations without fail.
+ * Not temporary or unlogged, and no table that stands in for one while it is
+ * rewritten.  Not asked of the syscache, which remembers each oid that it was
+ * asked for in vain; nor by opening it, which reads more than what is needed,
+ * and not of all kinds of relations without fail.
  */
-static bool
+bool
 relation_is_streamed(Oid relid)
 {
 	Relation	catalog;
@@ -532,15 +531,9 @@ relation_is_streamed(Oid relid)
 	return streamed;
 }
 
-Relation
-relation_open_streamed(Oid relid)
-{
-	return relation_is_streamed(relid) ? RelationIdGetRelation(relid) : NULL;
-}
-
 /* The server never forgets a relation of itself, and all of a database may be named. */
 void
-relation_close_streamed(Relation relation)
+relation_forget(Relation relation)
 {
 	Oid			relid = RelationGetRelid(relation);
 	bool		used = relation->rd_refcnt > 1;

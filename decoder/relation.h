@@ -179,12 +179,12 @@ extern void depend_on_type(struct relation *rel, Oid type);
 extern void relation_build(struct relation *rel, Relation physical, const struct options *options);
 
 /*
- * Open a relation that somebody named by its oid, if at this position there is
- * one whose changes the server would stream; else NULL.  Whether it is wanted is for
- * the cache to say.  Neither an oid that is made up nor an open and close leaves
- * anything in the server's caches.
+ * Whether there is, at this position, a relation of that oid whose changes the
+ * server would stream, wanted or not.  Leaves nothing in the server's caches.
  */
-extern Relation relation_open_streamed(Oid relid);
-extern void relation_close_streamed(Relation relation);
+extern bool relation_is_streamed(Oid relid);
+
+/* Close a relation, and do not keep it in the server's cache. */
+extern void relation_forget(Relation relation);
 
 #endif							/* WALRELAY_RELATION_H */
