@@ -290,6 +290,7 @@ binary_relation(struct session *session, const struct relation *rel)
 	p = put_places(p, rel->nkey, rel->key);
 	p = put_places(p, rel->nidentity, rel->identity_key);
 	frame_record_close(frame, WIRE_RELATION, body, p);
+	frame_flush_full(frame);
 }
 
 /* The delta of a record's LSN, which the next one's counts from. */
