@@ -156,6 +156,7 @@ enum wire_kind
  *			the column list above, in the index's own order
  *		uv  number of replica identity columns, then for each uv its place,
  *			in the index's own order; for FULL none
+ *		[a partition described as its root: uv its own oid]
  */
 #define WIRE_COLUMN_NOT_NULL	0x0001
 #define WIRE_COLUMN_IDENTITY	0x0002	/* in the replica identity's key */
