@@ -9,11 +9,9 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP ();
-use POSIX qw(mkfifo);
+use Pipe;
 use Walrelay;
 use Test::More;
-
-use constant { F_SETPIPE_SZ => 1031, FIONREAD => 0x541B };    # of Linux
 
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $source = new_source(conf => "max_replication_slots = 64\nmax_wal_senders = 64\nmax_connections = 150\n");
@@ -80,29 +78,10 @@ for my $name (sort keys %cases)
 	sql($setup);
 }
 
-# A pipe that holds little, in place of the file that the relay writes to.
-sub pipe_make
-{
-	my ($name) = @_;
-	my $path = "$ENV{TESTLOGDIR}/$name.out";
-	mkfifo($path, 0600) or die "mkfifo: $!";
-	open my $pipe, '+<', $path or die "$path: $!";
-	fcntl($pipe, F_SETPIPE_SZ, 4096) or die "F_SETPIPE_SZ: $!";
-	return $pipe;
-}
-
-# Bytes in the pipe.
-sub pipe_level
-{
-	my $level = pack 'i', 0;
-	ioctl($_[0], FIONREAD, $level) // die "FIONREAD: $!";
-	return unpack 'i', $level;
-}
-
 for my $name (sort keys %cases)
 {
 	my $case = $cases{$name};
-	$case->{pipe} = pipe_make($name);
+	$case->{pipe} = Pipe->new($name);
 	$case->{relay} = relay_start(
 		name => $name, command => 'tail',
 		args => [
@@ -113,7 +92,7 @@ for my $name (sort keys %cases)
 for my $name (sort keys %cases)
 {
 	my $case = $cases{$name};
-	wait_until { pipe_level($case->{pipe}) == 4096 || !$case->{relay}->is_running } "$name: a full pipe";
+	$case->{pipe}->wait_full($case->{relay});
 	# It reads ahead what it may, and rests.
 	wait_until
 	{
@@ -125,26 +104,18 @@ for my $name (sort keys %cases)
 	# VACUUM and the like cannot be in a transaction of several statements
 	sql($_) for $case->{apart} ? split(/;/, $case->{ddl}) : $case->{ddl};
 }
-for my $name (sort keys %cases)
-{
-	my $case = $cases{$name};
-	$case->{file} = "$ENV{TESTLOGDIR}/$name.events";
-	$case->{cat} = fork() // die "fork: $!";
-	next if $case->{cat};
-	open STDOUT, '>', $case->{file} or POSIX::_exit(126);
-	exec 'cat', "$ENV{TESTLOGDIR}/$name.out" or POSIX::_exit(127);
-}
+$_->{pipe}->open for values %cases;
 
 # ---- what came ----
 
-# events FILE: table, op, mark, lsn, after of each; not by a parser of JSON, which is slow
+# events TEXT: table, op, mark, lsn, after of each; not by a parser of JSON, which is slow
 sub events
 {
 	return map {
 		/"key":(\{.*?\}|null),"value".*?"after":(\{.*?\}|null),"source":.*"snapshot":"(\w+)".*"schema":"(\w+)","table":"(\w+)".*"lsn":(\d+).*"op":"(\w)"/
 		  ? { key => $1, after => $2, mark => $3, table => "$4.$5", lsn => $6, op => $7 }
 		  : ()
-	} split /\n/, slurp($_[0]);
+	} split /\n/, $_[0];
 }
 
 for my $name (sort keys %cases)
@@ -153,14 +124,13 @@ for my $name (sort keys %cases)
 	my $relay = $case->{relay};
 	$relay->wait_for_log(qr/snapshot is done/);
 	sql("CREATE TABLE c_$name.last (id int); INSERT INTO c_$name.last VALUES (1)");
-	wait_until { slurp($case->{file}) =~ /"table":"last"/ } "$name: the last event";
+	wait_until { $case->{pipe}->text =~ /"table":"last"/ } "$name: the last event";
 	is($relay->stop, 0, "$name: ends well");
-	close $case->{pipe};
-	waitpid $case->{cat}, 0;
+	$case->{pipe}->close;
 
 	my (%rows, %keys, @mixed);
 	my $read = 0;
-	for my $event (events($case->{file}))
+	for my $event (events($case->{pipe}->text))
 	{
 		my ($schema, $table) = split /\./, $event->{table};
 		if ($event->{op} eq 't') { delete $rows{ $event->{table} }; next; }
