@@ -109,9 +109,10 @@ snapshot_note_read(struct str value, struct snapshot_note *note, struct err *e)
 	note->tables = tables > 0 ? (uint64_t) tables : 0;
 	snprintf(note->mode, sizeof(note->mode), "%s", get_text(json, "mode"));
 	cJSON_Delete(json);
-	if (note->state == SNAPSHOT_NONE || note->id == 0)
-		return unreadable(e);
-	return RC_OK;
+	if (note->state != SNAPSHOT_NONE && note->id > 0)
+		return RC_OK;
+	*note = (struct snapshot_note){0};
+	return unreadable(e);
 }
 
 enum rc
