@@ -16,8 +16,8 @@
 #define FRAME_BYTES 1024
 #define LONG_MAX_BYTES 4096
 
-static struct err   e;
-static const char  *labels[] = {"sad", "ok", ""};
+static struct err  e;
+static const char *labels[] = {"sad", "ok", ""};
 
 /* What a server writes before the first row: signature, no flags, no extension. */
 static const char header[] = "5047434f50590aff0d0a00"
