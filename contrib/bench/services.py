@@ -118,9 +118,10 @@ class Services:
         self.registry = Service('registry', cluster.dir)
         cluster.before_close(lambda: self.registry.command('stop'))
 
-    def arguments(self, prefix, slot='run', transport='unix'):
-        """The relay's settings."""
+    def arguments(self, prefix, slot='run', transport='unix', snapshot='never'):
+        """The relay's settings; what is measured is the stream, unless a snapshot is asked for."""
         return [f'--source.conninfo={self.cluster.conninfo(transport)}', f'--slot.name={slot}',
+                f'--snapshot.mode={snapshot}',
                 f"--kafka.bootstrap.servers={self.kafka.env['KAFKA_BOOTSTRAP']}",
                 f"--registry.url={self.registry.env['REGISTRY_URL']}", f'--topic.prefix={prefix}']
 

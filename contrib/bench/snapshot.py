@@ -184,8 +184,8 @@ class Bench:
     def relay_run(self, topic, prefix, threads):
         """What the snapshot costs `walrelay run`, up to its end."""
         relay = Relay(self.cluster, prefix, [
-            *self.services.arguments(prefix, slot=prefix, transport='tcp'),
-            f'--table.include.list={topic.table.schema}.bench', '--snapshot.mode=initial_only',
+            *self.services.arguments(prefix, slot=prefix, transport='tcp', snapshot='initial_only'),
+            '--slot.create=true', f'--table.include.list={topic.table.schema}.bench',
             f'--snapshot.max.threads={threads}', *self.relay_options])
         started = process_started(relay.pid)
         _, cpu_s = relay.finish(RELAY_LIMIT_S)
