@@ -175,7 +175,8 @@ class Bench:
         self.warm = self.table('warm', min(rows, WARM_ROWS))
         self.full = self.table('public', rows)
         self.short = self.full
-        if debezium_rows != rows and any(name.startswith('debezium') for name in contenders):
+        self.has_debezium = any(name.startswith('debezium') for name in contenders)
+        if self.has_debezium and debezium_rows != rows:
             self.short = self.table('short', debezium_rows)
 
     def table(self, schema, rows):
@@ -346,10 +347,11 @@ def main():
                 for ours in figures if ours.startswith('walrelay')}
     compared = {ours: peers for ours, peers in compared.items() if peers}
     print(f'initial snapshot: {rows:,} {bench.workload.text}, {bench.full.size_mb():,.0f} MB; '
-          f'{bench.partitions} partition(s); medians of {runs} run(s); PostgreSQL {bench.cluster.version}, '
-          f'Debezium {bench.version} with a heap of {bench.heap}' +
-          (f', WHICH READS {bench.short.rows:,} ROWS ONLY' if bench.short.rows != rows else '') +
-          '\ndebezium-tuned with ' + ' '.join(f'{name}={value}' for name, value in TUNED.items()))
+          f'{bench.partitions} partition(s); medians of {runs} run(s); PostgreSQL {bench.cluster.version}')
+    if bench.has_debezium:
+        print(f'Debezium {bench.version} with a heap of {bench.heap}' +
+              (f', WHICH READS {bench.short.rows:,} ROWS ONLY' if bench.short.rows != rows else '') +
+              '; debezium-tuned with ' + ' '.join(f'{name}={value}' for name, value in TUNED.items()))
     report(figures, compared)
     for name, figure in figures.items():
         print(json.dumps({'bench': 'snapshot', 'contender': name, 'workload': workload, 'transport': 'tcp',
