@@ -765,7 +765,6 @@ left_out_is_unsendable(void **state)
 	struct buf       message = {0};
 	struct change    chg;
 	struct tuple     tup;
-	struct err       e;
 
 	(void) state;
 	copy_row_columns(&tbl, left_out, &sql);
