@@ -164,8 +164,9 @@ static const struct command commands[] = {
 	 "Needs a database, brokers and topic.prefix, and a slot (\"walrelay slot create\")."},
 	{"tail", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
 	 "Print committed changes as lines of JSON, without Kafka",
-	 "Shows what is committed from now on, by a temporary slot. With --slot.name it reads that\n"
-	 "slot, which then counts what was printed as taken."},
+	 "Shows what is committed from now on, by a temporary slot; --snapshot.mode=initial shows the\n"
+	 "rows that are there first. With --slot.name it reads that slot, which then counts what was\n"
+	 "printed as taken."},
 	{"decode", "[FILE]", TAKES_DUMP | TAKES_FILE, execute_decode,
 	 "Print what pg_recvlogical has captured from a walrelay slot",
 	 "Without FILE, or with -, it reads standard input."},
@@ -585,6 +586,9 @@ cli_preset(struct cli *cli, struct err *e)
 	snprintf(name, sizeof(name), "walrelay_tail_%d", (int) getpid());
 	if (*cfg->kafka.topic_prefix == '\0' &&
 		config_set(cfg, "topic.prefix", "walrelay", ORIGIN_DEFAULT, where, e) != RC_OK)
+		return RC_ERR;
+	/* What is committed from now on, and not what was before, unless somebody asks for it. */
+	if (config_set(cfg, "snapshot.mode", "never", ORIGIN_DEFAULT, where, e) != RC_OK)
 		return RC_ERR;
 	/* No side effects: no schemas registered, no one else's slot used up. */
 	if (config_set(cfg, "sink", "stdout", ORIGIN_FLAG, where, e) != RC_OK ||
