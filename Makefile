@@ -86,6 +86,12 @@ $B/t/unit/%: t/unit/%.c $(RELAY_LIB)
 	$(CC) $(RELAY_CPPFLAGS) -It/unit -It/sim $(RELAY_CFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		$(filter %.o,$^) $(RELAY_LIB) $(RELAY_LDFLAGS) $(RELAY_LDLIBS) -lcmocka
 
+# Programs of tests that need a server.
+HELPERS := $(patsubst %.c,$B/%,$(wildcard t/lib/*.c))
+$B/t/lib/%: t/lib/%.c $(RELAY_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(RELAY_CPPFLAGS) $(RELAY_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(RELAY_LIB) $(RELAY_LDFLAGS) $(RELAY_LDLIBS)
+
 # The simulated world: test_simulator and `make simulate` run it.
 SIM_OBJ := $(patsubst %.c,$B/%.o,$(filter-out t/sim/simulate.c,$(wildcard t/sim/*.c)))
 $B/t/unit/test_simulator: $(SIM_OBJ)
@@ -94,9 +100,9 @@ $B/t/sim/simulate: $B/t/sim/simulate.o $(SIM_OBJ) $(RELAY_LIB)
 
 -include $(SIM_OBJ:.o=.d) $B/t/sim/simulate.d
 
--include $(UNITS:%=%.d)
+-include $(UNITS:%=%.d) $(HELPERS:%=%.d)
 
-units: $(UNITS)
+units: $(UNITS) $(HELPERS)
 
 check:
 	@$(MAKE) -s all units crash

@@ -289,7 +289,10 @@ binary_relation(struct session *session, const struct relation *rel)
 	p = put_u8(p, rel->key_kind);
 	p = put_places(p, rel->nkey, rel->key);
 	p = put_places(p, rel->nidentity, rel->identity_key);
+	if (rel->root != rel->relid)
+		p = put_uv(p, rel->relid);
 	frame_record_close(frame, WIRE_RELATION, body, p);
+	frame_flush_full(frame);
 }
 
 /* The delta of a record's LSN, which the next one's counts from. */

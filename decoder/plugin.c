@@ -14,8 +14,10 @@
 #include "miscadmin.h"
 #include "replication/walsender.h"
 #include "utils/memutils.h"
+#include "utils/relcache.h"
 
 #include "compat.h"
+#include "request.h"
 #include "session.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -301,6 +303,60 @@ on_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations,
 	MemoryContextReset(session->scratch);
 }
 
+/* The entry of a relation that somebody named; NULL if no row of it would be streamed. */
+static struct relation *
+relation_named(struct session *session, Oid relid)
+{
+	struct relation *rel;
+	Relation	relation;
+
+	if (!relation_is_streamed(relid))
+		return NULL;
+	rel = relcache_find(session->relations, relid);
+	if (rel != NULL)
+		return rel;
+	relation = RelationIdGetRelation(relid);
+	if (relation == NULL)
+		return NULL;
+	relcache_trim(session->relations);
+	rel = relcache_lookup(session->relations, relation);
+	relation_forget(relation);
+	return rel;
+}
+
+/*
+ * What a request asks for: RELATION, although nothing may have changed.  Its oids
+ * may be many, and none of them need exist.
+ */
+static void
+request_answer(struct session *session, const char *content, Size size)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext each;
+	Oid		   *oids;
+	int			count = request_read_oids(content, size, &oids);
+	int			i;
+
+	each = AllocSetContextCreate(caller, "walrelay request", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(each);
+	for (i = 0; i < count; i++)
+	{
+		struct relation *rel;
+
+		CHECK_FOR_INTERRUPTS();
+		rel = relation_named(session, oids[i]);
+		if (rel != NULL && rel->wanted)
+		{
+			rel->announced = false;
+			relation_announce(session, rel);
+		}
+		else
+			change_skip(session);
+		MemoryContextReset(each);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
 /*
  * pg_logical_emit_message().  One that is not transactional comes when it is
  * read from the WAL, which is never inside a transaction's replay.
@@ -311,11 +367,15 @@ on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr messag
 {
 	struct session *session = ctx->output_plugin_private;
 	MemoryContext caller = MemoryContextSwitchTo(session->scratch);
+	bool		request = message_is_request(transactional, prefix);
 
-	if (action_is_wanted(session, ACTION_MESSAGE) && filter_message(&session->options, prefix))
+	if (action_is_wanted(session, ACTION_MESSAGE) &&
+		(request || filter_message(&session->options, prefix)))
 	{
 		if (transactional)
 			transaction_begin(session, txn);
+		if (request)
+			request_answer(session, content, size);
 		session->emitter->message(session, message_lsn, transactional, prefix, size, content);
 	}
 	else

@@ -8,15 +8,21 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/tupmacs.h"
 #include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/relcache.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
@@ -348,9 +354,9 @@ relation_read_columns(struct relation *rel, Relation described, Relation physica
 			continue;
 		if (physical != described)
 			here = attribute_by_name(RelationGetDescr(physical), NameStr(att->attname));
+		/* In the middle of ALTER TABLE the root may have a column that this has not yet. */
 		if (here == InvalidAttrNumber)
-			elog(ERROR, "column \"%s\" is missing in partition \"%s\"",
-				 NameStr(att->attname), RelationGetRelationName(physical));
+			continue;
 		if (att->attgenerated != '\0' && !options->generated_columns &&
 			!index_columns_have(key, att->attnum) && !index_columns_have(identity, here))
 			continue;
@@ -489,4 +495,50 @@ relation_build(struct relation *rel, Relation physical, const struct options *op
 	}
 	if (described != physical)
 		RelationClose(described);
+}
+
+/*
+ * Not temporary or unlogged, and no table that stands in for one while it is
+ * rewritten.  Not asked of the syscache, which remembers each oid that it was
+ * asked for in vain; nor by opening it, which reads more than what is needed,
+ * and not of all kinds of relations without fail.
+ */
+bool
+relation_is_streamed(Oid relid)
+{
+	Relation	catalog;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		streamed = false;
+
+	if (relid < FirstNormalObjectId)
+		return false;
+	catalog = table_open(RelationRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(catalog, ClassOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		streamed = form->relpersistence == RELPERSISTENCE_PERMANENT &&
+			!OidIsValid(form->relrewrite) &&
+			(form->relkind == RELKIND_RELATION || form->relkind == RELKIND_PARTITIONED_TABLE);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return streamed;
+}
+
+/* The server never forgets a relation of itself, and all of a database may be named. */
+void
+relation_forget(Relation relation)
+{
+	Oid			relid = RelationGetRelid(relation);
+	bool		used = relation->rd_refcnt > 1;
+
+	RelationClose(relation);
+	if (!used)
+		RelationCacheInvalidateEntry(relid);
 }

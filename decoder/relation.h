@@ -178,4 +178,13 @@ extern void depend_on_type(struct relation *rel, Oid type);
  */
 extern void relation_build(struct relation *rel, Relation physical, const struct options *options);
 
+/*
+ * Whether there is, at this position, a relation of that oid whose changes the
+ * server would stream, wanted or not.  Leaves nothing in the server's caches.
+ */
+extern bool relation_is_streamed(Oid relid);
+
+/* Close a relation, and do not keep it in the server's cache. */
+extern void relation_forget(Relation relation);
+
 #endif							/* WALRELAY_RELATION_H */

@@ -244,6 +244,14 @@ relcache_enter(struct relcache *cache, Oid relid)
 }
 
 struct relation *
+relcache_find(const struct relcache *cache, Oid relid)
+{
+	struct bucket *bucket = buckets_lookup(cache->entries, relid);
+
+	return bucket != NULL && bucket->rel->valid ? bucket->rel : NULL;
+}
+
+struct relation *
 relcache_lookup(struct relcache *cache, Relation physical)
 {
 	Oid			relid = RelationGetRelid(physical);

@@ -20,11 +20,17 @@ extern struct relcache *relcache_new(struct session *session);
 
 /*
  * The entry of a relation that a change is about, built if need be.  Valid
- * until the next transaction begins; inside a callback it does not change.
+ * until the cache is trimmed; inside a callback it does not change.
  */
 extern struct relation *relcache_lookup(struct relcache *cache, Relation physical);
 
-/* Keep memory bounded: forget everything if there is too much.  Between transactions only. */
+/* The entry if there is one that holds, else NULL: without opening the relation. */
+extern struct relation *relcache_find(const struct relcache *cache, Oid relid);
+
+/*
+ * Keep memory bounded: forget everything if there is too much.  Indexes then
+ * start anew.  Only where nobody holds an entry.
+ */
 extern void relcache_trim(struct relcache *cache);
 
 #endif							/* WALRELAY_RELCACHE_H */

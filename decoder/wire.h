@@ -119,8 +119,8 @@ enum wire_kind
  */
 
 /*
- * RELATION: before the first record that uses the index, and again after the
- * server invalidated the relation.  It replaces what the index meant before.
+ * RELATION: before the first record that uses the index, again after the
+ * server invalidated the relation, and when a request asks for it.  It replaces what the index meant before.
  * One index may come to mean another relation, and several may mean one:
  * with root partitions on, each partition has its own, with the root's relid
  * and columns and its own replica identity.
@@ -156,6 +156,7 @@ enum wire_kind
  *			the column list above, in the index's own order
  *		uv  number of replica identity columns, then for each uv its place,
  *			in the index's own order; for FULL none
+ *		[a partition described as its root: uv its own oid]
  */
 #define WIRE_COLUMN_NOT_NULL	0x0001
 #define WIRE_COLUMN_IDENTITY	0x0002	/* in the replica identity's key */
@@ -316,6 +317,20 @@ enum wire_state
  */
 #define WIRE_MESSAGE_TRANSACTIONAL	0x01
 #define WIRE_MESSAGE_LONG			0x02	/* content went ahead, in LONG records */
+
+/*
+ * Request: a transactional message with exactly this prefix, by which a client
+ * asks the plugin for something at a position of the stream.  It passes the lists
+ * of prefixes; an ordinary message if it is not transactional.  Its content
+ *		describe NONCE OID OID ..
+ * in words with blanks between them, asks for a RELATION of each of these
+ * relations that the stream has, ahead of the MESSAGE itself.  Oids that the stream
+ * has no relation for are passed over.  The list ends at its first word that is no
+ * decimal oid, and after so many.
+ */
+#define WIRE_REQUEST_PREFIX			"walrelay"
+#define WIRE_REQUEST_DESCRIBE		"describe "
+#define WIRE_REQUEST_OIDS_MAX		100000
 
 /* Largest varint, in bytes. */
 #define WIRE_VARINT_MAX		10

@@ -165,6 +165,14 @@ ack_close(struct ack *ack, ack_ticket ticket, uint64_t end_lsn)
 	advance(ack);
 }
 
+bool
+ack_is_done(const struct ack *ack, ack_ticket ticket)
+{
+	const struct item *item = item_at(ack, ticket);
+
+	return !is_held(ack, ticket) || (!item->open && item->pending == 0);
+}
+
 void
 ack_abandon(struct ack *ack, ack_ticket ticket)
 {

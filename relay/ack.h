@@ -46,6 +46,9 @@ ack_ticket ack_ticket_of(const struct ack *ack, uint32_t low);
 /* COMMIT of the open item: end_lsn is the position to confirm. */
 void ack_close(struct ack *ack, ack_ticket ticket, uint64_t end_lsn);
 
+/* Whether the item is closed and has no message without an acknowledgement, whatever is before it. */
+bool ack_is_done(const struct ack *ack, ack_ticket ticket);
+
 /*
  * The connection broke in the middle of the open item: it will come again as
  * another item, and this one stands for no position any more.

@@ -291,6 +291,7 @@ table_read(struct cursor relation, struct table **tbl, struct err *e)
 {
 	struct table *fresh;
 	struct arena *arena;
+	struct cursor body;
 	uint32_t      index = 0;
 
 	*tbl = NULL;
@@ -301,12 +302,17 @@ table_read(struct cursor relation, struct table **tbl, struct err *e)
 	fresh->arena = arena;
 	fresh->index = index;
 	fresh->version = 1;
-	fresh->hash = body_hash(&relation);
+	body = relation;
 	if (body_read(&relation, fresh, e) != RC_OK)
 	{
 		table_free(fresh);
 		return RC_ERR;
 	}
+	body.end = relation.p;
+	fresh->hash = body_hash(&body);
+	/* Which partition it is makes no other description. */
+	if (cursor_left(&relation) > 0)
+		fresh->partition = read_u32(&relation);
 	*tbl = fresh;
 	return RC_OK;
 }

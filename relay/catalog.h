@@ -46,6 +46,7 @@ struct table
 {
 	uint32_t	   index; /* in the stream */
 	uint32_t	   relid;
+	uint32_t	   partition; /* its rows are of that one, and relid is the root's; 0: they are of relid */
 	char		   identity; /* 'd' 'i' 'f' 'n' */
 	char		   relkind;
 	const char	  *schema;

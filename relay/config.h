@@ -59,6 +59,16 @@ enum failover
 	FAILOVER_NO
 };
 
+/* When the rows are read that were there before; Debezium's. */
+enum snapshot_mode
+{
+	SNAPSHOT_INITIAL,      /* when the slot has no position yet */
+	SNAPSHOT_ALWAYS,       /* at each start */
+	SNAPSHOT_INITIAL_ONLY, /* as initial, and then stop */
+	SNAPSHOT_NO_DATA,      /* schemas and topics only */
+	SNAPSHOT_NEVER
+};
+
 /* Who set a value; a higher one wins. */
 enum origin
 {
@@ -177,6 +187,12 @@ struct config
 		uint64_t transaction_bytes;    /* transaction.max.bytes */
 		bool     gap_records;          /* gap.records */
 	} relay;
+	struct
+	{
+		enum snapshot_mode mode;        /* snapshot.mode */
+		uint32_t           max_threads; /* snapshot.max.threads: connections that read */
+		uint32_t           chunk_rows;  /* snapshot.chunk.size */
+	} snapshot;
 	struct
 	{
 		char           *listen; /* admin.listen: host:port, "" for none */

@@ -39,6 +39,8 @@ static const char *const strategies[] = {"TopicNameStrategy", "RecordNameStrateg
 										 "TopicRecordNameStrategy", NULL};
 static const char *const deliveries[] = {"at-least-once", "exactly-once", NULL};
 static const char *const incompatibles[] = {"stop", "dead-letter", NULL};
+static const char *const snapshot_modes[] = {"initial", "always", "initial_only",
+											 "no_data", "never",  NULL};
 static const char *const failovers[] = {"auto", "true", "false", NULL};
 static const char *const on_errors[] = {"stop", "dead-letter", "skip", NULL};
 static const char *const generated[] = {"exclude", "include", NULL};
@@ -235,6 +237,18 @@ const struct setting settings[] = {
 	{"relay", "gap.records", NULL, KIND_BOOL, AT(relay.gap_records), "true",
 	 .help = "Tell consumers of a gap that --accept-gap has passed: a record without key and value, "
 			 "with header __walrelay.gap, in every partition of each topic concerned"},
+
+	{"snapshot", "snapshot.mode", NULL, KIND_CHOICE, AT(snapshot.mode), "initial",
+	 .words = snapshot_modes,
+	 .help = "When to read the rows that are there: initial, if topic.progress has no position of "
+			 "the slot; always, at each start; initial_only, and then stop; no_data, schemas and "
+			 "topics only; never. Without sink = kafka initial needs slot.temporary"},
+	{"snapshot", "snapshot.max.threads", NULL, KIND_COUNT, AT(snapshot.max_threads), "2", 1, 64,
+	 .help = "Connections that read rows at the same time, of several tables or of one"},
+	{"snapshot", "snapshot.chunk.size", NULL, KIND_COUNT, AT(snapshot.chunk_rows), "50000", 1,
+	 100000000,
+	 .help = "Rows that are read, delivered and noted as done together, about; fewer where they are "
+			 "large"},
 
 	{"admin", "admin.listen", NULL, KIND_LISTEN, AT(admin.listen), "",
 	 .help = "HOST:PORT for metrics and health, :PORT for this machine only. Empty: none"},

@@ -43,6 +43,8 @@ struct delivery
 						* delivery_stop() left open */
 	int64_t opened_ms; /* when the first message of it was */
 
+	bool       touched; /* something else is to be written down with the next position */
+
 	/* The open transaction. */
 	ack_ticket item; /* 0: none is open */
 	uint64_t   commit_lsn;
@@ -295,6 +297,18 @@ delivery_mark(struct delivery *dlv, uint64_t lsn, struct err *e)
 	return RC_OK;
 }
 
+bool
+delivery_is_safe(const struct delivery *dlv, ack_ticket item)
+{
+	return is_exactly_once(dlv) ? item != dlv->item : ack_is_done(dlv->ack, item);
+}
+
+void
+delivery_touch(struct delivery *dlv)
+{
+	dlv->touched = true;
+}
+
 ack_ticket
 delivery_item(const struct delivery *dlv)
 {
@@ -338,7 +352,7 @@ writable(const struct delivery *dlv)
 static bool
 is_news(const struct delivery *dlv, const struct position *pos)
 {
-	return pos->lsn > dlv->written.lsn ||
+	return dlv->touched || pos->lsn > dlv->written.lsn ||
 		   (pos->lsn == dlv->written.lsn && pos->changes > dlv->written.changes);
 }
 
@@ -403,6 +417,7 @@ void
 delivery_writing(struct delivery *dlv, const struct position *pos, int64_t now_ms)
 {
 	dlv->is_writing = true;
+	dlv->touched = false;
 	dlv->writing = *pos;
 	dlv->written_ms = now_ms;
 	dlv->sent = dlv->own = (struct load){0};

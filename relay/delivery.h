@@ -115,6 +115,16 @@ void delivery_change(struct delivery *dlv);
 /* COMMIT: end_lsn is the position to confirm.  RC_ERR E1219 as above. */
 enum rc delivery_commit(struct delivery *dlv, uint64_t end_lsn, struct err *e) MUST_CHECK;
 
+/*
+ * Rows that were read at a position, sent as an item between delivery_begin(0) and
+ * delivery_commit(that position): they go whole into one Kafka transaction.  Whether they are
+ * in Kafka for good once the next position is: exactly once by being sent before it.
+ */
+bool delivery_is_safe(const struct delivery *dlv, ack_ticket item);
+
+/* There is something to be written down with the position, also if that is not a new one. */
+void delivery_touch(struct delivery *dlv);
+
 /* A position behind everything received so far, between transactions.  RC_ERR E1219 as above. */
 enum rc delivery_mark(struct delivery *dlv, uint64_t lsn, struct err *e) MUST_CHECK;
 

@@ -19,6 +19,7 @@
 struct call
 {
 	const char     *conninfo;
+	enum pg_kind    kind;
 	int             stop_fd; /* readable: nobody waits any more; -1: never */
 	int64_t         limit_ms;
 	PGconn         *conn;
@@ -33,6 +34,7 @@ struct dial
 	dial_cb     *done;
 	void        *arg;
 	char        *conninfo;
+	enum pg_kind kind;
 	int          done_fd; /* eventfds */
 	int          stop_fd;
 	PGconn      *conn;
@@ -88,7 +90,7 @@ call_connect(struct call *call, struct err *e)
 	int64_t                   end_ms = 0;
 	int                       ready = 1;
 
-	call->conn = pg_connect_start(call->conninfo, &call->left);
+	call->conn = pg_connect_start(call->conninfo, call->kind, &call->left);
 	PQsetNoticeReceiver(call->conn, ignore_notice, NULL);
 	if (PQstatus(call->conn) == CONNECTION_BAD)
 		status = PGRES_POLLING_FAILED;
@@ -135,9 +137,9 @@ call_explain(struct call *call, struct err *e)
 }
 
 static PGconn *
-call_make(const char *conninfo, int stop_fd, struct err *e)
+call_make(const char *conninfo, enum pg_kind kind, int stop_fd, struct err *e)
 {
-	struct call call = {.conninfo = conninfo, .stop_fd = stop_fd};
+	struct call call = {.conninfo = conninfo, .kind = kind, .stop_fd = stop_fd};
 	enum rc     rc;
 
 	call.limit_ms = pg_conninfo_timeout_ms(conninfo, PG_CONNECT_MS);
@@ -167,9 +169,9 @@ call_make(const char *conninfo, int stop_fd, struct err *e)
 }
 
 PGconn *
-dial_wait(const char *conninfo, struct err *e)
+dial_wait(const char *conninfo, enum pg_kind kind, struct err *e)
 {
-	return call_make(conninfo, -1, e);
+	return call_make(conninfo, kind, -1, e);
 }
 
 /* Threads that are within libpq. */
@@ -205,7 +207,7 @@ dial_main(void *arg)
 {
 	struct dial *dial = arg;
 
-	dial->conn = call_make(dial->conninfo, dial->stop_fd, &dial->e);
+	dial->conn = call_make(dial->conninfo, dial->kind, dial->stop_fd, &dial->e);
 	event_send(dial->done_fd);
 	dial_release(dial);
 	atomic_fetch_sub(&connecting, 1);
@@ -237,7 +239,8 @@ dial_is_left_behind(void)
 }
 
 struct dial *
-dial_start(struct loop *loop, const char *conninfo, dial_cb *done, void *arg, struct err *e)
+dial_start(struct loop *loop, const char *conninfo, enum pg_kind kind, dial_cb *done, void *arg,
+		   struct err *e)
 {
 	struct dial   *dial = xcalloc(1, sizeof(*dial));
 	pthread_attr_t detached;
@@ -248,6 +251,7 @@ dial_start(struct loop *loop, const char *conninfo, dial_cb *done, void *arg, st
 	dial->done = done;
 	dial->arg = arg;
 	dial->conninfo = xstrdup(conninfo);
+	dial->kind = kind;
 	dial->done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	dial->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	pthread_attr_init(&detached);

@@ -403,7 +403,8 @@ encode_change(struct plan *plan, const struct change *chg, const struct stamp *s
 		return RC_OK;
 	}
 	tail_put(plan, chg->lsn,
-			 chg->kind == WIRE_INSERT ? 'c'
+			 stamp->snapshot          ? 'r'
+			 : chg->kind == WIRE_INSERT ? 'c'
 			 : deleted                ? 'd'
 									  : 'u',
 			 0, &plan->work->value);

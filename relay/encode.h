@@ -28,9 +28,25 @@ struct encode_stats
 	uint64_t null_filled;  /* NULLs in columns that the schema says have none: filler sent */
 };
 
-/* The transaction that a change belongs to; strings live as long as it does. */
+/* What Debezium calls source.snapshot: which row of a snapshot an event is. */
+enum snapshot_mark
+{
+	SNAPSHOT_FALSE, /* none: a change */
+	SNAPSHOT_TRUE,
+	SNAPSHOT_FIRST,			/* of all */
+	SNAPSHOT_FIRST_OF_TABLE,
+	SNAPSHOT_LAST_OF_TABLE,
+	SNAPSHOT_LAST, /* of all */
+	SNAPSHOT_INCREMENTAL /* read while changes stream */
+};
+
+/*
+ * The transaction that a change belongs to; strings live as long as it does.  Of a row of a
+ * snapshot: when, and by which transaction, it was read.
+ */
 struct stamp
 {
+	enum snapshot_mark snapshot;
 	uint32_t xid;
 	int64_t	 commit_us;		  /* since the Unix epoch */
 	uint64_t last_commit_lsn; /* end of the transaction before; 0: none seen yet */
@@ -119,7 +135,7 @@ void plan_prefetch(const struct plan *plan);
 void plan_prefetch_ops(const struct plan *plan);
 
 /*
- * The messages of one record.  *nout may be 0 (counted in stats).  now_ns:
+ * The messages of one record; an INSERT with a snapshot's stamp is a row that was read.  *nout may be 0 (counted in stats).  now_ns:
  * wall clock, nanoseconds since the Unix epoch.  RC_ERR E1602 (class DATA): a
  * value that cannot be encoded; names table and column, never the value.
  */

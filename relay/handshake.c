@@ -369,7 +369,8 @@ handshake_start(struct handshake *shake, const struct lineage *past)
 	shake->past = *past;
 	shake->created = false;
 	shake->state = SHAKE_CONNECTING;
-	shake->dial = dial_start(shake->loop, shake->cfg->source.conninfo, on_dialled, shake, &e);
+	shake->dial = dial_start(shake->loop, shake->cfg->source.conninfo, PG_REPLICATION, on_dialled,
+							 shake, &e);
 	if (shake->dial == NULL)
 		handshake_fail(shake, &e);
 }

@@ -130,7 +130,7 @@ static const struct metric table[] = {
 
 static const char *const states[] = {
 	[METRICS_CONNECTING] = "connecting",     [METRICS_STREAMING] = "streaming",
-	[METRICS_WAITING_SINK] = "waiting_sink", [METRICS_WAITING_REGISTRY] = "waiting_registry",
+	[METRICS_SNAPSHOT] = "snapshot", [METRICS_WAITING_SINK] = "waiting_sink", [METRICS_WAITING_REGISTRY] = "waiting_registry",
 	[METRICS_SCHEMA_REFUSED] = "schema_refused",
 	[METRICS_BACKING_OFF] = "backing_off",   [METRICS_DRAINING] = "draining",
 };
@@ -147,7 +147,8 @@ metrics_state_name(enum metrics_state state)
 bool
 metrics_ready(const struct metrics *m)
 {
-	return (m->state == METRICS_STREAMING || m->state == METRICS_WAITING_SINK ||
+	return (m->state == METRICS_STREAMING || m->state == METRICS_SNAPSHOT ||
+			m->state == METRICS_WAITING_SINK ||
 			m->state == METRICS_WAITING_REGISTRY) &&
 		   m->kafka != PEER_AWAY && m->registry != PEER_AWAY;
 }

@@ -24,6 +24,7 @@ enum metrics_state
 {
 	METRICS_CONNECTING,
 	METRICS_STREAMING,
+	METRICS_SNAPSHOT, /* the stream is held, rows come first */
 	METRICS_WAITING_SINK,
 	METRICS_WAITING_REGISTRY,
 	METRICS_SCHEMA_REFUSED, /* schema.on.incompatible=stop: stands still until it is accepted */

@@ -292,7 +292,7 @@ pg_hosts_drop(struct pg_hosts *hosts, PGconn *conn)
  * give up in time: tcp_user_timeout, shorter than what the caller waits for.
  */
 PGconn *
-pg_connect_start(const char *conninfo, const struct pg_hosts *hosts)
+pg_connect_start(const char *conninfo, enum pg_kind kind, const struct pg_hosts *hosts)
 {
 	int64_t           give_up_ms = pg_conninfo_timeout_ms(conninfo, PG_CONNECT_MS) * 2 / 3;
 	char              give_up[24];
@@ -309,8 +309,18 @@ pg_connect_start(const char *conninfo, const struct pg_hosts *hosts)
 									"port",
 									NULL};
 	const char *const values[] = {
-		"30",     "10",       "3",         give_up,         "walrelay",  session_attrs(conninfo),
-		conninfo, "database", hosts->host, hosts->hostaddr, hosts->port, NULL};
+		"30",
+		"10",
+		"3",
+		give_up,
+		kind == PG_SQL ? "walrelay snapshot" : "walrelay",
+		session_attrs(conninfo),
+		conninfo,
+		kind == PG_SQL ? "false" : "database",
+		hosts->host,
+		hosts->hostaddr,
+		hosts->port,
+		NULL};
 	PGconn *conn;
 
 	snprintf(give_up, sizeof(give_up), "%d",

@@ -3,7 +3,7 @@
  *		What the streaming connection and the slot commands share: connecting,
  *		looking at server and slot, and saying what PostgreSQL's errors mean.
  *
- * Nothing here waits but for the resolver.  pg.c, pg_error.c, dial.c,
+ * Nothing here waits but for the resolver.  pg.c, pg_error.c, dial.c, query.c,
  * handshake.c, source.c, probe.c and slot.c are the files that know libpq; its
  * types are only named here.
  */
@@ -102,12 +102,19 @@ struct pg_hosts pg_hosts_of(const struct pg_conn *conn);
 bool pg_hosts_drop(struct pg_hosts *hosts, struct pg_conn *conn);
 void pg_hosts_free(struct pg_hosts *hosts);
 
+enum pg_kind
+{
+	PG_REPLICATION, /* which takes SQL, too */
+	PG_SQL
+};
+
 /*
- * Begins to connect for logical replication to one of the hosts; never NULL.
+ * Begins to connect to one of the hosts; never NULL.
  * May wait for the resolver.  Of several hosts that the connection string names
  * the primary, unless target_session_attrs is chosen.
  */
-struct pg_conn *pg_connect_start(const char *conninfo, const struct pg_hosts *hosts);
+struct pg_conn *pg_connect_start(const char *conninfo, enum pg_kind kind,
+								 const struct pg_hosts *hosts);
 /* The connection is made. */
 void pg_connected(struct pg_conn *conn, const char *conninfo);
 /* Why the connection could not be made.  Returns RC_ERR. */

@@ -18,8 +18,8 @@
 #include "loop.h"
 #include "verify.h"
 
-static int64_t
-clock_ns(void)
+int64_t
+pipeline_clock_ns(void)
 {
 	struct timespec ts;
 
@@ -31,7 +31,7 @@ clock_ns(void)
 static void
 run_id_make(char id[37])
 {
-	int64_t ms = clock_ns() / 1000000;
+	int64_t ms = pipeline_clock_ns() / 1000000;
 	uint8_t bytes[16];
 
 	if (getentropy(bytes, sizeof(bytes)) != 0)
@@ -167,7 +167,7 @@ static enum rc
 pipeline_send_next(struct pipeline *pl, struct stream *stream, uint32_t *sent, struct err *e)
 {
 	const struct outgoing *out = &pl->out[pl->next_out];
-	struct place		   at = {.lsn = record_lsn(&pl->rec), .commit_lsn = pl->commit_lsn};
+	struct place		   at = {.lsn = pl->at_lsn, .commit_lsn = pl->commit_lsn};
 	uint64_t			   place = pl->place + pl->next_out;
 	uint64_t			   label = sink_label(delivery_item(pl->dlv), place);
 	enum rc				   rc;
@@ -186,7 +186,8 @@ enum rc
 pipeline_send(struct pipeline *pl, struct stream *stream, struct err *e)
 {
 	if (pl->ctx.cfg->format.position_header && !pl->placed)
-		position_headers_add(&pl->positions, pl->commit_lsn, pl->place, pl->out, pl->nout);
+		position_headers_add(&pl->positions, pl->commit_lsn, pl->header_place + pl->place, pl->out,
+							 pl->nout);
 	pl->placed = true;
 	if (delivery_is_done(pl->dlv))
 	{
@@ -249,23 +250,22 @@ count_change(struct pipeline_stats *stats, enum wire_kind kind)
 		stats->deletes++;
 }
 
-/* Its messages; or, by on.error, one with its text. */
-static enum rc
-pipeline_encode(struct pipeline *pl, struct stream *stream, const struct change *chg,
-				struct err *e)
+enum rc
+pipeline_encode(struct pipeline *pl, struct stream *stream, const struct table *tbl,
+				const struct change *chg, const struct stamp *stamp, struct err *e)
 {
 	enum rc rc;
 
 	if (chg->too_long > 0)
 		rc = record_too_long(chg->too_long, pl->ctx.cfg->relay.max_long, e);
 	else
-		rc = encode_change(stream->plan, chg, &pl->stamp, pl->now_ns, pl->out, &pl->nout, e);
+		rc = encode_change(stream->plan, chg, stamp, pl->now_ns, pl->out, &pl->nout, e);
 	if (rc == RC_OK)
 		rc = pipeline_verify(pl, stream, chg, e);
 	if (rc != RC_ERR)
 		return rc;
 	pl->nout = 0;
-	rc = divert_change(pl->divert, catalog_table(pl->cat, chg->relation), chg, &pl->out[0], e);
+	rc = divert_change(pl->divert, tbl, chg, &pl->out[0], e);
 	pl->nout = rc == RC_OK;
 	return rc;
 }
@@ -285,7 +285,7 @@ pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 	if (pl->nout == 0)
 	{
 		CRASH_POINT(change_taken);
-		rc = pipeline_encode(pl, stream, chg, e);
+		rc = pipeline_encode(pl, stream, catalog_table(pl->cat, chg->relation), chg, &pl->stamp, e);
 		if (rc != RC_OK)
 			return rc;
 		pipeline_count(pl, stream);
@@ -313,6 +313,9 @@ is_about_tables(enum wire_kind kind)
 static enum rc
 pipeline_record(struct pipeline *pl, struct record *rec, struct err *e)
 {
+	if (pl->hold_lsn && pipeline_holds(pl, rec))
+		return RC_AGAIN;
+	pl->at_lsn = record_lsn(rec);
 	if (pl->changes && schema_topic_is_due(pl->changes) && is_about_tables(rec->kind))
 	{
 		enum rc rc = pipeline_tell_changes(pl, rec, e);
@@ -353,7 +356,7 @@ pipeline_frame(struct pipeline *pl, const void *data, size_t len, struct err *e)
 	enum rc rc = RC_OK;
 
 	pl->wait = WAIT_NOTHING;
-	pl->now_ns = clock_ns();
+	pl->now_ns = pipeline_clock_ns();
 	pl->now_ms = loop_now_ms();
 	if (!pl->in_frame)
 	{
@@ -433,6 +436,7 @@ pipeline_stop(struct pipeline *pl)
 	stream_free(&pl->ctx, pl->messages);
 	stream_free(&pl->ctx, pl->boundaries);
 	stream_free(&pl->ctx, pl->changed);
+	pipeline_stop_rows(pl);
 	if (pl->changes)
 		schema_topic_stop(pl->changes);
 	dead_letters_close(pl->ctx.dead);

@@ -21,6 +21,7 @@
 struct pipeline_stats
 {
 	uint64_t			inserts, updates, deletes, truncates, messages;
+	uint64_t			rows; /* of snapshots */
 	uint64_t			transactions; /* commits taken in */
 	uint64_t			received_bytes; /* frames */
 	uint64_t			sent; /* messages handed to the sink */
@@ -35,7 +36,20 @@ enum pipeline_wait
 	WAIT_SINK,	  /* full: the broker is slow or away */
 	WAIT_REGISTRY, /* a schema is being registered */
 	WAIT_SCHEMA,   /* the registry refuses a schema */
-	WAIT_ACK	  /* too many transactions are not acknowledged */
+	WAIT_ACK,	  /* too many transactions are not acknowledged */
+	WAIT_ROWS	  /* pipeline_hold(): rows are read, and sent first */
+};
+
+/* Who wants to know of our own logical messages (WIRE_REQUEST_PREFIX), and what comes with them. */
+struct pipeline_control
+{
+	/* A description in a transaction that has such a message; the message follows.  Borrowed. */
+	void (*relation)(void *arg, struct cursor body);
+	/* The message; xid: of its transaction. */
+	void (*message)(void *arg, struct str content, uint32_t xid);
+	/* A position is written down, and what was put before it. */
+	void (*written)(void *arg);
+	void *arg;
 };
 
 struct pipeline;
@@ -50,6 +64,9 @@ void			 pipeline_free(struct pipeline *pl);
  * reads back (borrowed; NULL: nothing).  Before the first pipeline_start().
  */
 void pipeline_tell_schema_changes(struct pipeline *pl, struct history *hist);
+
+/* Before the first stream; copied. */
+void pipeline_listen(struct pipeline *pl, const struct pipeline_control *control);
 
 /* The progress topic has this position: before the first stream, and exactly once before the
  * first one into each sink. */
@@ -78,6 +95,44 @@ void pipeline_forget(struct pipeline *pl);
 enum rc			   pipeline_frame(struct pipeline *pl, const void *data, size_t len,
 								  struct err *e) MUST_CHECK;
 enum pipeline_wait pipeline_waits_for(const struct pipeline *pl);
+
+/* --- rows that were read at a position ----------------------------------------- */
+
+/*
+ * What commits at lsn or behind it is not taken from frames any more, also by later streams:
+ * pipeline_frame() answers RC_AGAIN, WAIT_ROWS.  1: nothing is; 0: all is again.
+ */
+void pipeline_hold(struct pipeline *pl, uint64_t lsn);
+
+/* A stream has come up to where it is held: rows may be sent. */
+bool pipeline_is_held(const struct pipeline *pl);
+
+/* A run of rows of one table: one item, all or nothing of it in a Kafka transaction. */
+struct rows
+{
+	const struct table *tbl;	 /* outlives the run */
+	const struct stamp *stamp;	 /* the mark is that of the next row */
+	uint64_t			tag;	 /* known by if one is refused; the same when it comes again */
+	uint64_t			place;	 /* position.header: of the first */
+};
+
+/*
+ * RC_OK: pipeline_row() may be called; RC_AGAIN as pipeline_frame(), and again with the same.
+ * Only while pipeline_is_held().
+ */
+enum rc pipeline_rows_begin(struct pipeline *pl, const struct rows *rows, struct err *e) MUST_CHECK;
+/* RC_AGAIN: again with the same row, or one that is left unread: it is encoded. */
+enum rc pipeline_row(struct pipeline *pl, const struct rows *rows, const struct change *chg,
+					 struct err *e) MUST_CHECK;
+/* *item: of which delivery_is_safe() can be asked. */
+enum rc pipeline_rows_end(struct pipeline *pl, ack_ticket *item, struct err *e) MUST_CHECK;
+/* Whether a row is encoded, and not all of its messages have been sent. */
+bool pipeline_row_waits(const struct pipeline *pl);
+/* Registers the schemas of a table and opens its topic, which no row may ever do. */
+enum rc pipeline_open_table(struct pipeline *pl, const struct table *tbl, struct err *e) MUST_CHECK;
+
+/* delivery_touch() */
+void pipeline_touch(struct pipeline *pl);
 
 /* Whether what waits for WAIT_ACK may go on. */
 bool pipeline_has_room(const struct pipeline *pl);

@@ -40,6 +40,12 @@ struct pipeline
 	struct stream         *boundaries; /* for begin and end of transactions, the same */
 	struct schema_topic   *changes;    /* include.schema.changes; else NULL */
 	struct stream         *changed;    /* where they go */
+	struct pipeline_control control;   /* zeros: nobody listens */
+	uint64_t               hold_lsn;   /* pipeline_hold() */
+	bool                   held;       /* the stream has come there */
+	struct stream         *rows;       /* of rows_of, made when its first row comes */
+	const struct table    *rows_of;
+	uint64_t               at_lsn;     /* of the record, or the rows, at hand */
 	uint64_t               commit_lsn; /* of the open transaction's commit record */
 	struct delivery       *dlv;
 	struct divert         *divert;
@@ -61,6 +67,7 @@ struct pipeline
 	struct outgoing         out[ENCODE_MAX_OUT];
 	struct position_headers positions; /* position.header: of these messages */
 	uint64_t                place;     /* of the first of them in its transaction */
+	uint64_t                header_place; /* what position.header counts from */
 	bool                    placed;
 	unsigned                nout;
 	unsigned                next_out;
@@ -91,9 +98,15 @@ record_lsn(const struct record *rec)
 
 /* --- pipeline.c -------------------------------------------------------------- */
 
+int64_t pipeline_clock_ns(void); /* wall clock, since the Unix epoch */
+
 /* Where a stream's messages go never changes while some of a record's are on their way. */
 enum rc pipeline_prepare(struct pipeline *pl, enum stream_kind kind, const struct table *tbl,
 						 struct stream **stream, struct err *e) MUST_CHECK;
+/* Its messages; or, by on.error, one with its text. */
+enum rc pipeline_encode(struct pipeline *pl, struct stream *stream, const struct table *tbl,
+						const struct change *chg, const struct stamp *stamp,
+						struct err *e) MUST_CHECK;
 /* The stream of a relation index, ready for rows. */
 enum rc pipeline_stream(struct pipeline *pl, uint32_t relation, struct stream **stream,
 						struct err *e) MUST_CHECK;
@@ -121,6 +134,13 @@ void pipeline_count(struct pipeline *pl, struct stream *stream);
 void counts_clear(struct counts *counts);
 /* RC_ERR: its records lack what this setting needs. */
 enum rc plugin_too_old(const char *what, struct err *e);
+
+/* --- pipeline_rows.c --------------------------------------------------------- */
+
+/* Whether the record is behind where the stream is held. */
+bool pipeline_holds(struct pipeline *pl, const struct record *rec);
+/* The stream is over. */
+void pipeline_stop_rows(struct pipeline *pl);
 
 /* --- pipeline_records.c ------------------------------------------------------ */
 

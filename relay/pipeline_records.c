@@ -52,6 +52,22 @@ pipeline_encode_message(struct pipeline *pl, const struct message *msg, const st
 	return rc;
 }
 
+/* Between us and the plugin: no event. */
+static bool
+is_control(const struct message *msg)
+{
+	return msg->transactional && msg->prefix.len == strlen(WIRE_REQUEST_PREFIX) &&
+		   memcmp(msg->prefix.data, WIRE_REQUEST_PREFIX, msg->prefix.len) == 0;
+}
+
+static enum rc
+pipeline_take_control(struct pipeline *pl, const struct message *msg)
+{
+	if (pl->control.message && msg->too_long == 0)
+		pl->control.message(pl->control.arg, msg->content, pl->stamp.xid);
+	return RC_OK;
+}
+
 enum rc
 pipeline_message(struct pipeline *pl, const struct message *msg, struct err *e)
 {
@@ -59,6 +75,8 @@ pipeline_message(struct pipeline *pl, const struct message *msg, struct err *e)
 						 .last_commit_lsn = pl->stamp.last_commit_lsn};
 	enum rc		 rc;
 
+	if (is_control(msg))
+		return pipeline_take_control(pl, msg);
 	rc = pipeline_prepare(pl, STREAM_MESSAGES, NULL, &pl->messages, e);
 	if (rc == RC_OK && msg->transactional)
 		rc = pipeline_order(pl, pl->messages, msg->lsn, e);
@@ -74,7 +92,7 @@ pipeline_message(struct pipeline *pl, const struct message *msg, struct err *e)
 	{
 		/* Where no commit record can begin: positions are aligned. */
 		pl->commit_lsn = msg->lsn - 1;
-		pl->place = 0;
+		pl->place = pl->header_place = 0;
 		rc = delivery_begin(pl->dlv, 0, 0, e);
 		if (rc == RC_OK)
 			pipeline_tag(pl, msg->lsn | 1); /* records are aligned: no commit begins there */
@@ -121,6 +139,8 @@ pipeline_relation(struct pipeline *pl, struct cursor body, struct err *e)
 	enum rc		  rc = catalog_learn(pl->cat, body, &tbl, e);
 
 	CRASH_POINT(relation_learnt);
+	if (rc == RC_OK && pl->control.relation)
+		pl->control.relation(pl->control.arg, body);
 	if (rc == RC_OK && pl->changes)
 		rc = pipeline_prepare_changes(pl, e);
 	if (rc == RC_OK && pl->changes)

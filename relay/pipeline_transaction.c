@@ -122,7 +122,7 @@ pipeline_begin(struct pipeline *pl, const struct begin *begin, struct err *e)
 		.origin_lsn = begin->origin_lsn,
 	};
 	pl->commit_lsn = begin->commit_lsn;
-	pl->place = 0;
+	pl->place = pl->header_place = 0;
 	if (pl->ctx.cfg->format.position_header && begin->commit_lsn == 0)
 		return plugin_too_old("position.header", e);
 	if (pl->exactly_once && begin->commit_lsn == 0)
@@ -202,6 +202,8 @@ pipeline_written(struct pipeline *pl)
 {
 	CRASH_POINT(progress_acked);
 	delivery_written(pl->dlv, loop_now_ms());
+	if (pl->control.written)
+		pl->control.written(pl->control.arg);
 	CRASH_POINT(progress_written);
 	if (delivery_position(pl->dlv).commit_lsn)
 		CRASH_POINT(part_written);

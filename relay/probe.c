@@ -219,7 +219,7 @@ probe_begin(struct probe *probe, const PGconn *conn, int64_t limit_ms)
 	struct pg_hosts hosts = pg_hosts_of(conn);
 
 	probe->asked = false;
-	probe->conn = pg_connect_start(probe->conninfo, &hosts);
+	probe->conn = pg_connect_start(probe->conninfo, PG_REPLICATION, &hosts);
 	pg_hosts_free(&hosts);
 	loop_timer_set(probe->loop, &probe->limit, limit_ms);
 	probe_step(probe, PQstatus(probe->conn) == CONNECTION_BAD ? PGRES_POLLING_FAILED

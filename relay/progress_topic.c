@@ -25,6 +25,9 @@ struct progress_topic
 	struct progress      found; /* the reader's thread's while it reads, and topics, the first time */
 	struct topics       *topics;
 	bool                 knows_topics;
+	struct snapshot_found snapshot; /* the thread's, too */
+	struct progress_notes notes;    /* zeros: none */
+	struct buf            key;
 
 	struct sink       *sink; /* that topic is open in; NULL: in none */
 	struct sink_topic *topic;
@@ -54,6 +57,36 @@ topic_in(const struct str *key, const char *slot)
 			   : NULL;
 }
 
+#define SNAPSHOT_KEY "snapshot"
+
+/* What follows "snapshot" in what topic_in() gives; NULL: it is a topic's. */
+static const char *
+snapshot_in(const char *rest, size_t len)
+{
+	size_t word = sizeof(SNAPSHOT_KEY) - 1;
+
+	return len >= word && memcmp(rest, SNAPSHOT_KEY, word) == 0 && (len == word || rest[word] == '/')
+			   ? rest + word
+			   : NULL;
+}
+
+/* "SLOT/..." of ours. */
+static enum rc
+on_part(struct progress_topic *pt, const struct topic_record *record, const char *rest,
+		struct err *e)
+{
+	const char *end = record->key.data + record->key.len;
+	const char *part = snapshot_in(rest, (size_t) (end - rest));
+	enum rc     rc = RC_OK;
+
+	if (part)
+		rc = snapshot_found_add(&pt->snapshot, (struct str){part, (size_t) (end - part)},
+								record->value, e);
+	else if (!pt->knows_topics && record->value.data)
+		rc = topics_read(pt->topics, record->value, e);
+	return rc == RC_OK ? RC_OK : strange_record(pt, record, e);
+}
+
 static enum rc
 on_record(void *arg, const struct topic_record *record, struct err *e)
 {
@@ -67,10 +100,8 @@ on_record(void *arg, const struct topic_record *record, struct err *e)
 	else if (is_slot)
 		return progress_read(record->value, &pt->found, e) == RC_OK ? RC_OK
 																	: strange_record(pt, record, e);
-	else if (!pt->knows_topics && record->value.data && record->key.data &&
-			 topic_in(&record->key, slot))
-		return topics_read(pt->topics, record->value, e) == RC_OK ? RC_OK
-																  : strange_record(pt, record, e);
+	else if (record->key.data && topic_in(&record->key, slot))
+		return on_part(pt, record, topic_in(&record->key, slot), e);
 	return RC_OK;
 }
 
@@ -112,7 +143,9 @@ progress_topic_free(struct progress_topic *pt)
 		return;
 	progress_topic_close(pt);
 	topic_reader_free(pt->reader);
+	snapshot_found_clear(&pt->snapshot);
 	buf_free(&pt->value);
+	buf_free(&pt->key);
 	free(pt->name);
 	free(pt);
 }
@@ -126,6 +159,7 @@ progress_topic_recall(struct progress_topic *pt, struct progress *progress, stru
 	{
 		pt->reading = true;
 		pt->found = (struct progress){0};
+		snapshot_found_clear(&pt->snapshot);
 		topic_reader_start(pt->reader, pt->name);
 		return RC_AGAIN;
 	}
@@ -170,7 +204,7 @@ progress_topic_send(struct progress_topic *pt, const char *key, uint32_t *sent, 
 {
 	struct outgoing out = {
 		.has_key = true,
-		.has_value = true,
+		.has_value = pt->value.len > 0,
 		.key = {key, strlen(key)},
 		.value = {(const char *) pt->value.data, pt->value.len},
 	};
@@ -212,6 +246,34 @@ progress_topic_put_topics(struct progress_topic *pt, uint32_t *sent, struct err 
 	return RC_OK;
 }
 
+static enum rc
+progress_topic_put_notes(struct progress_topic *pt, uint32_t *sent, struct err *e)
+{
+	while (pt->notes.next && pt->notes.next(pt->notes.arg, &pt->key, &pt->value))
+	{
+		char   *key = xasprintf("%s/" SNAPSHOT_KEY "%s", pt->cfg->slot.name, buf_cstr(&pt->key));
+		enum rc rc = progress_topic_send(pt, key, sent, e);
+
+		free(key);
+		if (rc != RC_OK)
+			return rc;
+		pt->notes.taken(pt->notes.arg);
+	}
+	return RC_OK;
+}
+
+void
+progress_topic_take_notes(struct progress_topic *pt, const struct progress_notes *notes)
+{
+	pt->notes = *notes;
+}
+
+struct snapshot_found *
+progress_topic_snapshot(struct progress_topic *pt)
+{
+	return &pt->snapshot;
+}
+
 enum rc
 progress_topic_put(struct progress_topic *pt, struct sink *sink, const struct position *pos,
 				   uint32_t *sent, struct err *e)
@@ -223,6 +285,9 @@ progress_topic_put(struct progress_topic *pt, struct sink *sink, const struct po
 	if (progress_topic_open(pt, sink, e) != RC_OK)
 		return RC_ERR;
 	rc = progress_topic_put_topics(pt, sent, e);
+	if (rc != RC_OK)
+		return rc;
+	rc = progress_topic_put_notes(pt, sent, e);
 	if (rc != RC_OK)
 		return rc;
 	clock_gettime(CLOCK_REALTIME, &now);

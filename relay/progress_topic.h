@@ -4,7 +4,8 @@
  *
  * PREFIX.THIS (topic.progress), compacted, one partition, made if it is not there.  Records:
  *	- key SLOT: how far the slot has come (progress.h);
- *	- key SLOT/TOPIC: what a topic that its changes go to is like (topics.h).
+ *	- key SLOT/TOPIC: what a topic that its changes go to is like (topics.h);
+ *	- key SLOT/snapshot and SLOT/snapshot/OID: how far a snapshot is (snapshot_note.h).
  * Read once when a relay starts, and exactly once again for each new producer, after the
  * one before is fenced off.  Called by session.c, which reads, and pipeline.c, which writes.
  */
@@ -14,6 +15,7 @@
 #include "config.h"
 #include "loop.h"
 #include "progress.h"
+#include "snapshot_note.h"
 #include "sink.h"
 
 /* What records go by in the sink; no ack_ticket is 0. */
@@ -45,6 +47,22 @@ void progress_topic_follow(struct progress_topic *pt, const struct progress *of)
  */
 enum rc progress_topic_put(struct progress_topic *pt, struct sink *sink,
 						   const struct position *pos, uint32_t *sent, struct err *e) MUST_CHECK;
+
+/* What somebody else has to be written down before each position. */
+struct progress_notes
+{
+	/* The next record: its key behind "SLOT/snapshot", its value; empty: a tombstone.  False: none. */
+	bool (*next)(void *arg, struct buf *key, struct buf *value);
+	/* The sink has taken it. */
+	void (*taken)(void *arg);
+	void *arg;
+};
+
+/* Copied. */
+void progress_topic_take_notes(struct progress_topic *pt, const struct progress_notes *notes);
+
+/* What progress_topic_recall() has found of a snapshot; the caller may take it out. */
+struct snapshot_found *progress_topic_snapshot(struct progress_topic *pt);
 
 /* Before the sink goes away. */
 void progress_topic_close(struct progress_topic *pt);

@@ -60,13 +60,13 @@ on_drain_limit(void *arg)
 	session_end(ses);
 }
 
-/* No more frames; on_round() ends it when nothing is in flight. */
-static void
+void
 session_drain(struct session *ses)
 {
 	if (ses->state == SESSION_DRAINING || ses->state == SESSION_ENDED)
 		return;
 	ses->state = SESSION_DRAINING;
+	snapshot_stop(ses->snap);
 	loop_timer_clear(ses->loop, &ses->retry);
 	loop_timer_set(ses->loop, &ses->drain_limit, ses->cfg->relay.shutdown_ms);
 	CRASH_POINT(drain_began);
@@ -146,7 +146,7 @@ session_lose_slot(struct session *ses)
 	if (ses->sink_stage == SINK_UNFENCED || !ses->cfg->kafka.exactly_once || ses->sink_broken)
 		return;
 	ses->sink_broken = true;
-	pipeline_forget(ses->pl);
+	session_forget(ses);
 }
 
 static enum policy_action
@@ -266,7 +266,7 @@ session_check_sink(struct session *ses)
 	if (ses->sink == NULL || ses->sink_broken || delivery_can_go_on(pipeline_delivery(ses->pl)))
 		return;
 	ses->sink_broken = true;
-	pipeline_forget(ses->pl);
+	session_forget(ses);
 	CRASH_POINT(change_left_half);
 }
 
@@ -293,10 +293,11 @@ on_source_frame(void *arg, const void *payload, size_t len)
 	enum rc			rc;
 
 	/*
-	 * Draining, or others are not fenced off, or a gap is not written down: the socket
-	 * rests, status messages go on.
+	 * Draining, or others are not fenced off, or a gap is not written down, or rows of a
+	 * snapshot come first: the socket rests, status messages go on.
 	 */
-	if (ses->state != SESSION_STREAMING || ses->sink_stage != SINK_READY || ses->gaps.count > 0)
+	if (ses->state != SESSION_STREAMING || ses->sink_stage != SINK_READY || ses->gaps.count > 0 ||
+		pipeline_is_held(ses->pl))
 		return RC_AGAIN;
 	rc = pipeline_frame(ses->pl, payload, len, &e);
 	if (rc == RC_AGAIN)
@@ -360,7 +361,7 @@ on_progress_due(void *arg)
 static void
 session_write(struct session *ses)
 {
-	bool	   urgent = ses->asked || ses->state == SESSION_DRAINING;
+	bool	   urgent = ses->asked || ses->state == SESSION_DRAINING || snapshot_is_urgent(ses->snap);
 	int64_t	   now_ms = loop_now_ms();
 	int64_t	   due_in;
 	struct err e;
@@ -381,6 +382,9 @@ on_round(void *arg)
 	struct session *ses = arg;
 	uint64_t		confirmed;
 
+	if (ses->state == SESSION_ENDED)
+		return;
+	session_pump_snapshot(ses);
 	if (ses->state == SESSION_ENDED)
 		return;
 	if (ses->sink && !ses->sink_broken && ses->progress && ses->sink_stage == SINK_READY &&
@@ -444,7 +448,8 @@ session_open(struct session *ses, struct err *e)
 		ses->hist = history_new(ses->loop, ses->cfg, session_on_history_read, ses);
 	if (ses->cfg->format.schema_changes)
 		pipeline_tell_schema_changes(ses->pl, ses->hist);
-	if (admin_new(ses->loop, ses->cfg->admin.listen, session_snapshot, ses, &ses->admin, e) !=
+	session_open_snapshot(ses);
+	if (admin_new(ses->loop, ses->cfg->admin.listen, session_metrics, ses, &ses->admin, e) !=
 		RC_OK)
 		return RC_ERR;
 	if (ses->admin)
@@ -463,6 +468,7 @@ session_close(struct session *ses)
 	admin_free(ses->admin);
 	gap_writer_free(ses->gap_writer);
 	gap_list_clear(&ses->gaps);
+	snapshot_free(ses->snap);
 	if (ses->src)
 		source_free(ses->src);
 	pipeline_free(ses->pl);

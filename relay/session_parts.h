@@ -4,7 +4,8 @@
  *
  * session.c has the states, session_recall.c where a stream begins, session_gap.c what
  * somebody has decided to pass, session_sink.c what sink and registry have to say,
- * session_watch.c what operators see.
+ * session_snapshot.c when rows are read that were there before, session_watch.c what
+ * operators see.
  */
 #ifndef RELAY_SESSION_PARTS_H
 #define RELAY_SESSION_PARTS_H
@@ -17,6 +18,7 @@
 #include "metrics.h"
 #include "pipeline.h"
 #include "progress_topic.h"
+#include "snapshot.h"
 #include "source.h"
 
 #define REPORT_MS 60000
@@ -59,6 +61,10 @@ struct session
 	struct gap_writer	*gap_writer; /* NULL with progress */
 	uint64_t			 gaps_lsn;	 /* what it writes: where the stream goes on */
 	uint64_t			 gaps_accepted;
+	struct snapshot	 *snap;
+	bool				 snap_streaming; /* it knows that the stream is up */
+	bool				 snap_decided;	 /* whether there is one to be taken */
+	bool				 had_position;	 /* the topic, when it was first read */
 	bool				 tokens_told;
 	enum sink_stage		 sink_stage;
 	bool				 asked;		 /* the server waits to hear the position */
@@ -97,6 +103,8 @@ void session_connect(struct session *ses);
 void session_trouble(struct session *ses, const struct err *why);
 /* Somebody is needed.  What was sent before may still be acknowledged. */
 void session_fail(struct session *ses, const struct err *e);
+/* No more frames; it ends when nothing is in flight. */
+void session_drain(struct session *ses);
 /* Everything is acknowledged, or time is up: the last word to the server. */
 void session_end(struct session *ses);
 /* The stream is over, before state changes: the next pause begins short again if it was good. */
@@ -153,9 +161,19 @@ enum rc session_open_sink(struct session *ses, struct err *e) MUST_CHECK;
 enum rc session_open_registry(struct session *ses, struct err *e) MUST_CHECK;
 void    session_on_history_read(void *arg);
 
+/* --- session_snapshot.c --------------------------------------------------------- */
+
+void session_open_snapshot(struct session *ses);
+/* What the topic says of one, and whether it has a position. */
+void session_recall_snapshot(struct session *ses, const struct progress *found);
+/* At the end of each round of the loop. */
+void session_pump_snapshot(struct session *ses);
+/* Messages in flight will never be acknowledged: pipeline_forget(), and what follows. */
+void session_forget(struct session *ses);
+
 /* --- session_watch.c ------------------------------------------------------------ */
 
-void session_snapshot(void *arg, struct metrics *m);
+void session_metrics(void *arg, struct metrics *m);
 /* Adds what a sink has done. */
 void session_add_stats(const struct sink *sink, struct sink_stats *sum);
 /* A line a minute, while anything happens. */

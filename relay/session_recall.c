@@ -30,6 +30,7 @@ session_take(struct session *ses, const struct progress *found, struct err *e)
 	struct position pos = found->pos;
 
 	session_find_gaps(ses, found);
+	session_recall_snapshot(ses, found);
 	ses->recalled = true;
 	ses->found = found->pos;
 	ses->known_system = found->system_id;

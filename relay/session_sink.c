@@ -64,7 +64,7 @@ on_sink_failed(void *arg, const struct err *e)
 		return;
 	}
 	source_abort(ses->src);
-	pipeline_forget(ses->pl);
+	session_forget(ses);
 	CRASH_POINT(messages_forgotten);
 	session_trouble(ses, e);
 	ses->passes = false;

@@ -37,13 +37,14 @@ session_metrics_state(const struct session *ses)
 		case WAIT_SINK: return METRICS_WAITING_SINK;
 		case WAIT_REGISTRY: return METRICS_WAITING_REGISTRY;
 		case WAIT_SCHEMA: return METRICS_SCHEMA_REFUSED;
+		case WAIT_ROWS: return METRICS_SNAPSHOT;
 		case WAIT_NOTHING: break;
 	}
 	return METRICS_STREAMING;
 }
 
 void
-session_snapshot(void *arg, struct metrics *m)
+session_metrics(void *arg, struct metrics *m)
 {
 	const struct session *ses = arg;
 	const struct ack	 *ack = delivery_ack(pipeline_delivery(ses->pl));

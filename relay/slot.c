@@ -45,7 +45,7 @@ visit_begin(struct visit *visit, struct err *e)
 
 	if (pg_conninfo_check(visit->cfg->source.conninfo, e) != RC_OK)
 		return RC_ERR;
-	visit->conn = dial_wait(visit->cfg->source.conninfo, e);
+	visit->conn = dial_wait(visit->cfg->source.conninfo, PG_REPLICATION, e);
 	if (visit->conn == NULL)
 		return RC_ERR;
 	pg_connection_take(&visit->facts, visit->conn);

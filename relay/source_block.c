@@ -25,9 +25,7 @@ source_block_init(struct source_block *block, const struct format *fmt, struct t
 	binary_string(&block->constant_head, fmt->version);
 	binary_string(&block->constant_head, "postgresql");
 	put_text(text, fmt->prefix, &block->constant_head);
-	buf_put_u8(&block->constant_middle, 0x00); /* snapshot: its default is the first branch */
-	binary_string(&block->constant_middle, "false");
-	put_text(text, fmt->database, &block->constant_middle);
+	put_text(text, fmt->database, &block->database);
 }
 
 void
@@ -41,7 +39,7 @@ void
 source_block_free(struct source_block *block)
 {
 	buf_free(&block->constant_head);
-	buf_free(&block->constant_middle);
+	buf_free(&block->database);
 	buf_free(&block->head);
 	buf_free(&block->sequence);
 	buf_free(&block->times);
@@ -61,7 +59,7 @@ put_optional_long(struct buf *out, int64_t value)
 static bool
 stamp_is_same(const struct stamp *a, const struct stamp *b)
 {
-	return a->xid == b->xid && a->commit_us == b->commit_us &&
+	return a->snapshot == b->snapshot && a->xid == b->xid && a->commit_us == b->commit_us &&
 		   a->last_commit_lsn == b->last_commit_lsn && a->origin.data == b->origin.data &&
 		   a->origin_lsn == b->origin_lsn;
 }
@@ -93,10 +91,20 @@ source_block_tail(struct source_block *block, const struct stamp *stamp)
 	put_optional_long(&block->tail, (int64_t) stamp->origin_lsn);
 }
 
-/* Once per transaction. */
+/* Once per transaction, and where the mark of a snapshot's rows changes. */
 void
 source_block_stamp(struct source_block *block, const struct stamp *stamp)
 {
+	static const char *const marks[] = {
+		[SNAPSHOT_FALSE] = "false",
+		[SNAPSHOT_TRUE] = "true",
+		[SNAPSHOT_FIRST] = "first",
+		[SNAPSHOT_FIRST_OF_TABLE] = "first_in_data_collection",
+		[SNAPSHOT_LAST_OF_TABLE] = "last_in_data_collection",
+		[SNAPSHOT_LAST] = "last",
+		[SNAPSHOT_INCREMENTAL] = "incremental",
+	};
+
 	if (block->stamped && stamp_is_same(&block->stamp, stamp))
 		return;
 	block->stamped = true;
@@ -104,7 +112,9 @@ source_block_stamp(struct source_block *block, const struct stamp *stamp)
 	buf_reset(&block->head);
 	buf_put(&block->head, block->constant_head.data, block->constant_head.len);
 	binary_long(&block->head, milliseconds(stamp->commit_us));
-	buf_put(&block->head, block->constant_middle.data, block->constant_middle.len);
+	buf_put_u8(&block->head, 0x00); /* snapshot: its default is the first branch */
+	binary_string(&block->head, marks[stamp->snapshot]);
+	buf_put(&block->head, block->database.data, block->database.len);
 
 	buf_reset(&block->sequence);
 	if (stamp->last_commit_lsn)
@@ -196,7 +206,7 @@ transaction_id_put(uint32_t xid, uint64_t lsn, struct buf *out)
 void
 transaction_block_put(const struct stamp *stamp, uint64_t lsn, unsigned before, struct buf *out)
 {
-	if (stamp->xid == 0)
+	if (stamp->xid == 0 || stamp->snapshot)
 	{
 		buf_put_u8(out, BRANCH_NULL);
 		return;

@@ -16,7 +16,7 @@ struct source_block
 {
 	enum profile profile;
 	struct buf   constant_head;   /* version, connector, name */
-	struct buf   constant_middle; /* snapshot, db */
+	struct buf   database;
 	bool         stamped;
 	struct stamp stamp;    /* what the following was made from */
 	struct buf   head;     /* up to and with db */

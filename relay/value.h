@@ -56,6 +56,9 @@ numeric_digit(const struct numeric *num, uint32_t i)
 
 #define ARRAY_MAX_DIM 6 /* PostgreSQL's MAXDIM */
 
+/* Bytes of an array's body before its map of NULLs, at most. */
+#define ARRAY_HEAD_BOUND (WIRE_VARINT_MAX * (1 + 2 * ARRAY_MAX_DIM) + 1)
+
 /* An array, borrowing its elements. */
 struct array
 {

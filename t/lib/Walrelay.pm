@@ -44,6 +44,8 @@ BEGIN
 	$ENV{TESTDIR} //= "$root/tmp_check/" . basename($0, '.pl');
 	$ENV{TESTDATADIR} //= "$ENV{TESTDIR}/tmp_check";
 	$ENV{TESTLOGDIR} //= "$ENV{TESTDATADIR}/log";
+	# What a test is about is the stream, unless it says otherwise.
+	$ENV{WALRELAY_SNAPSHOT_MODE} //= 'never';
 	system('mkdir', '-p', $ENV{TESTLOGDIR}) == 0 or die "cannot create $ENV{TESTLOGDIR}\n";
 }
 

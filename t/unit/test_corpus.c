@@ -23,6 +23,11 @@ int fuzz_encode_one(const uint8_t *data, size_t size);
 #include "../fuzz/fuzz_encode.c"
 #undef LLVMFuzzerTestOneInput
 
+int fuzz_copy_one(const uint8_t *data, size_t size);
+#define LLVMFuzzerTestOneInput fuzz_copy_one
+#include "../fuzz/fuzz_copy.c"
+#undef LLVMFuzzerTestOneInput
+
 #define CORPUS "t/fuzz/corpus/"
 
 static unsigned
@@ -75,6 +80,13 @@ encode_corpus(void **state)
 {
 	(void) state;
 	assert_true(replay(CORPUS "fuzz_encode", fuzz_encode_one) >= 10);
+}
+
+static void
+copy_corpus(void **state)
+{
+	(void) state;
+	assert_true(replay(CORPUS "fuzz_copy", fuzz_copy_one) >= 10);
 }
 
 static void
@@ -198,9 +210,51 @@ seed_array(struct buf *seed, uint8_t form, void (*fill)(struct buf *body))
 	buf_free(&body);
 }
 
+/* A COPY of a column of a kind, by its place in copy_columns, with one field. */
+static void
+seed_copy(const char *name, uint8_t kind, const void *field, size_t len)
+{
+	static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
+	struct buf        seed = {0};
+
+	buf_put_u8(&seed, 1);
+	buf_put_u8(&seed, kind);
+	fb_u16(&seed, (uint16_t) (sizeof(header) + 6 + len));
+	buf_put(&seed, header, sizeof(header));
+	buf_put(&seed, (const uint8_t[]){0, 1, 0, 0, 0, (uint8_t) len}, 6);
+	buf_put(&seed, field, len);
+	buf_put(&seed, "\2\0\377\377", 4);
+	seed_write(name, &seed);
+	buf_free(&seed);
+}
+
+#define SEED_COPY(name, kind, field) \
+	seed_copy(CORPUS "fuzz_copy/" name, kind, field, sizeof(field) - 1)
+
+static void
+seeds_copy(void)
+{
+	SEED_COPY("bool", 0, "\1");
+	SEED_COPY("int4", 2, "\377\377\377\277");
+	SEED_COPY("timetz", 8, "\0\0\0\n\213\344\312`\377\377\262\250");
+	SEED_COPY("interval", 9, "\377\377\377\374\223i\221 \0\0\0\3\0\0\0\n");
+	SEED_COPY("numeric", 11, "\0\3\0\1\0\0\0\4\0\1\t)\32\205");
+	SEED_COPY("numeric-nan", 11, "\0\0\0\0\300\0\0\0");
+	SEED_COPY("enum", 12, "two");
+	SEED_COPY("enum-unknown", 12, "three");
+	SEED_COPY("text-long", 14, "a text that is longer than the frame");
+	SEED_COPY("int2-array", 16,
+			  "\0\0\0\1\0\0\0\1\0\0\0\25\0\0\0\2\0\0\0\1\0\0\0\2\0\7\377\377\377\377");
+	SEED_COPY("text-array", 17, "\0\0\0\1\0\0\0\0\0\0\0\31\0\0\0\1\0\0\0\1\0\0\0\3a b");
+	SEED_COPY("enum-array", 18, "\0\0\0\1\0\0\0\0\0\1_\221\0\0\0\2\0\0\0\0\0\0\0\3one\0\0\0\2no");
+	SEED_COPY("literal", 20, "[0:1][2:3]={{a,NULL},{\"\",\"x\\\"y\"}}");
+	SEED_COPY("literal-empty", 20, "{}");
+}
+
 static int
 seeds_write(void)
 {
+	seeds_copy();
 	SEED("capture", TARGET_CAPTURE, sample_stream(&seed));
 	SEED("message", TARGET_MESSAGE, seed_message(&seed));
 	SEED("keepalive", TARGET_MESSAGE, buf_put(&seed, "k0000000000000000\1", 18));
@@ -232,6 +286,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(frame_corpus),
 		cmocka_unit_test(session_corpus),
 		cmocka_unit_test(encode_corpus),
+		cmocka_unit_test(copy_corpus),
 	};
 
 	if (argc == 2 && strcmp(argv[1], "--write") == 0)

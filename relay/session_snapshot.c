@@ -1,0 +1,127 @@
+/*
+ * session_snapshot.c
+ *		When the rows are read that were there before: snapshot.mode, and what the session
+ *		tells a snapshot of its stream and sink.
+ */
+#include "log.h"
+#include "session_parts.h"
+
+static const char *const modes[] = {[SNAPSHOT_INITIAL] = "initial",
+									[SNAPSHOT_ALWAYS] = "always",
+									[SNAPSHOT_INITIAL_ONLY] = "initial_only",
+									[SNAPSHOT_NO_DATA] = "no_data",
+									[SNAPSHOT_NEVER] = "never"};
+
+static void
+on_snapshot_released(void *arg)
+{
+	struct session *ses = arg;
+
+	source_resume(ses->src);
+}
+
+static void
+on_snapshot_finished(void *arg)
+{
+	struct session *ses = arg;
+
+	if (ses->cfg->snapshot.mode == SNAPSHOT_INITIAL_ONLY)
+		session_drain(ses);
+}
+
+static void
+on_snapshot_failed(void *arg, const struct err *e)
+{
+	session_fail(arg, e);
+}
+
+void
+session_open_snapshot(struct session *ses)
+{
+	const struct snapshot_events events = {.released = on_snapshot_released,
+										   .finished = on_snapshot_finished,
+										   .failed = on_snapshot_failed,
+										   .arg = ses};
+	struct progress_notes		 notes = {.next = snapshot_next_note, .taken = snapshot_note_taken};
+
+	ses->snap = snapshot_new(ses->loop, ses->cfg, ses->pl, ses->progress != NULL, &events);
+	notes.arg = ses->snap;
+	if (ses->progress)
+		progress_topic_take_notes(ses->progress, &notes);
+}
+
+void
+session_forget(struct session *ses)
+{
+	pipeline_forget(ses->pl);
+	snapshot_sink_failed(ses->snap);
+}
+
+void
+session_recall_snapshot(struct session *ses, const struct progress *found)
+{
+	snapshot_recall(ses->snap, progress_topic_snapshot(ses->progress), found->pos.lsn);
+	if (!ses->snap_decided)
+		ses->had_position = found->pos.lsn > 0;
+}
+
+/* Whether there are rows to be read, now that the stream is up. */
+static bool
+session_wants_snapshot(const struct session *ses)
+{
+	switch (ses->cfg->snapshot.mode)
+	{
+		case SNAPSHOT_ALWAYS: return true;
+		case SNAPSHOT_INITIAL:
+		case SNAPSHOT_INITIAL_ONLY:
+		case SNAPSHOT_NO_DATA:
+			/* Without a progress topic nothing tells whether there was one, but a slot that is new. */
+			return snapshot_state(ses->snap) == SNAPSHOT_NONE && !ses->had_position &&
+				   (ses->progress || ses->cfg->slot.temporary);
+		case SNAPSHOT_NEVER: break;
+	}
+	return false;
+}
+
+/* Once, before the first position is written down: what is due is written with it. */
+static void
+session_decide_snapshot(struct session *ses)
+{
+	enum snapshot_mode mode = ses->cfg->snapshot.mode;
+
+	ses->snap_decided = true;
+	if (mode == SNAPSHOT_NEVER)
+	{
+		if (snapshot_is_due(ses->snap))
+			log_warn("a snapshot is not complete, and snapshot.mode = never: its rows are left out");
+		snapshot_stop(ses->snap);
+	}
+	else if (session_wants_snapshot(ses))
+		snapshot_begin(ses->snap, modes[mode]);
+	else if (snapshot_is_due(ses->snap))
+		log_info("the snapshot goes on with what is missing");
+	else if (mode == SNAPSHOT_INITIAL_ONLY)
+	{
+		log_info("there is nothing to be read: the slot has a position, or its snapshot is done");
+		session_drain(ses);
+	}
+}
+
+void
+session_pump_snapshot(struct session *ses)
+{
+	bool	   up = ses->state == SESSION_STREAMING && ses->sink && !ses->sink_broken &&
+			  ses->sink_stage == SINK_READY && ses->gaps.count == 0;
+	struct err e;
+
+	if (up && !ses->snap_decided)
+		session_decide_snapshot(ses);
+	up = up && ses->state == SESSION_STREAMING;
+	if (up && !ses->snap_streaming)
+		snapshot_stream_started(ses->snap);
+	if (!up && ses->snap_streaming)
+		snapshot_stream_stopped(ses->snap);
+	ses->snap_streaming = up;
+	if (snapshot_pump(ses->snap, &e) == RC_ERR)
+		session_fail(ses, &e);
+}

@@ -1,0 +1,210 @@
+/*
+ * snapshot_note.c
+ *		Snapshots' progress to JSON and back; see snapshot_note.h.
+ */
+#include "snapshot_note.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "json.h"
+
+#define NOTE_VERSION 1
+
+static const char *const states[] = {[SNAPSHOT_NONE] = "none",
+									 [SNAPSHOT_LISTING] = "listing",
+									 [SNAPSHOT_COPYING] = "copying",
+									 [SNAPSHOT_DONE] = "done"};
+
+/* --- writing ------------------------------------------------------------------ */
+
+void
+snapshot_note_write(const struct snapshot_note *note, struct buf *out)
+{
+	buf_printf(out,
+			   "{\"version\":%d,\"snapshot\":%" PRIu64
+			   ",\"mode\":\"%s\",\"state\":\"%s\",\"tables\":%" PRIu64 "}",
+			   NOTE_VERSION, note->id, note->mode, states[note->state], note->tables);
+}
+
+void
+table_note_write(const struct table_note *note, struct buf *out)
+{
+	buf_printf(out, "{\"version\":%d,\"snapshot\":%" PRIu64 ",\"relid\":%" PRIu32 ",\"table\":",
+			   NOTE_VERSION, note->id, note->relid);
+	json_string(out, note->table, strlen(note->table));
+	buf_printf(out,
+			   ",\"filenode\":%" PRIu32 ",\"xmin\":%" PRIu32 ",\"rows\":%" PRIu64 ",\"done\":\"",
+			   note->filenode, note->xmin, note->rows);
+	tid_set_write(&note->done, out);
+	buf_printf(out, "\",\"complete\":%s}", note->complete ? "true" : "false");
+}
+
+/* --- reading ------------------------------------------------------------------- */
+
+static enum rc
+unreadable(struct err *e)
+{
+	return err_set(e, ERR_CONFIG, E2010, "what is written down of a snapshot cannot be read");
+}
+
+/* A whole number that a double holds; -1: it is none, or not there. */
+static int64_t
+get_number(const cJSON *json, const char *name)
+{
+	const cJSON *number = cJSON_GetObjectItemCaseSensitive(json, name);
+	double		 value = cJSON_IsNumber(number) ? number->valuedouble : -1;
+
+	if (!(value >= 0 && value <= 9007199254740992.0) || (double) (int64_t) value != value)
+		return -1;
+	return (int64_t) value;
+}
+
+static const char *
+get_text(const cJSON *json, const char *name)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+
+	return text ? text : "";
+}
+
+/* NULL: *e says why.  cJSON_Delete() it. */
+static cJSON *
+note_parse(struct str value, struct err *e)
+{
+	cJSON *json = value.data ? cJSON_ParseWithLength(value.data, value.len) : NULL;
+	int64_t version = get_number(json, "version");
+
+	if (version == NOTE_VERSION)
+		return json;
+	cJSON_Delete(json);
+	unreadable(e);
+	if (version > NOTE_VERSION)
+	{
+		err_set(e, ERR_CONFIG, E2010, "a newer walrelay has written down a snapshot of this slot");
+		err_detail(e, "The record has version %" PRId64 "; this one knows up to %d.", version,
+				   NOTE_VERSION);
+		err_hint(e, "Run the newer walrelay.");
+	}
+	return NULL;
+}
+
+enum rc
+snapshot_note_read(struct str value, struct snapshot_note *note, struct err *e)
+{
+	cJSON	   *json = note_parse(value, e);
+	int64_t		id = get_number(json, "snapshot");
+	int64_t		tables = get_number(json, "tables");
+	const char *state = get_text(json, "state");
+
+	*note = (struct snapshot_note){0};
+	if (json == NULL)
+		return RC_ERR;
+	for (int i = SNAPSHOT_LISTING; i <= SNAPSHOT_DONE; i++)
+		if (strcmp(state, states[i]) == 0)
+			note->state = (enum snapshot_state) i;
+	note->id = id > 0 ? (uint64_t) id : 0;
+	note->tables = tables > 0 ? (uint64_t) tables : 0;
+	snprintf(note->mode, sizeof(note->mode), "%s", get_text(json, "mode"));
+	cJSON_Delete(json);
+	if (note->state == SNAPSHOT_NONE || note->id == 0)
+		return unreadable(e);
+	return RC_OK;
+}
+
+enum rc
+table_note_read(struct str value, struct table_note *note, struct err *e)
+{
+	cJSON	   *json = note_parse(value, e);
+	int64_t		id = get_number(json, "snapshot");
+	int64_t		relid = get_number(json, "relid");
+	int64_t		filenode = get_number(json, "filenode");
+	int64_t		xmin = get_number(json, "xmin");
+	int64_t		rows = get_number(json, "rows");
+	const char *done = get_text(json, "done");
+	bool		good;
+
+	*note = (struct table_note){0};
+	if (json == NULL)
+		return RC_ERR;
+	good = id > 0 && relid > 0 && relid <= UINT32_MAX && filenode >= 0 && filenode <= UINT32_MAX &&
+		   xmin >= 0 && xmin <= UINT32_MAX && rows >= 0 &&
+		   tid_set_read(&note->done, (struct str){done, strlen(done)});
+	note->id = (uint64_t) id;
+	note->relid = (uint32_t) relid;
+	note->filenode = (uint32_t) filenode;
+	note->xmin = (uint32_t) xmin;
+	note->rows = (uint64_t) rows;
+	note->table = xstrdup(get_text(json, "table"));
+	note->complete = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "complete"));
+	cJSON_Delete(json);
+	if (good)
+		return RC_OK;
+	table_note_free(note);
+	return unreadable(e);
+}
+
+void
+table_note_free(struct table_note *note)
+{
+	free(note->table);
+	tid_set_free(&note->done);
+	*note = (struct table_note){0};
+}
+
+/* --- what was found -------------------------------------------------------------- */
+
+void
+snapshot_found_clear(struct snapshot_found *found)
+{
+	for (uint32_t i = 0; i < found->count; i++)
+		table_note_free(&found->tables[i]);
+	free(found->tables);
+	*found = (struct snapshot_found){0};
+}
+
+/* Where the table of that number is, or is to be. */
+static struct table_note *
+found_table(struct snapshot_found *found, uint32_t relid)
+{
+	for (uint32_t i = found->count; i > 0; i--) /* records of one table come close together */
+		if (found->tables[i - 1].relid == relid)
+			return &found->tables[i - 1];
+	if (found->count == found->max)
+	{
+		found->max = found->max ? found->max * 2 : 16;
+		found->tables = xrealloc(found->tables, found->max * sizeof(*found->tables));
+	}
+	found->tables[found->count] = (struct table_note){.relid = relid};
+	return &found->tables[found->count++];
+}
+
+enum rc
+snapshot_found_add(struct snapshot_found *found, struct str key, struct str value, struct err *e)
+{
+	struct table_note  note;
+	struct table_note *table;
+	char			   digits[16] = "";
+
+	if (key.len == 0 && value.data == NULL)
+	{
+		found->job = (struct snapshot_note){0};
+		return RC_OK;
+	}
+	if (key.len == 0)
+		return snapshot_note_read(value, &found->job, e);
+	if (*key.data != '/' || key.len > sizeof(digits))
+		return unreadable(e);
+	memcpy(digits, key.data + 1, key.len - 1);
+	if (value.data && table_note_read(value, &note, e) != RC_OK)
+		return RC_ERR;
+	table = found_table(found, (uint32_t) strtoul(digits, NULL, 10));
+	table_note_free(table);
+	if (value.data)
+		*table = note;
+	else /* its place stays, and says of no job */
+		table->relid = (uint32_t) strtoul(digits, NULL, 10);
+	return RC_OK;
+}

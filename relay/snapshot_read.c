@@ -1,0 +1,466 @@
+/*
+ * snapshot_read.c
+ *		The connections of a snapshot; see snapshot.h.
+ *
+ * The first reader also asks what there is; the control connection makes the temporary slot
+ * and then keeps still, because the exported snapshot lives as long as it says nothing.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "crash_point.h"
+#include "log.h"
+#include "snapshot_parts.h"
+
+#define BATCH_ROWS_BYTES ((uint64_t) 4 << 20) /* that a batch should have */
+#define BATCH_MAX_BYTES ((size_t) 16 << 20)   /* that it is given up at */
+#define RETRY_MS 1000
+#define LOSSES_MAX 5
+#define EXPORT_WAIT_S 10 /* for transactions under way, the first time */
+
+/* --- the first questions ------------------------------------------------------ */
+
+static void
+reader_run(struct reader *rdr, struct buf *sql)
+{
+	query_run(rdr->query, buf_cstr(sql), PG_LOOK);
+	buf_free(sql);
+}
+
+void
+snapshot_ask_tables(struct snapshot *snap)
+{
+	struct buf sql = {0};
+
+	snapshot_sql_tables(&sql);
+	reader_run(&snap->readers[0], &sql);
+}
+
+void
+snapshot_ask_description(struct snapshot *snap, const uint32_t *relids, size_t count)
+{
+	struct buf sql = {0};
+
+	snapshot_sql_describe(&sql, snap->nonce, relids, count);
+	reader_run(&snap->readers[0], &sql);
+	CRASH_POINT(snapshot_describing);
+}
+
+static void
+snapshot_look(struct snapshot *snap)
+{
+	struct buf sql = {0};
+
+	snap->stage = STAGE_LOOKING;
+	snapshot_sql_look(&sql, snap->exported);
+	reader_run(&snap->readers[0], &sql);
+}
+
+/* --- the exported snapshot ------------------------------------------------------- */
+
+void
+snapshot_export(struct snapshot *snap)
+{
+	snap->stage = STAGE_EXPORTING;
+	query_connect(snap->control, snap->cfg->source.conninfo, PG_REPLICATION);
+}
+
+/* The server waits for each transaction that is under way, and the stream with it: not for long. */
+static void
+on_control_ready(void *arg)
+{
+	struct snapshot *snap = arg;
+	unsigned		 wait_s = EXPORT_WAIT_S << (snap->rounds < 6 ? snap->rounds : 6);
+	char			*sql = xasprintf("SET lock_timeout = '%us'", wait_s);
+
+	query_run(snap->control, sql, PG_LOOK);
+	free(sql);
+}
+
+static void
+on_control_result(void *arg, const struct pg_result *res)
+{
+	struct snapshot *snap = arg;
+
+	if (query_rows(res) == 0)
+		return;
+	snap->lsn = pg_lsn_parse(query_field(res, 0, 1));
+	snap->exported = xstrdup(query_field(res, 0, 2));
+}
+
+static void
+on_control_done(void *arg, bool failed, const char *state, const struct err *e)
+{
+	struct snapshot *snap = arg;
+	struct err		 waited = *e;
+	struct buf		 sql = {0};
+	char			*slot;
+
+	if (failed && strcmp(state, "55P03") == 0)
+	{
+		err_set(&waited, ERR_TRANSIENT, E1299, "transactions under way keep the snapshot from beginning");
+		err_hint(&waited, "End them, or wait: SELECT pid, usename, state, xact_start, query FROM "
+						  "pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start; and "
+						  "SELECT * FROM pg_prepared_xacts;");
+	}
+	if (failed)
+		snapshot_trouble(snap, &waited);
+	else if (snap->exported)
+		snapshot_on_exported(snap);
+	else
+	{
+		/* What the stream brings from here on may be behind the position that we will get. */
+		pipeline_hold(snap->pl, 1);
+		slot = xasprintf("walrelay_snapshot_%.16s", snap->nonce);
+		snapshot_sql_export(&sql, slot, snap->cfg->slot.plugin);
+		query_run(snap->control, buf_cstr(&sql), PG_CREATE);
+		buf_free(&sql);
+		free(slot);
+		CRASH_POINT(snapshot_exporting);
+	}
+}
+
+void
+snapshot_on_exported(struct snapshot *snap)
+{
+	pipeline_hold(snap->pl, snap->lsn);
+	CRASH_POINT(snapshot_exported);
+	snap->events.released(snap->events.arg);
+	snapshot_look(snap);
+}
+
+static void
+on_control_lost(void *arg, const struct err *e)
+{
+	snapshot_trouble(arg, e);
+}
+
+/* --- a chunk ------------------------------------------------------------------------ */
+
+static void
+reader_read(struct reader *rdr, struct snap_table *table, const struct chunk *chunk)
+{
+	struct snapshot	  *snap = rdr->snap;
+	struct buf		   sql = {0};
+	struct chunk_query query = {.snapshot = snap->exported,
+								.tbl = table->tbl,
+								.relid = table->relid,
+								.schema = table->schema,
+								.name = table->name,
+								.range = chunk->range,
+								.newer_than = chunk->again ? table->note.xmin : 0};
+
+	rdr->batch = snapshot_batch_new(snap, table, chunk);
+	rdr->ended = rdr->changed = rdr->too_large = false;
+	snapshot_sql_chunk(&sql, &query);
+	query_run(rdr->query, buf_cstr(&sql), PG_LOOK);
+	buf_free(&sql);
+}
+
+/* A table that has something to be read; tables that have not are passed over once. */
+static bool
+snapshot_next_chunk(struct snapshot *snap, struct snap_table **found, struct chunk *chunk)
+{
+	struct chunk_limits limits = {.rows = snap->cfg->snapshot.chunk_rows, .bytes = BATCH_ROWS_BYTES};
+
+	while (snap->next_table && snap->next_table->state != TABLE_READING)
+		snap->next_table = snap->next_table->hh.next;
+	for (struct snap_table *table = snap->next_table; table; table = table->hh.next)
+		if (table->state == TABLE_READING && chunk_plan_next(&table->plan, &limits, chunk))
+		{
+			*found = table;
+			return true;
+		}
+	return false;
+}
+
+void
+snapshot_feed(struct snapshot *snap)
+{
+	for (unsigned i = 0; i < snap->nreaders && snap->stage == STAGE_COPYING; i++)
+	{
+		struct reader	  *rdr = &snap->readers[i];
+		struct snap_table *table;
+		struct chunk	   chunk;
+
+		if (rdr->prepared && rdr->batch == NULL && snapshot_has_room(snap) &&
+			snapshot_next_chunk(snap, &table, &chunk))
+			reader_read(rdr, table, &chunk);
+	}
+}
+
+/* What it was reading comes again. */
+static void
+reader_give_back(struct reader *rdr)
+{
+	struct batch *batch = rdr->batch;
+
+	rdr->batch = NULL;
+	if (batch == NULL)
+		return;
+	chunk_plan_return(&batch->table->plan, &batch->chunk, rdr->too_large);
+	snapshot_batch_free(rdr->snap, batch);
+}
+
+static void
+reader_disconnect(struct reader *rdr)
+{
+	loop_timer_clear(rdr->snap->loop, &rdr->retry);
+	query_disconnect(rdr->query);
+	rdr->prepared = false;
+	reader_give_back(rdr);
+}
+
+/* The table is not what was described: what is left of it is read in the next round. */
+static void
+reader_table_changed(struct reader *rdr)
+{
+	struct snap_table *table = rdr->batch->table;
+	struct err		   e;
+
+	reader_give_back(rdr);
+	err_set(&e, ERR_TRANSIENT, E1243, "table \"%s\" has changed during the snapshot", table->note.table);
+	err_detail(&e, "It was altered, truncated, rewritten, renamed or dropped.");
+	snapshot_table_failed(rdr->snap, table, &e);
+}
+
+static bool
+is_gone(const char *state)
+{
+	static const char *const states[] = {"42P01", "42703", "3F000", "42804", "42883"};
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if (strcmp(state, states[i]) == 0)
+			return true;
+	return false;
+}
+
+/* What the server says of a value may hold it. */
+static bool
+may_tell_values(const char *state)
+{
+	return strncmp(state, "22", 2) == 0 || strncmp(state, "P0", 2) == 0 ||
+		   strncmp(state, "38", 2) == 0 || strncmp(state, "XX", 2) == 0;
+}
+
+/* A statement of the chunk failed. */
+static void
+reader_failed(struct reader *rdr, const char *state, const struct err *why)
+{
+	struct snap_table *table = rdr->batch->table;
+	struct err		   e = *why;
+
+	if (is_gone(state))
+	{
+		reader_table_changed(rdr);
+		return;
+	}
+	/* The exported snapshot is not there. */
+	if (strcmp(state, "22023") == 0 || strcmp(state, "42704") == 0)
+	{
+		reader_give_back(rdr);
+		e.class = ERR_TRANSIENT;
+		snapshot_trouble(rdr->snap, &e);
+		return;
+	}
+	reader_give_back(rdr);
+	err_set(&e, ERR_TRANSIENT, E1242, "table \"%s\" cannot be read (SQLSTATE %s)",
+			table->note.table, state);
+	if (!may_tell_values(state))
+		err_detail(&e, "%s", why->detail);
+	err_hint(&e, "%s", strcmp(state, "42501") == 0
+						   ? "Grant the role SELECT on it, and USAGE on its schema."
+						   : "Put right what the server says, or leave the table out with "
+							 "table.exclude.list; the server's log says more.");
+	snapshot_table_failed(rdr->snap, table, &e);
+}
+
+static void
+reader_finish(struct reader *rdr)
+{
+	struct batch *batch = rdr->batch;
+
+	if (rdr->changed || !rdr->ended)
+	{
+		reader_table_changed(rdr);
+		return;
+	}
+	rdr->batch = NULL;
+	rdr->losses = 0;
+	chunk_plan_finish(&batch->table->plan, &batch->chunk, batch->count, batch->rows.len,
+					  rdr->blocks);
+	CRASH_POINT(snapshot_chunk_read);
+	snapshot_batch_ready(rdr->snap, batch);
+}
+
+/* --- answers -------------------------------------------------------------------------- */
+
+static void
+on_reader_ready(void *arg)
+{
+	struct reader		  *rdr = arg;
+	const struct pg_facts *facts = query_facts(rdr->query);
+	struct buf			   sql = {0};
+
+	snapshot_sql_session(&sql, facts->encoding, facts->version);
+	reader_run(rdr, &sql);
+}
+
+static void
+reader_take_looked(struct snapshot *snap, const struct pg_result *res)
+{
+	if (query_columns(res) == 2 && query_rows(res) == 1)
+	{
+		snap->xmin = (uint32_t) strtoull(query_field(res, 0, 0), NULL, 10);
+		snap->stamp = (struct stamp){.xid = snap->xid,
+									 .commit_us = strtoll(query_field(res, 0, 1), NULL, 10)};
+	}
+	for (int row = 0; query_columns(res) == 1 && row < query_rows(res); row++)
+		snapshot_on_seen(snap, (uint32_t) strtoul(query_field(res, row, 0), NULL, 10));
+}
+
+static void
+on_reader_result(void *arg, const struct pg_result *res)
+{
+	struct reader	*rdr = arg;
+	struct snapshot *snap = rdr->snap;
+
+	if (!rdr->prepared)
+		return;
+	if (rdr->batch && query_columns(res) == 2)
+	{
+		rdr->ended = query_rows(res) == 1;
+		rdr->changed = !rdr->ended ||
+					   strcmp(query_field(res, 0, 0), rdr->batch->table->fingerprint) != 0;
+		rdr->blocks = rdr->ended ? strtoull(query_field(res, 0, 1), NULL, 10) : 0;
+	}
+	else if (snap->stage == STAGE_LISTING)
+		for (int row = 0; row < query_rows(res); row++)
+			snapshot_on_table(snap, res, row);
+	else if (snap->stage == STAGE_LOOKING)
+		reader_take_looked(snap, res);
+}
+
+/* A row may be larger than memory likes; several that are come one by one. */
+static void
+on_reader_copied(void *arg, struct str message)
+{
+	struct reader *rdr = arg;
+
+	if (rdr->batch == NULL)
+		return;
+	batch_take(rdr->batch, message);
+	if (rdr->batch->rows.len <= BATCH_MAX_BYTES || chunk_is_smallest(&rdr->batch->chunk))
+		return;
+	rdr->too_large = true;
+	reader_disconnect(rdr); /* to read what it still sends would take longer */
+	rdr->too_large = false;
+	loop_timer_set(rdr->snap->loop, &rdr->retry, 0);
+}
+
+static void
+on_reader_done(void *arg, bool failed, const char *state, const struct err *e)
+{
+	struct reader	*rdr = arg;
+	struct snapshot *snap = rdr->snap;
+
+	if (rdr->batch && failed)
+		reader_failed(rdr, state, e);
+	else if (rdr->batch)
+		reader_finish(rdr);
+	else if (failed)
+	{
+		snapshot_trouble(snap, e);
+		return;
+	}
+	else if (!rdr->prepared)
+		rdr->prepared = true;
+	else if (snap->stage == STAGE_LISTING)
+		snapshot_on_listed(snap);
+	else if (snap->stage == STAGE_DESCRIBING)
+		snap->emitted = true;
+	else if (snap->stage == STAGE_LOOKING)
+		snapshot_on_looked(snap);
+	snapshot_step(snap);
+}
+
+static void
+on_reader_lost(void *arg, const struct err *e)
+{
+	struct reader *rdr = arg;
+
+	reader_disconnect(rdr);
+	if (rdr->snap->stage != STAGE_COPYING || ++rdr->losses >= LOSSES_MAX)
+	{
+		snapshot_trouble(rdr->snap, e);
+		return;
+	}
+	log_err(LOG_WARN, e, "a connection of the snapshot is made again");
+	loop_timer_set(rdr->snap->loop, &rdr->retry, RETRY_MS);
+}
+
+static void
+on_reader_retry(void *arg)
+{
+	struct reader *rdr = arg;
+
+	query_connect(rdr->query, rdr->snap->cfg->source.conninfo, PG_SQL);
+}
+
+/* --- the objects ------------------------------------------------------------------------ */
+
+void
+snapshot_connect_readers(struct snapshot *snap)
+{
+	for (unsigned i = 1; i < snap->nreaders; i++)
+		query_connect(snap->readers[i].query, snap->cfg->source.conninfo, PG_SQL);
+}
+
+void
+snapshot_disconnect(struct snapshot *snap)
+{
+	for (unsigned i = 0; i < snap->nreaders; i++)
+		reader_disconnect(&snap->readers[i]);
+	query_disconnect(snap->control);
+	free(snap->exported);
+	snap->exported = NULL;
+}
+
+void
+snapshot_readers_new(struct snapshot *snap)
+{
+	struct query_events control = {.ready = on_control_ready,
+								   .result = on_control_result,
+								   .done = on_control_done,
+								   .lost = on_control_lost,
+								   .arg = snap};
+
+	snap->control = query_new(snap->loop, snap->cfg, &control);
+	snap->nreaders = snap->cfg->snapshot.max_threads;
+	snap->readers = xcalloc(snap->nreaders, sizeof(*snap->readers));
+	for (unsigned i = 0; i < snap->nreaders; i++)
+	{
+		struct reader	   *rdr = &snap->readers[i];
+		struct query_events events = {.ready = on_reader_ready,
+									  .result = on_reader_result,
+									  .copied = on_reader_copied,
+									  .done = on_reader_done,
+									  .lost = on_reader_lost,
+									  .arg = rdr};
+
+		rdr->snap = snap;
+		rdr->retry = (struct loop_timer){.cb = on_reader_retry, .arg = rdr};
+		rdr->query = query_new(snap->loop, snap->cfg, &events);
+	}
+}
+
+void
+snapshot_readers_free(struct snapshot *snap)
+{
+	snapshot_disconnect(snap);
+	for (unsigned i = 0; i < snap->nreaders; i++)
+		query_free(snap->readers[i].query);
+	free(snap->readers);
+	query_free(snap->control);
+}

@@ -1,0 +1,70 @@
+/*
+ * snapshot_sql.h
+ *		Pure: what a snapshot asks PostgreSQL: which tables there are, to describe them,
+ *		their rows.
+ *
+ * Nothing here takes a lock that outlives its transaction, and none that anybody but ALTER,
+ * DROP and TRUNCATE would wait for.  Everything is qualified: search_path plays no part.
+ * Called by snapshot.c.  Names are in the server's encoding.
+ */
+#ifndef RELAY_SNAPSHOT_SQL_H
+#define RELAY_SNAPSHOT_SQL_H
+
+#include "catalog.h"
+#include "tid_set.h"
+
+/* Settings of a connection that reads rows, behind pg_session_sql. */
+void snapshot_sql_session(struct buf *sql, const char *encoding, int version);
+
+/* Columns of snapshot_sql_tables()'s rows. */
+enum snapshot_column
+{
+	SNAPSHOT_OID,
+	SNAPSHOT_SCHEMA,
+	SNAPSHOT_TABLE,
+	SNAPSHOT_FILENODE,
+	SNAPSHOT_TUPLES,	  /* estimated; -1: unknown */
+	SNAPSHOT_FINGERPRINT, /* changes with whatever decides what a COPY of it says */
+	SNAPSHOT_READABLE,	  /* t: the role may read every column */
+	SNAPSHOT_HIDDEN		  /* t: row security hides rows from the role */
+};
+
+/* Every table that the plugin could send changes of. */
+void snapshot_sql_tables(struct buf *sql);
+
+/*
+ * Has the plugin describe these tables in one transaction, which ends with the message
+ * "described NONCE".
+ */
+void snapshot_sql_describe(struct buf *sql, const char *nonce, const uint32_t *relids,
+						   size_t count);
+
+/* The slot whose exported snapshot rows are read by. */
+void snapshot_sql_export(struct buf *sql, const char *slot, const char *plugin);
+
+/*
+ * One result: xmin of the snapshot, and the time in microseconds since the Unix epoch; one
+ * more: the oid of each table of snapshot_sql_tables() that there was at it.
+ */
+void snapshot_sql_look(struct buf *sql, const char *snapshot);
+
+/* One chunk of a table. */
+struct chunk_query
+{
+	const char			*snapshot; /* exported */
+	const struct table	*tbl;	   /* where names and columns come from */
+	uint32_t			 relid;	   /* of the table, or the partition, that is read */
+	const char			*schema;   /* of it */
+	const char			*name;
+	struct tid_range	 range;
+	/* Only rows that no transaction before this one has written; 0: all of the range. */
+	uint32_t newer_than;
+};
+
+/*
+ * A COPY; then one result of one row: fingerprint as above, and how many blocks the table
+ * has; or none: there is no such table any more.
+ */
+void snapshot_sql_chunk(struct buf *sql, const struct chunk_query *chunk);
+
+#endif /* RELAY_SNAPSHOT_SQL_H */
