@@ -55,7 +55,8 @@ from tables import PLACEHOLDER, POISON, TABLES, chain, content_fault, digest, md
 POSITION = '__walrelay.position'
 PROGRESS = 'progress'
 IGNORED = ('schema-changes', PROGRESS, 'dead-letter')       # topics without rows of tables
-PLACES = 1 << 62        # of a transaction, for what is behind its last event
+PLACES = 1 << 62        # of a transaction, for what is behind its last event; a snapshot's rows are there
+ROWS = PLACES << 2      # in the order keys of these, and of no others
 TIMES = ('ts_ms', 'ts_us', 'ts_ns')     # of an envelope: when it was made; of a source: when it was committed
 TABLE_OF = {table.collection: table for table in TABLES.values()}
 
@@ -793,17 +794,26 @@ class Check:
         only between which of its own: so there must be a point in each such gap that is inside of
         no other partition's Kafka transaction, nor of a transaction that may not be split.  No
         transaction changes the sum (see sum): at these points, which are all that a
-        read_committed reader can stop at, it is what it was, but within those that are split."""
+        read_committed reader can stop at, it is what it was, but within those that are split.
+        Rows of a snapshot share one key, so that there are such points in it, unless a Kafka
+        transaction goes from before it to behind it."""
         if self.options.exactly_once:
             self.zones += [self.transactions.span(i) for i in range(len(self.transactions.made)) if self.is_whole(i)]
         covered = []
         for first, last in sorted(self.zones):
-            if covered and first <= covered[-1][1]:
+            if covered and (first < covered[-1][1] or first == covered[-1][1] and not first & ROWS):
                 covered[-1][1] = max(covered[-1][1], last)
             else:
                 covered.append([first, last])
         firsts = [first for first, _ in covered]
         for where, last, first in self.cuts:
+            rows = next((key for key in (last, first) if key & ROWS), None)
+            if rows:
+                at = bisect.bisect_left(firsts, rows) - 1
+                if at >= 0 and covered[at][1] > rows:
+                    self.breaches.add('cut', where, f'a Kafka transaction ends at rows of {lsn_of(rows):x}, where '
+                                      'another goes on')
+                continue
             at = bisect.bisect_right(firsts, last) - 1
             if at >= 0 and covered[at][1] >= first:
                 self.breaches.add('cut', where, f'a Kafka transaction ends between {key_text(last)} and '

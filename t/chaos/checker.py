@@ -10,8 +10,9 @@ many times at most the stream has begun anew; each may repeat one run in each pa
 --run-ms-max: how long such a run may be; it is measured where topics have
 message.timestamp.type=LogAppendTime.
 --snapshot: the relay's snapshot.mode, if what the tables held before is in the topics, too, or
-not asked for (seam.py); DIR needs a history.  Then --start is where the slot began, in
-case the stream begins there; with --kills the relay may have died.
+not asked for (seam.py); DIR needs a history.  Then --start is where the slot began, from which
+on all changes are there, with --past those before the snapshot, too; --done where WAL was
+written when the snapshot was known to be done; with --kills the relay may have died.
 --dump writes what was read, one JSON object a record, for a failing run's folder.
 """
 import argparse
@@ -58,6 +59,8 @@ def options_read():
     parser.add_argument('--snapshot', choices=seam.KINDS, help="the relay's snapshot.mode, if it is not never, "
                         'or was not there from the first transaction on')
     parser.add_argument('--start', type=int, default=0, help='what commits from this LSN on must be there')
+    parser.add_argument('--done', type=int, default=0, help='the snapshot was done when WAL was written there')
+    parser.add_argument('--past', action='store_true', help='changes before the snapshot are there, whatever its mode')
     parser.add_argument('--kills', action='store_true', help='the relay has been killed')
     parser.add_argument('--jobs', type=int, help='how many snapshots there must be (default: any number)')
     parser.add_argument('--dump', help='file to write all records to')
@@ -103,7 +106,8 @@ def examine(options, log):
         versions = history.load(options.dir)
         if versions is None:
             raise ValueError('there is no history: workload.py setup --history')
-        snapshot = seam.Rules(options.snapshot, versions, options.start, options.kills, options.jobs)
+        snapshot = seam.Rules(options.snapshot, versions, options.start, options.done,
+                              options.kills, options.jobs, options.past or None)
     rules = check.Options(exactly_once=options.mode == 'exactly-once', runs_max=options.runs_max,
                           run_ms_max=options.run_ms_max, whole_max=options.whole_max, snapshot=snapshot)
     report = check.check(Remembered(log) if snapshot else log, known, final_rows(options.dir), rules)

@@ -395,20 +395,23 @@ class Model:
 
     def groups_make(self, log, ends=()):
         """Kafka transactions of some items each, none of them beyond one of ends, large ones split;
-        some offsets are of aborted ones."""
-        group, groups = 0, {}
+        some offsets are of aborted ones.  Rows of a snapshot may join what is before or behind."""
+        group, groups, edges = 0, {}, {}
         for at, item in enumerate(self.items):
             group += self.rng.random() < 0.4 or at - 1 in ends
-            have = 0
+            edges[at, 'behind'], have = group, 0
             for message in item.messages:
                 if len(item.messages) > WHOLE_MAX and have >= PART and message['value'] is not None:
                     group, have = group + 1, 0
                 groups[at, message['number']] = group
                 have += 1
+            edges[at, 'before'] = group
         for part in log.parts.values():
             last = None
             for record in part:
-                if record['group'] is None:
+                if 'joins' in record:
+                    record['group'] = edges[record['joins']]
+                elif record['group'] is None:
                     record['group'] = groups[record['item'], record['number']]
                 if record['group'] != last and self.rng.random() < 0.1:
                     record['skip'] = self.rng.randint(2, 9)

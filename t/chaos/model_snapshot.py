@@ -36,8 +36,8 @@ class Snapshots:
             made.groups_make(self.log, self.positions)
 
     def rules(self):
-        return Rules(self.kind, self.made.history(), self.start, self.kills > 0,
-                     self.reads if KINDS[self.kind].reads and not self.kills else None)
+        return Rules(self.kind, self.made.history(), self.start, kills=self.kills > 0,
+                     jobs=self.reads if KINDS[self.kind].reads and not self.kills else None)
 
     def runs_max(self):
         return 0 if self.exactly_once else self.session
@@ -96,6 +96,9 @@ class Snapshots:
 
     def send(self, rows, count, is_first):
         tables = [name for name, _ in rows]
+        joins = {0: (self.at, 'before')} if self.rng.random() < 0.5 else {}
+        if count == len(rows) and self.rng.random() < 0.5:
+            joins[(count - 1) // CHUNK] = self.at + 1, 'behind'
         for number, (name, row) in enumerate(rows[:count]):
             if number % CHUNK == 0:
                 self.chunks += 1
@@ -109,9 +112,9 @@ class Snapshots:
                 mark = 'first_in_data_collection'
             if number == 0 and is_first:
                 mark = 'first'
-            self.row(TABLES[name], row, mark)
+            self.row(TABLES[name], row, mark, joins.get(number // CHUNK) if self.exactly_once else None)
 
-    def row(self, table, row, mark):
+    def row(self, table, row, mark, joins):
         lsn = self.made.items[self.at].end_lsn
         key = {column: row[column] for column in table.key} if table.key else None
         source = {'version': '0', 'connector': 'postgresql', 'name': PREFIX, 'ts_ms': self.log.now, 'snapshot': mark,
@@ -124,4 +127,4 @@ class Snapshots:
                              'ts_ms': self.log.now}}
         self.log.parts[self.made.home(self.log, message)].append(
             {**message, 'group': f'chunk {self.chunks}' if self.exactly_once else None, 'item': self.at,
-             'time': self.log.now, 'end_lsn': lsn})
+             'time': self.log.now, 'end_lsn': lsn, **({'joins': joins} if joins else {})})

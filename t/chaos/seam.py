@@ -25,21 +25,24 @@ FIRST, LAST = ('first', 'first_in_data_collection'), ('last', 'last_in_data_coll
 MARKS = (*FIRST, 'true', *LAST)
 END = 1 << 64           # behind all positions
 
-# reads: are there rows of a snapshot?  past: are there changes from before its position?
-# streams: and from behind it, up to the end?
-Kind = collections.namedtuple('Kind', 'reads past streams')
-KINDS = {'initial': Kind(True, False, True), 'initial_only': Kind(True, False, False),
-         'always': Kind(True, True, True), 'no_data': Kind(False, True, True), 'never': Kind(False, True, True)}
+# reads: are there rows of a snapshot?  again: at each start?  past: are there changes from before
+# its position?  streams: and from behind it, up to the end?
+Kind = collections.namedtuple('Kind', 'reads again past streams')
+KINDS = {'initial': Kind(True, False, False, True), 'initial_only': Kind(True, False, False, False),
+         'always': Kind(True, True, True, True),
+         'no_data': Kind(False, False, True, True), 'never': Kind(False, False, True, True)}
 
 
 class Rules:
     """kind: snapshot.mode of the relay.  start: what is committed from this LSN on must be in the
-    log; with an initial snapshot that is where it is.  kills: may the relay have died?
-    jobs: how many there must be; None: any number."""
+    log; without a past it is where the snapshot is.  done: the LSN at which it was known to
+    be done.  kills: may the relay have died?  jobs: how many there must be; None: any number.
+    past: what the kind says, unless told otherwise."""
 
-    def __init__(self, kind, history, start=0, kills=False, jobs=None):
-        self.kind, self.history, self.start = KINDS[kind], history, start
+    def __init__(self, kind, history, start=0, done=0, kills=False, jobs=None, past=None):
+        self.kind, self.history, self.start, self.done = KINDS[kind], history, start, done
         self.kills, self.jobs = kills, jobs
+        self.past = self.kind.past if past is None else past
 
 
 class Job:
@@ -74,6 +77,8 @@ class Seam:
         self.rules, self.kind = rules, rules.kind
         self.transactions, self.tables, self.breaches = transactions, tables, breaches
         self.jobs = []
+        self.truncated = {TABLES[version.table].collection for version in rules.history.versions
+                          if not version.old and not version.new and version.lsn > rules.start}
         self.marks = {}         # position -> Counter of (collection, mark)
         self.logged = set()     # what rows of txlog say: transactions that are in a snapshot
         self.said = {}          # (table, key) -> position at which the log told the whole row
@@ -101,7 +106,7 @@ class Seam:
                     if topic == f'{log.prefix}.public.txlog':
                         self.logged.add(value['after']['txid8'])
         self.jobs_find()
-        if self.jobs and not self.kind.past:
+        if self.jobs and not self.rules.past:
             # what died before it had read a row may have streamed since
             ends = [end[0] for end in self.transactions.ends if end] if self.rules.kills else []
             self.rules.start = min(self.jobs[0].first, *ends, END)
@@ -111,19 +116,29 @@ class Seam:
         """A job begins with a row that is marked first."""
         for position, marks in sorted(self.marks.items()):
             is_first = any(mark == 'first' for _, mark in marks)
-            if not self.jobs or is_first and self.kind.past:
+            if not self.jobs or is_first and self.kind.again:
                 self.jobs.append(Job(position))
             else:
                 self.jobs[-1].positions.append(position)
-        if not self.rules.kills:
-            for job in self.jobs:
-                if len(job.positions) > 1:
-                    self.breaches.add('seam', f'{job.first:x}', f'rows of {len(job.positions)} positions, '
-                                      f'the last one {job.last:x}, of a snapshot that nothing interrupted')
+        for job in self.jobs:
+            for position in job.positions[1:]:
+                for collection in {collection for collection, _ in self.marks[position]}:
+                    if not self.is_broken(collection):
+                        self.breaches.add('seam', f'snapshot at {job.first:x}', f'rows of {collection} at '
+                                          f'{position:x}, though nothing interrupted it')
         if self.kind.reads and not self.jobs:
             self.breaches.add('unread', 'snapshot', 'there is none')
         if self.rules.jobs is not None and len(self.jobs) != self.rules.jobs:
             self.breaches.add('mark', 'snapshot', f'{len(self.jobs)} snapshots begin, not {self.rules.jobs}')
+
+    def is_broken(self, collection):
+        """May a job have rows of this table at several positions?  A truncate, too, makes it begin
+        anew with a table."""
+        return self.rules.kills or collection in self.truncated
+
+    def last(self, job, table):
+        """Where all its rows of a table have been told."""
+        return job.last if self.is_broken(table.collection) else job.first
 
     def seed(self):
         """Transactions of which nothing was streamed were there when the capture began, or the
@@ -254,7 +269,7 @@ class Seam:
         job that had ended then."""
         said = self.said.get((table.name, key), 0)
         for job in self.jobs:
-            if said < job.first and job.last < position:
+            if said < job.first and self.last(job, table) < position:
                 self.breaches.add('unread', where, f'row {key} of {table.name} was there at {job.last:x}, '
                                   'and was not read')
                 break
@@ -283,7 +298,7 @@ class Seam:
                     self.bag_compare(table, bag, where)
                 bag.job, bag.is_judged = job, False
                 bag.told.clear()
-            if bag.job is job and job.last < position:
+            if bag.job is job and self.last(job, table) < position:
                 self.bag_compare(table, bag, where)
 
     def bag_compare(self, table, bag, where):
@@ -300,7 +315,7 @@ class Seam:
             return          # was said
         if end <= place.read:
             self.breaches.add('barrier', where, f'a change of {end:x} behind a row at {place.read:x}')
-        if not self.kind.past and not self.rules.kills and self.jobs and end <= self.jobs[0].first:
+        if not self.rules.past and not self.rules.kills and self.jobs and end <= self.jobs[0].first:
             self.breaches.add('barrier', where, f'a change of {end:x}, and the snapshot is of {self.jobs[0].first:x}')
         if not self.kind.streams and self.jobs and end > self.jobs[-1].last:
             self.breaches.add('barrier', where, f'a change of {end:x}, and there is no stream behind the snapshot')
@@ -312,7 +327,8 @@ class Seam:
             self.bag_event(table, op, before, after, end, where)
         elif op == 't':
             for key in self.tables.rows[table.name]:
-                self.told_check(table, key, end, where)
+                if end >= self.rules.done:
+                    self.told_check(table, key, end, where)
                 self.said.pop((table.name, key), None)
         elif after or before:
             key = table.key_of(after or before)
@@ -351,7 +367,7 @@ class Seam:
         for name in self.bags:
             self.bag_judge(TABLES[name], END, name)
         for job in self.jobs:
-            if len(job.positions) == 1 and self.balances[job.first] != self.rules.history.balance:
+            if not self.rules.kills and self.balances[job.first] != self.rules.history.balance:
                 self.breaches.add('sum', f'snapshot at {job.first:x}', f'the balances are {self.balances[job.first]}, '
                                   f'not {self.rules.history.balance}')
             self.marks_check(job)
@@ -376,7 +392,7 @@ class Seam:
         rows = sum(count for (name, _), count in marks.items() if name == collection)
         for what in (FIRST, LAST):
             count = sum(marks[collection, mark] for mark in what)
-            if count > 1 or rows > 1 and count == 0 and not self.rules.kills:
+            if count > 1 or rows > 1 and count == 0 and not self.is_broken(collection):
                 self.breaches.add('mark', where, f'{count} of {rows} rows of {collection} are marked {what[1]}')
 
     def report(self):

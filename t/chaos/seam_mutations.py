@@ -401,6 +401,20 @@ class SeamMutation(Mutation):
         read = next(record for record in part if self.is_read(record))
         part[at + 1:at + 1] = [part[at - 1], read]
 
+    @breaks('cut', exactly_once=True, mode='always')
+    def once_rows_joined(self):
+        """in one partition a Kafka transaction goes from before the rows to behind them, where others end"""
+        item = self.positions[1]
+        parts = [part for part in self.log.parts.values() if part and self.is_row(part[0])
+                 and {-1, 1} <= {(record['item'] > item) - (record['item'] < item) for record in part}
+                 and any(self.is_read(record) and record['item'] == item for record in part)]
+        part = self.rng.choice(parts)
+        first = next(at for at, record in enumerate(part) if self.is_read(record) and record['item'] == item)
+        last = next(at for at, record in enumerate(part) if record['item'] > item)
+        if not first:
+            raise IndexError
+        self.join(part[first:last + 1], part[first - 1]['group'])
+
     # ---- how it is marked ----
 
     @breaks('mark')
