@@ -28,7 +28,10 @@ class Snapshots:
         self.start = made.items[self.begin].end_lsn
         self.positions = []         # items behind which rows were read
         self.reads = 2 if kind == 'always' else 1 if KINDS[kind].reads else 0
-        for _ in range(self.reads):
+        self.begins = []            # position of each job's last rows but the last one's
+        for number in range(self.reads):
+            if number:
+                self.begins.append(made.items[self.at].end_lsn)
             self.job()
         if KINDS[kind].streams:
             self.stream(last)
@@ -37,7 +40,8 @@ class Snapshots:
 
     def rules(self):
         return Rules(self.kind, self.made.history(), self.start, kills=self.kills > 0,
-                     jobs=self.reads if KINDS[self.kind].reads and not self.kills else None)
+                     jobs=self.reads if KINDS[self.kind].reads and not self.kills else None,
+                     begins=self.begins)
 
     def runs_max(self):
         return 0 if self.exactly_once else self.session
