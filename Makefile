@@ -186,7 +186,7 @@ lint:
 	contrib/lint
 
 format:
-	clang-format -i relay/*.[ch] t/unit/*.[ch] t/sim/*.[ch] t/fuzz/*.[ch] contrib/bench/*.[ch]
+	clang-format -i relay/*.[ch] t/lib/*.c t/unit/*.[ch] t/sim/*.[ch] t/fuzz/*.[ch] contrib/bench/*.[ch]
 
 # --- benchmarks -------------------------------------------------------------------
 
@@ -204,11 +204,13 @@ bench-startup: all
 	contrib/bench/startup
 bench-tables: all
 	contrib/bench/tables
+bench-snapshot: all
+	contrib/bench/snapshot
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
 	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
-	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables'
+	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot'
 
 clean:
 	@$(MODULE) -s clean
@@ -216,4 +218,4 @@ clean:
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
 	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare lint format bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
-	bench-startup bench-tables help
+	bench-startup bench-tables bench-snapshot help

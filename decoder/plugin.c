@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "replication/walsender.h"
+#include "utils/catcache.h"
 #include "utils/memutils.h"
 #include "utils/relcache.h"
 
@@ -303,31 +304,48 @@ on_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int nrelations,
 	MemoryContextReset(session->scratch);
 }
 
-/* The entry of a relation that somebody named; NULL if no row of it would be streamed. */
-static struct relation *
-relation_named(struct session *session, Oid relid)
+/*
+ * RELATION for a relation that somebody named, although nothing may have changed;
+ * false if the stream has none.
+ *
+ * What is read for it is not kept.  A row's table is locked by whoever wrote it,
+ * this one is not: a transaction that altered it and was replayed before this one
+ * may stand behind the request in the WAL.  Its invalidations have been carried
+ * out, and then we read the table as it was before; not every minor release of the
+ * server invalidates it once more at the end of this transaction.
+ */
+static bool
+relation_announce_named(struct session *session, Oid relid)
 {
 	struct relation *rel;
 	Relation	relation;
 
 	if (!relation_is_streamed(relid))
-		return NULL;
+		return false;
 	rel = relcache_find(session->relations, relid);
 	if (rel != NULL)
-		return rel;
+	{
+		rel->announced = false;
+		if (rel->wanted)
+			relation_announce(session, rel);
+		return rel->wanted;
+	}
 	relation = RelationIdGetRelation(relid);
 	if (relation == NULL)
-		return NULL;
+		return false;
 	relcache_trim(session->relations);
 	rel = relcache_lookup(session->relations, relation);
-	relation_forget(relation);
-	return rel;
+	RelationClose(relation);
+	if (rel->wanted)
+		relation_announce(session, rel);
+	rel->valid = false;
+	relation_forget(relid);
+	if (OidIsValid(rel->root) && rel->root != relid)
+		relation_forget(rel->root);
+	return rel->wanted;
 }
 
-/*
- * What a request asks for: RELATION, although nothing may have changed.  Its oids
- * may be many, and none of them need exist.
- */
+/* What a request asks for.  Its oids may be many, and none of them need exist. */
 static void
 request_answer(struct session *session, const char *content, Size size)
 {
@@ -341,20 +359,14 @@ request_answer(struct session *session, const char *content, Size size)
 	MemoryContextSwitchTo(each);
 	for (i = 0; i < count; i++)
 	{
-		struct relation *rel;
-
 		CHECK_FOR_INTERRUPTS();
-		rel = relation_named(session, oids[i]);
-		if (rel != NULL && rel->wanted)
-		{
-			rel->announced = false;
-			relation_announce(session, rel);
-		}
-		else
+		if (!relation_announce_named(session, oids[i]))
 			change_skip(session);
 		MemoryContextReset(each);
 	}
 	MemoryContextSwitchTo(caller);
+	if (count > 0)
+		ResetCatalogCaches();	/* for the same reason, see relation_announce_named() */
 }
 
 /*

@@ -531,13 +531,15 @@ relation_is_streamed(Oid relid)
 	return streamed;
 }
 
-/* The server never forgets a relation of itself, and all of a database may be named. */
 void
-relation_forget(Relation relation)
+relation_forget(Oid relid)
 {
-	Oid			relid = RelationGetRelid(relation);
-	bool		used = relation->rd_refcnt > 1;
+	Relation	relation = RelationIdGetRelation(relid);
+	bool		used;
 
+	if (relation == NULL)
+		return;
+	used = relation->rd_refcnt > 1;
 	RelationClose(relation);
 	if (!used)
 		RelationCacheInvalidateEntry(relid);

@@ -184,7 +184,7 @@ extern void relation_build(struct relation *rel, Relation physical, const struct
  */
 extern bool relation_is_streamed(Oid relid);
 
-/* Close a relation, and do not keep it in the server's cache. */
-extern void relation_forget(Relation relation);
+/* Do not keep a relation in the server's cache, unless somebody has it open. */
+extern void relation_forget(Oid relid);
 
 #endif							/* WALRELAY_RELATION_H */

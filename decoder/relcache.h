@@ -24,7 +24,7 @@ extern struct relcache *relcache_new(struct session *session);
  */
 extern struct relation *relcache_lookup(struct relcache *cache, Relation physical);
 
-/* The entry if there is one that holds, else NULL: without opening the relation. */
+/* The entry if there is a valid one, else NULL; without opening the relation. */
 extern struct relation *relcache_find(const struct relcache *cache, Oid relid);
 
 /*

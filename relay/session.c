@@ -299,6 +299,9 @@ on_source_frame(void *arg, const void *payload, size_t len)
 	if (ses->state != SESSION_STREAMING || ses->sink_stage != SINK_READY || ses->gaps.count > 0 ||
 		pipeline_is_held(ses->pl))
 		return RC_AGAIN;
+	session_decide_snapshot(ses);
+	if (ses->state != SESSION_STREAMING)
+		return RC_AGAIN;
 	rc = pipeline_frame(ses->pl, payload, len, &e);
 	if (rc == RC_AGAIN)
 		CRASH_POINT(frame_waits);

@@ -166,6 +166,11 @@ void    session_on_history_read(void *arg);
 void session_open_snapshot(struct session *ses);
 /* What the topic says of one, and whether it has a position. */
 void session_recall_snapshot(struct session *ses, const struct progress *found);
+/*
+ * Once, when the stream may be read: whether rows are to be read.  Before the first position
+ * is written down, because what is due is written with it.
+ */
+void session_decide_snapshot(struct session *ses);
 /* At the end of each round of the loop. */
 void session_pump_snapshot(struct session *ses);
 /* Messages in flight will never be acknowledged: pipeline_forget(), and what follows. */

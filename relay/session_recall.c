@@ -118,6 +118,7 @@ session_recall_again(struct session *ses)
 		found.pos.changes == ses->found.changes)
 	{
 		CRASH_POINT(sink_ready);
+		session_recall_snapshot(ses, &found);
 		if (!session_write_gaps(ses))
 			source_resume(ses->src);
 		return;

@@ -83,12 +83,13 @@ session_wants_snapshot(const struct session *ses)
 	return false;
 }
 
-/* Once, before the first position is written down: what is due is written with it. */
-static void
+void
 session_decide_snapshot(struct session *ses)
 {
 	enum snapshot_mode mode = ses->cfg->snapshot.mode;
 
+	if (ses->snap_decided)
+		return;
 	ses->snap_decided = true;
 	if (mode == SNAPSHOT_NEVER)
 	{
@@ -114,7 +115,7 @@ session_pump_snapshot(struct session *ses)
 			  ses->sink_stage == SINK_READY && ses->gaps.count == 0;
 	struct err e;
 
-	if (up && !ses->snap_decided)
+	if (up)
 		session_decide_snapshot(ses);
 	up = up && ses->state == SESSION_STREAMING;
 	if (up && !ses->snap_streaming)
