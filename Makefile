@@ -182,7 +182,7 @@ lint:
 	contrib/lint
 
 format:
-	clang-format -i relay/*.[ch] t/unit/*.[ch] t/sim/*.[ch] t/fuzz/*.[ch] contrib/bench/*.[ch]
+	clang-format -i relay/*.[ch] t/lib/*.c t/unit/*.[ch] t/sim/*.[ch] t/fuzz/*.[ch] contrib/bench/*.[ch]
 
 # --- benchmarks -------------------------------------------------------------------
 

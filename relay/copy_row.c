@@ -205,11 +205,7 @@ unlabelled_put(struct copy_row *row, uint32_t i, struct cursor cur)
 {
 	struct way            *way = &row->ways[i];
 	const struct copy_kind element = {.method = COPY_BYTES};
-	const struct column    texts = {
-		   .form = WIRE_FORM_ARRAY,
-		   .element_form = WIRE_FORM_TEXT,
-		   .delimiter = way->col->delimiter,
-    };
+	const struct column texts = {.element_form = WIRE_FORM_TEXT, .delimiter = way->col->delimiter};
 
 	if (copy_array_put(cur, &element, way->col->element.oid, &way->body) != COPY_ARRAYED)
 		return false;

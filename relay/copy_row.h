@@ -17,7 +17,8 @@
  * Adds the SELECT list: the table's columns in its order, each in the form that
  * copy_row_read() takes, without a table's name before it.  Nothing, for a table
  * without columns.  The session must have client_encoding = server_encoding and
- * pg_session_sql's other settings, and the stream's search_path.
+ * pg_session_sql's other settings, and the stream's search_path.  A value that the server
+ * cannot print (the stream has WIRE_STATE_UNSENDABLE for it) fails the whole COPY.
  */
 void copy_row_columns(const struct table *tbl, struct buf *sql);
 

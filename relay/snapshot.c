@@ -12,93 +12,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "crash_point.h"
 #include "log.h"
 #include "policy.h"
 #include "snapshot_parts.h"
-#include "text.h"
 
-#define REPORT_MS 10000
 #define AGAIN_MS 1000		 /* after a table has changed */
 #define AGAIN_MAX_MS 60000	 /* after trouble */
-#define TABLES_NAMED 5		 /* in a message about several */
-
-/* --- tables -------------------------------------------------------------------- */
-
-void
-snap_table_free(struct snap_table *table)
-{
-	free(table->schema);
-	free(table->name);
-	free(table->fingerprint);
-	if (table->tbl)
-		table_free(table->tbl);
-	chunk_plan_free(&table->plan);
-	table_note_free(&table->note);
-	free(table);
-}
-
-static struct snap_table *
-table_find(struct snap_table *tables, uint32_t relid)
-{
-	struct snap_table *table;
-
-	HASH_FIND(hh, tables, &relid, sizeof(relid), table);
-	return table;
-}
-
-static struct snap_table *
-table_add(struct snap_table **tables, uint32_t relid)
-{
-	struct snap_table *table = xcalloc(1, sizeof(*table));
-
-	table->relid = relid;
-	table->note.relid = relid;
-	HASH_ADD(hh, *tables, relid, sizeof(table->relid), table);
-	return table;
-}
-
-static void
-tables_clear(struct snap_table **tables)
-{
-	struct snap_table *table;
-	struct snap_table *next;
-
-	HASH_ITER(hh, *tables, table, next)
-	{
-		HASH_DEL(*tables, table);
-		snap_table_free(table);
-	}
-}
-
-/* "schema.table" in UTF-8, whatever the server has. */
-static char *
-table_text(const struct snapshot *snap, const struct snap_table *table)
-{
-	const char	*encoding = query_facts(snap->readers[0].query)->encoding;
-	char		*raw = xasprintf("%s.%s", table->schema, table->name);
-	uint64_t	 replaced = 0;
-	struct text *text;
-	struct str	 utf8;
-	struct err	 e;
-	char		*name;
-
-	if (text_new(encoding, &replaced, &text, &e) != RC_OK)
-		return raw;
-	utf8 = text_utf8(text, (struct str){raw, strlen(raw)});
-	name = xstrndup(utf8.data, utf8.len);
-	text_free(text);
-	free(raw);
-	return name;
-}
-
-static bool
-is_wanted_now(const struct snap_table *table)
-{
-	return !table->note.complete && !table->dead;
-}
 
 /* --- ends of a round -------------------------------------------------------------- */
 
@@ -126,7 +47,7 @@ snapshot_end_round(struct snapshot *snap)
 	copy_row_free(snap->copy);
 	snap->copy = NULL;
 	snap->copy_of = NULL;
-	tables_clear(&snap->listed);
+	snap_tables_clear(&snap->listed);
 	snapshot_release(snap);
 }
 
@@ -176,252 +97,13 @@ snapshot_table_failed(struct snapshot *snap, struct snap_table *table, const str
 	snapshot_step(snap);
 }
 
-/* --- listing ------------------------------------------------------------------------- */
-
-static void
-replace(char **field, const char *text)
-{
-	free(*field);
-	*field = xstrdup(text);
-}
-
-void
-snapshot_on_table(struct snapshot *snap, const struct pg_result *res, int row)
-{
-	uint32_t		   relid = (uint32_t) strtoul(query_field(res, row, SNAPSHOT_OID), NULL, 10);
-	struct snap_table *table = table_find(snap->tables, relid);
-	uint32_t		   filenode;
-
-	if (table == NULL)
-		table = table_add(&snap->listed, relid);
-	replace(&table->schema, query_field(res, row, SNAPSHOT_SCHEMA));
-	replace(&table->name, query_field(res, row, SNAPSHOT_TABLE));
-	replace(&table->fingerprint, query_field(res, row, SNAPSHOT_FINGERPRINT));
-	free(table->note.table);
-	table->note.table = table_text(snap, table);
-	table->tuples = strtoll(query_field(res, row, SNAPSHOT_TUPLES), NULL, 10);
-	table->readable = *query_field(res, row, SNAPSHOT_READABLE) == 't';
-	table->hidden = *query_field(res, row, SNAPSHOT_HIDDEN) == 't';
-	filenode = (uint32_t) strtoul(query_field(res, row, SNAPSHOT_FILENODE), NULL, 10);
-	if (table->note.filenode != filenode && table->note.done.count > 0)
-	{
-		/* Its rows have other places now. */
-		log_info("table \"%s\" was truncated or rewritten: its snapshot begins anew", table->note.table);
-		tid_set_free(&table->note.done);
-		table->note.rows = 0;
-		table->dirty = true;
-	}
-	table->note.filenode = filenode;
-	table->state = TABLE_PENDING;
-}
-
-static bool
-is_late(const struct snapshot *snap, uint32_t relid)
-{
-	for (size_t i = 0; i < snap->nlate; i++)
-		if (snap->late[i] == relid)
-			return true;
-	return false;
-}
-
-/* A table of the job that there is not any more. */
-static void
-table_is_gone(struct snapshot *snap, struct snap_table *table)
-{
-	log_info("table \"%s\" is not there or not captured any more: its snapshot ends",
-			 table->note.table);
-	table->state = TABLE_READ;
-	table->note.complete = true;
-	table->dirty = true;
-	if (snap->has_progress)
-		pipeline_touch(snap->pl);
-}
-
-static void
-nonce_make(char nonce[NONCE_LEN + 1])
-{
-	uint8_t bytes[NONCE_LEN / 2];
-
-	if (getentropy(bytes, sizeof(bytes)) != 0)
-		memset(bytes, 0, sizeof(bytes)); /* told apart from others' by the slot alone */
-	for (int i = 0; i < NONCE_LEN / 2; i++)
-		snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
-}
-
-/* It is known which tables there are: those that may be ours are described. */
-void
-snapshot_on_listed(struct snapshot *snap)
-{
-	size_t			   max = HASH_CNT(hh, snap->tables) + HASH_CNT(hh, snap->listed);
-	uint32_t		  *relids = xcalloc(max + 1, sizeof(*relids));
-	size_t			   count = 0;
-	bool			   fresh = snap->job.state == SNAPSHOT_LISTING;
-	struct snap_table *table;
-	struct snap_table *next;
-
-	HASH_ITER(hh, snap->tables, table, next)
-	{
-		/* state: as snapshot_on_table() has left it */
-		if (is_wanted_now(table) && table->state != TABLE_PENDING)
-			table_is_gone(snap, table);
-		else if (is_wanted_now(table))
-			relids[count++] = table->relid;
-	}
-	HASH_ITER(hh, snap->listed, table, next)
-		if (fresh || is_late(snap, table->relid))
-			relids[count++] = table->relid;
-	snap->stage = STAGE_DESCRIBING;
-	snap->described = snap->emitted = false;
-	nonce_make(snap->nonce);
-	snapshot_ask_description(snap, relids, count);
-	free(relids);
-}
-
-/* --- described by the stream ------------------------------------------------------------ */
-
-static void
-on_relation(void *arg, struct cursor body)
-{
-	struct snapshot	  *snap = arg;
-	struct snap_table *table;
-	struct table	  *tbl;
-	uint32_t		   relid;
-	struct err		   e;
-
-	if (snap->stage != STAGE_DESCRIBING || snap->described ||
-		table_read(body, &tbl, &e) != RC_OK)
-		return;
-	relid = tbl->partition ? tbl->partition : tbl->relid;
-	table = table_find(snap->tables, relid);
-	if (table == NULL)
-		table = table_find(snap->listed, relid);
-	if (table == NULL)
-	{
-		table_free(tbl);
-		return;
-	}
-	if (table->tbl)
-		table_free(table->tbl);
-	table->tbl = tbl;
-}
-
-static void
-on_message(void *arg, struct str content, uint32_t xid)
-{
-	static const char word[] = "described ";
-	struct snapshot	 *snap = arg;
-	size_t			  len = sizeof(word) - 1;
-
-	if (snap->stage != STAGE_DESCRIBING || content.len != len + NONCE_LEN ||
-		memcmp(content.data, word, len) != 0 ||
-		memcmp(content.data + len, snap->nonce, NONCE_LEN) != 0)
-		return;
-	snap->described = true;
-	snap->xid = xid;
-	loop_timer_set(snap->loop, &snap->work, 0);
-}
-
-/* Those that the role cannot read whole, in words; false: it can read all. */
-static bool
-snapshot_check_rights(struct snapshot *snap, struct err *e)
-{
-	struct buf unreadable = {0};
-	struct buf hidden = {0};
-	unsigned   count = 0;
-	const char *role = query_facts(snap->readers[0].query)->role;
-
-	for (struct snap_table *table = snap->tables; table; table = table->hh.next)
-	{
-		if (table->state != TABLE_READING || (table->readable && !table->hidden))
-			continue;
-		if (++count <= TABLES_NAMED)
-			buf_printf(table->readable ? &hidden : &unreadable, "%s%s",
-					   (table->readable ? hidden : unreadable).len ? ", " : "", table->note.table);
-	}
-	if (count > 0)
-	{
-		err_set(e, ERR_PERMISSION, E1240, "role %s may not read %u tables of the snapshot", role,
-				count);
-		err_detail(e, "%s%s%s%s%s%s%s", unreadable.len ? "Without SELECT or USAGE: " : "",
-				   buf_cstr(&unreadable), unreadable.len ? ". " : "",
-				   hidden.len ? "With row security that hides rows: " : "", buf_cstr(&hidden),
-				   hidden.len ? "." : "", count > TABLES_NAMED ? " And others." : "");
-		err_hint(e, "As their owner or superuser: %s%s%s%s%s;\nor leave them out with "
-					"table.exclude.list, or set snapshot.mode = never.",
-				 unreadable.len ? "GRANT USAGE ON SCHEMA ... TO " : "ALTER ROLE ", role,
-				 unreadable.len ? "; GRANT SELECT ON " : " BYPASSRLS",
-				 buf_cstr(&unreadable), unreadable.len ? " TO ..." : "");
-	}
-	buf_free(&unreadable);
-	buf_free(&hidden);
-	return count == 0;
-}
-
-/* The plugin has said which are captured: these are the job's, or those of them that are missing. */
-static void
-snapshot_take_described(struct snapshot *snap)
-{
-	struct snap_table *table;
-	struct snap_table *next;
-
-	HASH_ITER(hh, snap->listed, table, next)
-	{
-		if (table->tbl == NULL)
-			continue;
-		HASH_DEL(snap->listed, table);
-		HASH_ADD(hh, snap->tables, relid, sizeof(table->relid), table);
-		table->dirty = true;
-	}
-	HASH_ITER(hh, snap->tables, table, next)
-	{
-		if (!is_wanted_now(table))
-			continue;
-		if (table->tbl == NULL)
-		{
-			table_is_gone(snap, table);
-			continue;
-		}
-		table->state = TABLE_READING;
-		table->sent = table->batches = 0;
-		chunk_plan_begin(&table->plan, &table->note.done);
-	}
-	free(snap->late);
-	snap->late = NULL;
-	snap->nlate = 0;
-}
-
-static void
-snapshot_on_described(struct snapshot *snap)
-{
-	bool	   fresh = snap->job.state == SNAPSHOT_LISTING;
-	struct err e;
-
-	CRASH_POINT(snapshot_described);
-	snapshot_take_described(snap);
-	if (!snapshot_check_rights(snap, &e))
-	{
-		snapshot_trouble(snap, &e);
-		return;
-	}
-	snap->job.tables = HASH_COUNT(snap->tables);
-	if (fresh)
-	{
-		snap->job.state = SNAPSHOT_COPYING;
-		log_info("snapshot of %" PRIu64 " tables begins", snap->job.tables);
-	}
-	snap->job_dirty = true;
-	if (snap->has_progress)
-		pipeline_touch(snap->pl);
-	snapshot_export(snap);
-}
-
 /* --- what the exported snapshot sees ------------------------------------------------------- */
 
 /* A table that was made after the listing: its first rows may have come before P. */
 void
 snapshot_on_seen(struct snapshot *snap, uint32_t relid)
 {
-	if (table_find(snap->tables, relid) || table_find(snap->listed, relid))
+	if (snap_table_find(snap->tables, relid) || snap_table_find(snap->listed, relid))
 		return;
 	snap->late = xrealloc(snap->late, (snap->nlate + 1) * sizeof(*snap->late));
 	snap->late[snap->nlate++] = relid;
@@ -487,7 +169,7 @@ snapshot_round_done(struct snapshot *snap)
 	{
 		if (table->state == TABLE_READ && !table->note.complete && !snap->has_progress)
 			table->note.complete = true;
-		left += table->state == TABLE_FAILED && is_wanted_now(table);
+		left += table->state == TABLE_FAILED && snap_table_is_missing(table);
 	}
 	snapshot_end_round(snap);
 	snap->rounds = left > 0 ? snap->rounds + 1 : 0;
@@ -510,7 +192,7 @@ snapshot_finish(struct snapshot *snap)
 	if (!snap->has_progress)
 	{
 		snap->job_written = SNAPSHOT_DONE;
-		tables_clear(&snap->tables);
+		snap_tables_clear(&snap->tables);
 		return;
 	}
 	snap->job_dirty = true;
@@ -529,7 +211,7 @@ snapshot_begin_round(struct snapshot *snap)
 	snap->numbers = 0;
 	if (snap->since_ms == 0)
 		snap->since_ms = snap->reported_ms = loop_now_ms();
-	loop_timer_set(snap->loop, &snap->report, REPORT_MS);
+	loop_timer_set(snap->loop, &snap->report, SNAPSHOT_REPORT_MS);
 	query_connect(snap->readers[0].query, snap->cfg->source.conninfo, PG_SQL);
 	CRASH_POINT(snapshot_round_begun);
 }
@@ -621,7 +303,7 @@ snapshot_state(const struct snapshot *snap)
 void
 snapshot_begin(struct snapshot *snap, const char *mode)
 {
-	tables_clear(&snap->tables);
+	snap_tables_clear(&snap->tables);
 	snap->job = (struct snapshot_note){.state = SNAPSHOT_LISTING, .id = snap->job.id + 1};
 	snprintf(snap->job.mode, sizeof(snap->job.mode), "%s", mode);
 	snap->job_dirty = true;
@@ -637,10 +319,10 @@ snapshot_begin(struct snapshot *snap, const char *mode)
 static void
 table_recall(struct snapshot *snap, struct table_note *found)
 {
-	struct snap_table *table = table_find(snap->tables, found->relid);
+	struct snap_table *table = snap_table_find(snap->tables, found->relid);
 
 	if (table == NULL)
-		table = table_add(&snap->tables, found->relid);
+		table = snap_table_add(&snap->tables, found->relid);
 	table_note_free(&table->note);
 	table->note = *found;
 	*found = (struct table_note){0};
@@ -670,7 +352,7 @@ snapshot_recall(struct snapshot *snap, struct snapshot_found *found, uint64_t po
 			next = batch->next;
 			snapshot_batch_free(snap, batch);
 		}
-		tables_clear(&snap->tables);
+		snap_tables_clear(&snap->tables);
 		snap->job = found->job;
 		snap->job_dirty = snap->job_taken = false;
 		snap->job_written = found->job.state;
@@ -711,58 +393,6 @@ snapshot_stop(struct snapshot *snap)
 	loop_timer_clear(snap->loop, &snap->again);
 }
 
-/* --- what people see ------------------------------------------------------------------------------ */
-
-void
-snapshot_stats(const struct snapshot *snap, struct snapshot_stats *stats)
-{
-	*stats = (struct snapshot_stats){.state = snap->job.state,
-									 .id = snap->job.id,
-									 .reading = snap->stage != STAGE_IDLE,
-									 .holding = snap->lsn != 0,
-									 .tables = snap->job.tables,
-									 .failures = snap->failures,
-									 .since_ms = snap->since_ms};
-	for (const struct snap_table *table = snap->tables; table; table = table->hh.next)
-	{
-		stats->tables_complete += table->note.complete;
-		stats->rows += table->note.rows;
-		stats->estimated += table->tuples > 0 ? (uint64_t) table->tuples : 0;
-	}
-	for (const struct batch *batch = snap->batches; batch; batch = batch->next)
-		stats->rows += batch->sent;
-}
-
-/* A line now and then, as long as it lasts. */
-static void
-on_report(void *arg)
-{
-	struct snapshot		 *snap = arg;
-	int64_t				  now_ms = loop_now_ms();
-	struct snapshot_stats stats;
-	double				  rate;
-
-	if (!snapshot_is_due(snap))
-		return;
-	snapshot_stats(snap, &stats);
-	rate = (double) (snap->total_rows - snap->reported_rows) * 1000 /
-		   (double) (now_ms - snap->reported_ms + 1);
-	if (snap->stage == STAGE_EXPORTING)
-		log_info("snapshot: PostgreSQL waits for transactions under way");
-	else if (stats.estimated > stats.rows && rate > 0)
-		log_info("snapshot: %" PRIu64 " of %" PRIu64 " tables, %" PRIu64 " rows, about %.0f%%, "
-				 "%.0f rows/s, about %.0f s left",
-				 stats.tables_complete, stats.tables, stats.rows,
-				 100.0 * (double) stats.rows / (double) stats.estimated, rate,
-				 (double) (stats.estimated - stats.rows) / rate);
-	else
-		log_info("snapshot: %" PRIu64 " of %" PRIu64 " tables, %" PRIu64 " rows, %.0f rows/s",
-				 stats.tables_complete, stats.tables, stats.rows, rate);
-	snap->reported_rows = snap->total_rows;
-	snap->reported_ms = now_ms;
-	loop_timer_set(snap->loop, &snap->report, REPORT_MS);
-}
-
 /* --- the object -------------------------------------------------------------------------------------- */
 
 static void
@@ -784,7 +414,7 @@ snapshot_new(struct loop *loop, const struct config *cfg, struct pipeline *pl, b
 {
 	struct snapshot				 *snap = xcalloc(1, sizeof(*snap));
 	const struct pipeline_control control = {
-		.relation = on_relation, .message = on_message, .written = snapshot_notes_written, .arg = snap};
+		.relation = snapshot_on_relation, .message = snapshot_on_message, .written = snapshot_notes_written, .arg = snap};
 
 	snap->loop = loop;
 	snap->cfg = cfg;
@@ -792,7 +422,7 @@ snapshot_new(struct loop *loop, const struct config *cfg, struct pipeline *pl, b
 	snap->has_progress = has_progress;
 	snap->events = *events;
 	snap->again = (struct loop_timer){.cb = on_again, .arg = snap};
-	snap->report = (struct loop_timer){.cb = on_report, .arg = snap};
+	snap->report = (struct loop_timer){.cb = snapshot_on_report, .arg = snap};
 	snap->work = (struct loop_timer){.cb = on_work, .arg = snap};
 	snapshot_readers_new(snap);
 	pipeline_listen(pl, &control);
@@ -811,8 +441,8 @@ snapshot_free(struct snapshot *snap)
 	while (snap->batches)
 		snapshot_batch_free(snap, snap->batches);
 	copy_row_free(snap->copy);
-	tables_clear(&snap->tables);
-	tables_clear(&snap->listed);
+	snap_tables_clear(&snap->tables);
+	snap_tables_clear(&snap->listed);
 	free(snap->late);
 	free(snap);
 }

@@ -42,6 +42,7 @@ struct snapshot_stats
 {
 	enum snapshot_state state;
 	uint64_t			id;
+	bool				due;	 /* rows are missing */
 	bool				reading; /* a round is under way */
 	bool				holding; /* the stream waits for it */
 	uint64_t			tables;

@@ -2,8 +2,9 @@
  * snapshot_parts.h
  *		What the files of a snapshot share; nobody else includes it.
  *
- * snapshot.c has the job and its rounds, snapshot_read.c the connections, snapshot_send.c
- * what becomes of the rows that were read and how that is written down.
+ * snapshot.c has the job and its rounds, snapshot_table.c which tables it is of,
+ * snapshot_read.c the connections, snapshot_send.c what becomes of the rows that were read
+ * and how that is written down, snapshot_watch.c what people see.
  */
 #ifndef RELAY_SNAPSHOT_PARTS_H
 #define RELAY_SNAPSHOT_PARTS_H
@@ -17,6 +18,7 @@
 #include "snapshot_sql.h"
 
 #define NONCE_LEN 32
+#define SNAPSHOT_REPORT_MS 10000
 
 /* How far a batch of rows is. */
 enum batch_state
@@ -160,9 +162,30 @@ struct snapshot
 void snapshot_trouble(struct snapshot *snap, const struct err *e);
 /* Whatever may be done next is done. */
 void snapshot_step(struct snapshot *snap);
-void snap_table_free(struct snap_table *table);
 /* A table cannot be read to its end in this round: it is tried again in the next. */
 void snapshot_table_failed(struct snapshot *snap, struct snap_table *table, const struct err *why);
+
+/* --- snapshot_table.c ----------------------------------------------------------- */
+
+struct snap_table *snap_table_find(struct snap_table *tables, uint32_t relid);
+struct snap_table *snap_table_add(struct snap_table **tables, uint32_t relid);
+void			   snap_table_free(struct snap_table *table);
+void			   snap_tables_clear(struct snap_table **tables);
+/* Of the stream: a description, and the message that follows the last of them. */
+void snapshot_on_relation(void *snap, struct cursor body);
+void snapshot_on_message(void *snap, struct str content, uint32_t xid);
+/* Both have come: the tables are known. */
+void snapshot_on_described(struct snapshot *snap);
+
+static inline bool
+snap_table_is_missing(const struct snap_table *table)
+{
+	return !table->note.complete && !table->dead;
+}
+
+/* --- snapshot_watch.c ------------------------------------------------------------ */
+
+void snapshot_on_report(void *snap);
 
 /* --- snapshot_read.c ------------------------------------------------------------ */
 
