@@ -30,6 +30,7 @@ snapshot_release(struct snapshot *snap)
 	pipeline_hold(snap->pl, 0);
 	if (snap->streaming)
 		snap->events.released(snap->events.arg);
+	CRASH_POINT(snapshot_released);
 }
 
 /* What is not sent by now is not sent in this round. */
@@ -119,6 +120,7 @@ snapshot_on_looked(struct snapshot *snap)
 			table->note.xmin = snap->xmin;
 	snap->next_table = snap->tables;
 	snap->stage = STAGE_COPYING;
+	CRASH_POINT(snapshot_looked);
 	snapshot_connect_readers(snap);
 }
 
@@ -282,6 +284,7 @@ snapshot_step(struct snapshot *snap)
 	if (snap->job.state == SNAPSHOT_DONE && snap->job_written == SNAPSHOT_DONE && !snap->told)
 	{
 		snap->told = true;
+		CRASH_POINT(snapshot_told);
 		snap->events.finished(snap->events.arg);
 	}
 }
@@ -391,6 +394,7 @@ snapshot_stop(struct snapshot *snap)
 	if (snap->stage != STAGE_IDLE)
 		snapshot_end_round(snap);
 	loop_timer_clear(snap->loop, &snap->again);
+	CRASH_POINT(snapshot_stopped);
 }
 
 /* --- the object -------------------------------------------------------------------------------------- */

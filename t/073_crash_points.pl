@@ -36,7 +36,7 @@ is_deeply([ grep { $others !~ /\b$_\b/ } @gaps ], [], 'a test names each of them
 @points = grep { $_->[2] ne 'GAP' } @points;
 
 # ---- one death, or many, at each of the others' ----
-my $source = new_source(conf => "max_replication_slots = 500\nmax_wal_senders = 40\nmax_connections = 60\n");
+my $source = new_source(conf => "max_replication_slots = 500\nmax_wal_senders = 40\nmax_connections = 120\n");
 my @trials = map { my ($point, $modes) = @$_; map { [ $_, $point ] }
 	  ($modes ne 'ONCE' ? 'at-least-once' : ()), ($modes ne 'LEAST' ? 'exactly-once' : ()) } @points;
 @trials = grep { $_->[1] =~ /$only/ } @trials;
@@ -52,7 +52,10 @@ while (my $text = <$lines>)
 	my $point = $trial->{point} // 'nowhere';
 	my $passing = $trial->{point} ? ", passing $trial->{passing}" : '';
 
-	is_deeply($trial->{breaches}, [], "$trial->{mode}, $point$passing")
+	my $rows = $trial->{positions} ? ": $trial->{rows} rows at $trial->{positions} positions, " .
+	  "$trial->{repeated} of $trial->{chunks} chunks once more" : '';
+
+	is_deeply($trial->{breaches}, [], "$trial->{mode}, $point$passing$rows")
 	  or diag("slot $trial->{slot}\n" . ($trial->{trace} // ''));
 	next if !$trial->{point};
 	$left{"$trial->{mode} $point"}--;
