@@ -274,6 +274,10 @@ snapshot_step(struct snapshot *snap)
 				snapshot_on_described(snap);
 			break;
 		case STAGE_COPYING: snapshot_step_copying(snap); break;
+		case STAGE_OPENING:
+			if (snap->next_table == NULL)
+				snapshot_round_done(snap);
+			break;
 		case STAGE_LISTING:
 		case STAGE_EXPORTING:
 		case STAGE_LOOKING: break;
@@ -309,6 +313,7 @@ snapshot_begin(struct snapshot *snap, const char *mode)
 	snap_tables_clear(&snap->tables);
 	snap->job = (struct snapshot_note){.state = SNAPSHOT_LISTING, .id = snap->job.id + 1};
 	snprintf(snap->job.mode, sizeof(snap->job.mode), "%s", mode);
+	snap->no_data = strcmp(mode, "no_data") == 0;
 	snap->job_dirty = true;
 	snap->told = false;
 	snap->since_ms = 0;
@@ -357,6 +362,7 @@ snapshot_recall(struct snapshot *snap, struct snapshot_found *found, uint64_t po
 		}
 		snap_tables_clear(&snap->tables);
 		snap->job = found->job;
+		snap->no_data = strcmp(snap->job.mode, "no_data") == 0;
 		snap->job_dirty = snap->job_taken = false;
 		snap->job_written = found->job.state;
 	}

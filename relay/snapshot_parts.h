@@ -101,7 +101,8 @@ enum stage
 	STAGE_DESCRIBING, /* the plugin has been asked, and the stream brings what it says */
 	STAGE_EXPORTING,  /* the slot is being made */
 	STAGE_LOOKING,	  /* what the exported snapshot sees */
-	STAGE_COPYING
+	STAGE_COPYING,
+	STAGE_OPENING	  /* no_data: schemas are registered, and topics opened */
 };
 
 struct snapshot
@@ -116,6 +117,7 @@ struct snapshot
 	bool					job_taken;	 /* it is in what is being written */
 	enum snapshot_state		job_written; /* what the topic has of it */
 	bool					stopped;	 /* SIGTERM */
+	bool					no_data;	 /* no rows: schemas and topics only */
 	bool					streaming;
 	bool					told;	  /* that it is finished */
 	struct snap_table	   *tables;	  /* of the job, by relid */

@@ -15,6 +15,7 @@
 #include "snapshot_parts.h"
 
 #define ROWS_A_ROUND 2000		  /* of the loop, so that the rest gets its turn */
+#define TABLES_A_ROUND 20
 #define COPY_HEADER_FIXED 19	  /* signature, flags, length of what follows it */
 
 /* --- in memory ----------------------------------------------------------------- */
@@ -286,6 +287,29 @@ batch_send(struct snapshot *snap, struct batch *batch, int *budget, struct err *
 	return rc;
 }
 
+/* no_data: what a row would need is there before there is one. */
+static enum rc
+snapshot_open_tables(struct snapshot *snap, int *budget, struct err *e)
+{
+	for (; snap->next_table; snap->next_table = snap->next_table->hh.next)
+	{
+		struct snap_table *table = snap->next_table;
+		enum rc			   rc;
+
+		if (table->state != TABLE_READING)
+			continue;
+		*budget -= ROWS_A_ROUND / TABLES_A_ROUND;
+		if (*budget < 0)
+			return RC_AGAIN;
+		rc = pipeline_open_table(snap->pl, table->tbl, e);
+		if (rc != RC_OK)
+			return rc;
+		table->state = TABLE_READ;
+		table->dirty = true;
+	}
+	return RC_OK;
+}
+
 enum rc
 snapshot_pump(struct snapshot *snap, struct err *e)
 {
@@ -294,6 +318,8 @@ snapshot_pump(struct snapshot *snap, struct err *e)
 	enum rc		  rc = RC_OK;
 
 	snapshot_settle(snap);
+	if (snap->streaming && snap->stage == STAGE_OPENING)
+		rc = snapshot_open_tables(snap, &budget, e);
 	while (rc == RC_OK && snap->streaming && snap->lsn && pipeline_is_held(snap->pl) &&
 		   (batch = snapshot_next_batch(snap)) != NULL)
 		rc = batch_send(snap, batch, &budget, e);

@@ -310,7 +310,7 @@ snapshot_on_described(struct snapshot *snap)
 
 	CRASH_POINT(snapshot_described);
 	snapshot_take_described(snap);
-	if (!snapshot_check_rights(snap, &e))
+	if (!snap->no_data && !snapshot_check_rights(snap, &e))
 	{
 		snapshot_trouble(snap, &e);
 		return;
@@ -319,10 +319,15 @@ snapshot_on_described(struct snapshot *snap)
 	if (fresh)
 	{
 		snap->job.state = SNAPSHOT_COPYING;
-		log_info("snapshot of %" PRIu64 " tables begins", snap->job.tables);
+		log_info("snapshot of %" PRIu64 " tables%s begins", snap->job.tables,
+				 snap->no_data ? " without their rows" : "");
 	}
 	snap->job_dirty = true;
 	if (snap->has_progress)
 		pipeline_touch(snap->pl);
-	snapshot_export(snap);
+	snap->next_table = snap->tables;
+	if (snap->no_data)
+		snap->stage = STAGE_OPENING;
+	else
+		snapshot_export(snap);
 }

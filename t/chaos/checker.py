@@ -63,6 +63,10 @@ def options_read():
     parser.add_argument('--past', action='store_true', help='changes before the snapshot are there, whatever its mode')
     parser.add_argument('--kills', action='store_true', help='the relay has been killed')
     parser.add_argument('--jobs', type=int, help='how many snapshots there must be (default: any number)')
+    parser.add_argument('--begins', type=int, nargs='*', default=(), help='LSNs behind which the second snapshot is, '
+                        'the third, and so on')
+    parser.add_argument('--given-up', type=int, nargs='*', default=(), help='which of them, from 0, did not come to '
+                        'an end')
     parser.add_argument('--dump', help='file to write all records to')
     return parser.parse_args()
 
@@ -107,7 +111,8 @@ def examine(options, log):
         if versions is None:
             raise ValueError('there is no history: workload.py setup --history')
         snapshot = seam.Rules(options.snapshot, versions, options.start, options.done,
-                              options.kills, options.jobs, options.past or None)
+                              options.kills, options.jobs, options.begins, options.given_up,
+                              options.past or None)
     rules = check.Options(exactly_once=options.mode == 'exactly-once', runs_max=options.runs_max,
                           run_ms_max=options.run_ms_max, whole_max=options.whole_max, snapshot=snapshot)
     report = check.check(Remembered(log) if snapshot else log, known, final_rows(options.dir), rules)

@@ -69,13 +69,14 @@ def legitimate(seed):
 
 def legitimate_snapshots(seed):
     """(what, report) of logs with the rows that were there before."""
-    for kind in seam.KINDS:
-        for kills in (0, 1, 3):
-            for exactly_once in (False, True):
-                made = Model(seed, TRANSACTIONS, 'message' if kills == 1 else None)
-                snapshots = Snapshots(made, kind, kills, exactly_once)
-                yield (f"snapshot.mode {kind}, {kills} deaths, {'exactly' if exactly_once else 'at least'} once",
-                       check.check(snapshots.log, made.outcomes(), made.final(), snapshots_options(snapshots)))
+    for kind, kills, gives_up in (*((kind, kills, False) for kind in seam.KINDS for kills in (0, 1, 3)),
+                                  ('always', 1, True)):
+        for exactly_once in (False, True):
+            made = Model(seed, TRANSACTIONS, 'message' if kills == 1 else None)
+            snapshots = Snapshots(made, kind, kills, exactly_once, gives_up)
+            yield (f"snapshot.mode {kind}, {kills} deaths{', the first given up' if gives_up else ''}, "
+                   f"{'exactly' if exactly_once else 'at least'} once",
+                   check.check(snapshots.log, made.outcomes(), made.final(), snapshots_options(snapshots)))
 
 
 def whole_suffix(made):

@@ -16,10 +16,12 @@ STEP = 3            # items, at most, until rows are read again
 
 
 class Snapshots:
-    """One log.  kills: how often the relay dies while it reads."""
+    """One log.  kills: how often the relay dies while it reads; gives_up: and then begins anew,
+    with the first snapshot."""
 
-    def __init__(self, made, kind, kills=0, exactly_once=False):
+    def __init__(self, made, kind, kills=0, exactly_once=False, gives_up=False):
         self.made, self.kind, self.kills, self.exactly_once = made, kind, kills, exactly_once
+        self.gives_up = gives_up
         self.rng, self.log = made.rng, MemoryLog()
         self.session = self.chunks = 0
         last = len(made.items) - 1
@@ -28,8 +30,11 @@ class Snapshots:
         self.start = made.items[self.begin].end_lsn
         self.positions = []         # items behind which rows were read
         self.reads = 2 if kind == 'always' else 1 if KINDS[kind].reads else 0
-        for _ in range(self.reads):
-            self.job()
+        self.begins = []            # position of each job's last rows but the last one's
+        for number in range(self.reads):
+            if number:
+                self.begins.append(made.items[self.at].end_lsn)
+            self.job(gives_up and number == 0)
         if KINDS[kind].streams:
             self.stream(last)
         if exactly_once:
@@ -37,7 +42,8 @@ class Snapshots:
 
     def rules(self):
         return Rules(self.kind, self.made.history(), self.start, kills=self.kills > 0,
-                     jobs=self.reads if KINDS[self.kind].reads and not self.kills else None)
+                     jobs=self.reads if KINDS[self.kind].reads and not self.kills else None,
+                     begins=self.begins, given_up=[0] if self.gives_up else [])
 
     def runs_max(self):
         return 0 if self.exactly_once else self.session
@@ -55,7 +61,7 @@ class Snapshots:
             self.log.now += self.rng.randint(1, 40)
         self.at = max(self.at, upto)
 
-    def job(self):
+    def job(self, gives_up):
         """The rows, as often as it takes."""
         at = self.later()
         if KINDS[self.kind].past:
@@ -80,6 +86,8 @@ class Snapshots:
             again = self.rng.randint(0, 3) if KINDS[self.kind].past and not self.exactly_once else 0
             self.stream(behind, max(self.begin, self.at - again))
             self.at = behind
+            if gives_up:
+                break
 
     def rows(self):
         return self.made.all_rows(*self.made.states[self.at])

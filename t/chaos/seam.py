@@ -15,6 +15,7 @@ What each breach is called (others are in check.py):
   barrier      a change behind the position is in front of a row, or one before it behind a row
   mark         source.snapshot does not mark first and last rows as it should
 """
+import bisect
 import collections
 import json
 
@@ -26,7 +27,7 @@ MARKS = (*FIRST, 'true', *LAST)
 END = 1 << 64           # behind all positions
 
 # reads: are there rows of a snapshot?  again: at each start?  past: are there changes from before
-# its position?  streams: and from behind it, up to the end?
+# its position?  streams: and from behind it, up to the end?  Else, only until it is known to be done.
 Kind = collections.namedtuple('Kind', 'reads again past streams')
 KINDS = {'initial': Kind(True, False, False, True), 'initial_only': Kind(True, False, False, False),
          'always': Kind(True, True, True, True),
@@ -36,20 +37,23 @@ KINDS = {'initial': Kind(True, False, False, True), 'initial_only': Kind(True, F
 class Rules:
     """kind: snapshot.mode of the relay.  start: what is committed from this LSN on must be in the
     log; without a past it is where the snapshot is.  done: the LSN at which it was known to
-    be done.  kills: may the relay have died?  jobs: how many there must be; None: any number.
+    be done.  kills: may the relay have died?  jobs: how many there must be; None: any number;
+    begins: LSNs behind which the second of them, the third and so on are; given_up: numbers,
+    from 0, of those that the relay gave up when it started anew.
     past: what the kind says, unless told otherwise."""
 
-    def __init__(self, kind, history, start=0, done=0, kills=False, jobs=None, past=None):
+    def __init__(self, kind, history, start=0, done=0, kills=False, jobs=None, begins=(), given_up=(),
+                 past=None):
         self.kind, self.history, self.start, self.done = KINDS[kind], history, start, done
-        self.kills, self.jobs = kills, jobs
+        self.kills, self.jobs, self.begins, self.given_up = kills, jobs, sorted(begins), set(given_up)
         self.past = self.kind.past if past is None else past
 
 
 class Job:
-    """positions: rising."""
+    """positions: rising.  is_whole: it was not given up."""
 
-    def __init__(self, position):
-        self.positions = [position]
+    def __init__(self, position, is_whole):
+        self.positions, self.is_whole = [position], is_whole
 
     @property
     def first(self):
@@ -113,13 +117,14 @@ class Seam:
         self.seed()
 
     def jobs_find(self):
-        """A job begins with a row that is marked first."""
-        for position, marks in sorted(self.marks.items()):
-            is_first = any(mark == 'first' for _, mark in marks)
-            if not self.jobs or is_first and self.kind.again:
-                self.jobs.append(Job(position))
-            else:
+        numbers = []
+        for position in sorted(self.marks):
+            number = bisect.bisect_left(self.rules.begins, position)
+            if number in numbers:
                 self.jobs[-1].positions.append(position)
+            else:
+                numbers.append(number)
+                self.jobs.append(Job(position, number not in self.rules.given_up))
         for job in self.jobs:
             for position in job.positions[1:]:
                 for collection in {collection for collection, _ in self.marks[position]}:
@@ -269,7 +274,7 @@ class Seam:
         job that had ended then."""
         said = self.said.get((table.name, key), 0)
         for job in self.jobs:
-            if said < job.first and self.last(job, table) < position:
+            if job.is_whole and said < job.first and self.last(job, table) < position:
                 self.breaches.add('unread', where, f'row {key} of {table.name} was there at {job.last:x}, '
                                   'and was not read')
                 break
@@ -294,11 +299,11 @@ class Seam:
             if job.first > position:
                 break
             if bag.job is None or job.first > bag.job.first:
-                if bag.job:
+                if bag.job and bag.job.is_whole:
                     self.bag_compare(table, bag, where)
                 bag.job, bag.is_judged = job, False
                 bag.told.clear()
-            if bag.job is job and self.last(job, table) < position:
+            if bag.job is job and job.is_whole and self.last(job, table) < position:
                 self.bag_compare(table, bag, where)
 
     def bag_compare(self, table, bag, where):
@@ -317,7 +322,7 @@ class Seam:
             self.breaches.add('barrier', where, f'a change of {end:x} behind a row at {place.read:x}')
         if not self.rules.past and not self.rules.kills and self.jobs and end <= self.jobs[0].first:
             self.breaches.add('barrier', where, f'a change of {end:x}, and the snapshot is of {self.jobs[0].first:x}')
-        if not self.kind.streams and self.jobs and end > self.jobs[-1].last:
+        if not self.kind.streams and self.jobs and end > max(self.rules.done, self.jobs[-1].last):
             self.breaches.add('barrier', where, f'a change of {end:x}, and there is no stream behind the snapshot')
         if not self.kind.reads:
             return
@@ -366,7 +371,7 @@ class Seam:
                 self.told_check(TABLES[name], key, END, f'{name} {key}')
         for name in self.bags:
             self.bag_judge(TABLES[name], END, name)
-        for job in self.jobs:
+        for job in (job for job in self.jobs if job.is_whole):
             if not self.rules.kills and self.balances[job.first] != self.rules.history.balance:
                 self.breaches.add('sum', f'snapshot at {job.first:x}', f'the balances are {self.balances[job.first]}, '
                                   f'not {self.rules.history.balance}')
@@ -381,12 +386,14 @@ class Seam:
             of_all = collections.Counter()
             for (_, mark), count in marks.items():
                 of_all[mark] += count
-            if of_all['first'] > 1 or of_all['last'] > 1:
-                self.breaches.add('mark', where, f"{of_all['first']} rows are first, {of_all['last']} are last")
             total.update(of_all)
-        rows = sum(total.values())
-        if rows > 1 and not (total['first'] and total['last']):
-            self.breaches.add('mark', where, f"{total['first']} rows are first, {total['last']} are last")
+            if self.rules.kills and (of_all['first'] > 1 or of_all['last'] > 1):
+                self.breaches.add('mark', where, f"{of_all['first']} rows are first, {of_all['last']} are last, "
+                                  f'at {position:x}')
+        for mark in ('first', 'last'):
+            # in front of what comes again, and of a table that has become empty
+            if total[mark] > 1 and not self.rules.kills or sum(total.values()) > 1 and not total[mark]:
+                self.breaches.add('mark', where, f'{total[mark]} rows are {mark}')
 
     def marks_of_table(self, collection, marks, where):
         rows = sum(count for (name, _), count in marks.items() if name == collection)

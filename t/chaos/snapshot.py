@@ -42,6 +42,7 @@ MODES = ('at-least-once', 'exactly-once')
 KILLS = {'half': 0.5, 'all': 1.0, 'none': 0.0}
 CHUNKS = (5, 20, 60, 200)       # rows
 PROGRESS_MS = 100
+RUNNING_ROWS = 1000             # of transactions at work as a job begins: they may be read again
 RECOVER_S = 300
 LOOK_S = 30                     # so long a kill waits for its moment at most
 BASE = 'ledger'                 # the database that others are copies of
@@ -186,25 +187,38 @@ class SnapshotCampaign(LedgerTrial):
         return kafka.KafkaConsumer(bootstrap_servers=self.lab.bootstrap, group_id=None, auto_offset_reset='earliest',
                                    isolation_level='read_committed', allow_auto_create_topics=False)
 
-    def snapshots_done(self):
-        """How many jobs the progress topic says are done."""
-        place, done = kafka.TopicPartition(f'{self.lab.prefix}.progress', 0), 0
+    def notes(self):
+        """Number of each snapshot that the progress topic tells of -> (LSN of the position before it,
+        is it done?)"""
+        place, last, found = kafka.TopicPartition(f'{self.lab.prefix}.progress', 0), 0, {}
         with contextlib.closing(self.consumer()) as consumer:
             if not consumer.partitions_for_topic(place.topic):
-                return 0        # the relay will make it
+                return found        # the relay will make it
             consumer.assign([place])
             end = consumer.end_offsets([place])[place]
             while consumer.position(place) < end:
                 for record in consumer.poll(timeout_ms=200).get(place, ()):
-                    if record.key == f'{self.lab.slot}/snapshot'.encode() and record.value:
-                        note = json.loads(record.value)
-                        done = note['snapshot'] if note['state'] == 'done' else note['snapshot'] - 1
-        return done
+                    note = json.loads(record.value or '{}')
+                    if record.key == self.lab.slot.encode() and note:
+                        last = lsn_number(note['lsn'])
+                    elif record.key == f'{self.lab.slot}/snapshot'.encode() and note:
+                        number = note['snapshot']
+                        found[number] = found.get(number, (last,))[0], note['state'] == 'done'
+        return found
 
-    def read_all(self, jobs):
-        """Waits until so many are; where WAL was written then."""
+    def newest(self):
+        """(number, is it done?) of the newest snapshot, (0, False) without."""
+        notes = self.notes()
+        return (max(notes), notes[max(notes)][1]) if notes else (0, False)
+
+    def read_all(self, after):
+        """Waits until one newer than that is done; where WAL was written then."""
         lab = self.lab
-        wait_until(lambda: lab.relay.wrong or self.snapshots_done() >= jobs, f'snapshot {jobs} to be done', RECOVER_S)
+
+        def is_done():
+            number, done = self.newest()
+            return done and number > after
+        wait_until(lambda: lab.relay.wrong or is_done(), f'a snapshot after {after} to be done', RECOVER_S)
         if lab.relay.wrong:
             raise ValueError('; '.join(lab.relay.wrong))
         return lab.watch.insert_lsn()
@@ -223,11 +237,12 @@ class SnapshotCampaign(LedgerTrial):
         began = time.monotonic()
         lab.relay_run(is_finite=not kind.streams)
         record['kills'] = self.strike(plan, rows)
-        done = self.read_all(1) if kind.reads else 0
+        done = self.read_all(0) if kind.reads else 0
         record['snapshot_s'] = round(time.monotonic() - began, 2)
         if kind.again:
+            number, _ = self.newest()
             lab.relay.replace(signal.SIGTERM)
-            done = self.read_all(self.snapshots_done() + 1)
+            done = self.read_all(number)
         if kind.streams:
             self.caught_up('the stream to go on behind the snapshot')
         else:
@@ -250,14 +265,22 @@ class SnapshotCampaign(LedgerTrial):
     def prove(self, plan, start, done, kills):
         """The checker's report."""
         jobs = {'always': 2}.get(plan.kind, 1) if seam.KINDS[plan.kind].reads and not kills else None
+        notes = [note for _, note in sorted(self.notes().items())]
         arguments = ['--mode', plan.mode, '--whole-max', str(WHOLE_EVENTS), '--snapshot', plan.kind,
-                     '--start', str(start), '--done', str(done), '--past', '--runs-max', str(self.runs_max())]
+                     '--start', str(start), '--done', str(done), '--past',
+                     '--begins', *(str(begin) for begin, _ in notes[1:]),
+                     '--given-up', *(str(number) for number, (_, done) in enumerate(notes) if not done),
+                     '--runs-max', str(self.runs_max())]
         arguments += (['--kills'] if kills else []) + (['--jobs', str(jobs)] if jobs else [])
         status, report = self.judge(self.workload.dir, *arguments)
         if status:
             self.judge(self.workload.dir, *arguments, '--dump', os.path.join(self.workload.dir, 'topics.jsonl'))
             raise ValueError(report + self.log_end('checker.log'))
-        return json.loads(report)
+        report = json.loads(report)
+        repeats, most = report['snapshot']['repeats'], kills * RUNNING_ROWS
+        if plan.mode == 'exactly-once' and repeats > most:
+            raise ValueError(f'{repeats} rows were read once more that had not changed, {most} are accounted for')
+        return report
 
     def clear(self, is_well):
         """What belongs to a trial goes, if it was well."""
@@ -273,7 +296,7 @@ class SnapshotCampaign(LedgerTrial):
         with contextlib.suppress(pq.Error):
             self.sql(f"SELECT pg_drop_replication_slot('{name}')")
         lab.relay = lab.watch = None
-        if not is_well:
+        if not is_well or os.environ.get('KEEP'):
             return
         self.sql(f'DROP DATABASE {name} WITH (FORCE)')
         shutil.rmtree(lab.path(name))
