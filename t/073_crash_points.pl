@@ -56,7 +56,7 @@ while (my $text = <$lines>)
 	  "$trial->{repeated} of $trial->{chunks} chunks once more" : '';
 
 	is_deeply($trial->{breaches}, [], "$trial->{mode}, $point$passing$rows")
-	  or diag("slot $trial->{slot}\n" . ($trial->{trace} // ''));
+	  or diag(join "\n", "slot $trial->{slot}", @{ $trial->{breaches} }, $trial->{trace} // '');
 	next if !$trial->{point};
 	$left{"$trial->{mode} $point"}--;
 	$sum{$_} += $trial->{$_} // 0 for qw(kills records repeated);

@@ -251,7 +251,6 @@ class Trial(crash_trial.Trial):
 class Bench:
 	def __init__(self, args):
 		self.args = args
-		self.random = random.Random(args.seed)
 		self.local = threading.local()
 		self.lock = threading.Lock()
 		self.names = 0
@@ -309,6 +308,29 @@ def counts_read(path):
 		return {name: int(count) for name, count in (line.split() for line in file)}
 
 
+def stream(args, rng, points, report):
+	"""Those of a relay that streams."""
+	modes = {"at-least-once": ("BOTH", "LEAST"), "exactly-once": ("BOTH", "ONCE")}
+	bench, jobs = Bench(args), []
+	for mode, kinds in modes.items():
+		path = os.path.join(args.dir, f"counts-{mode}")
+		line = bench.trial(mode, None, "LOAD", 1, counts=path)
+		report(line)
+		if line["breaches"]:
+			sys.exit(1)
+		counts = counts_read(path)
+		for _ in range(args.runs):
+			for point, kind, when in points:
+				if kind not in kinds:
+					continue
+				passings = max(1, counts[point]) if when == "LOAD" else 1
+				# once: in the middle; else anywhere
+				jobs.append((mode, point, when, (passings + 1) // 2 if args.runs == 1 else rng.randint(1, passings)))
+	with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+		for done in concurrent.futures.as_completed([pool.submit(bench.trial, *job) for job in jobs]):
+			report(done.result())
+
+
 def main():
 	parser = argparse.ArgumentParser()
 	parser.add_argument("--relay", required=True)
@@ -322,35 +344,18 @@ def main():
 	parser.add_argument("--only", default="", help="points whose name has this")
 	args = parser.parse_args()
 
-	modes = {"at-least-once": ("BOTH", "LEAST"), "exactly-once": ("BOTH", "ONCE")}
 	points = [line.split() for line in subprocess.check_output([args.relay, "crash-points"], text=True).splitlines()]
-	bench = Bench(args)
+	points = [point for point in points if point[2] != "GAP" and re.search(args.only, point[0])]
+	rows = [point for point in points if point[2].startswith("ROWS")]
+	rng = random.Random(args.seed)
 
 	def report(line):
 		print(json.dumps(line), flush=True)
 
-	jobs = []
-	for mode, kinds in modes.items():
-		path = os.path.join(args.dir, f"counts-{mode}")
-		line = bench.trial(mode, None, "LOAD", 1, counts=path)
-		report(line)
-		if line["breaches"]:
-			sys.exit(1)
-		counts = counts_read(path)
-		for run in range(args.runs):
-			for point, kind, when in points:
-				if kind not in kinds or when == "GAP" or when.startswith("ROWS") or not re.search(args.only, point):
-					continue
-				passings = max(1, counts[point]) if when == "LOAD" else 1
-				# once: in the middle; else anywhere
-				jobs.append((mode, point, when, (passings + 1) // 2 if args.runs == 1
-					else bench.random.randint(1, passings)))
-	with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-		for done in concurrent.futures.as_completed([pool.submit(bench.trial, *job) for job in jobs]):
-			report(done.result())
-	rows = [point for point in points if point[2].startswith("ROWS") and re.search(args.only, point[0])]
+	if len(rows) < len(points):
+		stream(args, rng, [point for point in points if point not in rows], report)
 	for _ in range(args.runs if rows else 0):
-		for line in crash_snapshot.run(args, bench.random, rows):
+		for line in crash_snapshot.run(args, rng, rows):
 			report(line)
 
 

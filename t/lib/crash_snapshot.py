@@ -38,8 +38,8 @@ JOBS = 6				# trials that die side by side
 THREADS, CHUNK = 2, 20	# connections of a relay; rows that it reads at once, as far as it knows how many these are
 SPLIT = 500				# messages; exactly once, larger transactions are split
 WHOLE = (SPLIT - 2) // 2	# events; each with a tombstone; BEGIN and END
-ACCOUNTS, FILL_S, TPS = 2500, 1.5, 12
-LATE_S = 20				# behind the end of a snapshot no point of it is reached
+ACCOUNTS, FILL_S, TPS = 1500, 1.0, 10
+LATE_S = 5				# behind the end of a snapshot no point of it is reached
 # Few rows a block: a table is read in chunks of whole blocks, at first of some hundred.
 SPARSE = "".join(f"ALTER TABLE {table} SET (fillfactor = 10);" for table in ("acct", "bulk", "nokey"))
 
@@ -136,6 +136,11 @@ class Trial(crash_trial.Trial):
 			raise ValueError("nobody holds the snapshot")
 		self.wait(lambda: not self.session.rows(f"SELECT {pids}"), "the connection does not end")
 
+	def lose(self, _):
+		"""The server ends the stream; once its last word finds room, which a relay that stands still does not make."""
+		self.losses += 1
+		self.session.rows(f"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{self.name}'")
+
 	def break_sink(self, _):
 		self.losses += 1
 		if self.once:
@@ -219,7 +224,8 @@ class Trial(crash_trial.Trial):
 		args = self.bench.args
 		return argparse.Namespace(dir=self.bench.dir, bootstrap=args.bootstrap, registry=args.registry,
 			prefix=self.name, mode=self.mode, runs_max=self.lives - 1 + self.losses, run_ms_max=None, whole_max=WHOLE,
-			snapshot="initial", start=self.began, done=self.done, past=True, kills=bool(self.steps), jobs=None)
+			snapshot="initial", start=self.began, done=self.done, past=True, kills=bool(self.steps), jobs=None, begins=(),
+			given_up=())
 
 	def attempt(self, step, *args):
 		"""What goes wrong is a breach; nothing follows it."""
@@ -304,10 +310,11 @@ def chains(points, rng, runs, counts):
 		for column in columns:
 			if place < len(column):
 				point, _, when = column[place]
-				# what is done is not done again: so much must be left for those behind
-				most = counts[point] // (DEATHS + 1) if counts[point] > DEATHS + 1 else counts[point] - 1
-				most = max(1, most) if when == "ROWS" else 1
-				steps.append((point, when, (most + 1) // 2 if runs == 1 else rng.randint(1, most)))
+				# what is done is not done again: so much must be left for those behind; what a round has
+				# once it may have once only, but a second note of the job: that it is done
+				most = counts[point] // (DEATHS + 1) if when == "ROWS" else 1
+				most = max(most, 2 if point == "snapshot_job_noting" and column is columns[-1] else 1)
+				steps.append((point, when, most // 2 + 1 if runs == 1 else rng.randint(1, most)))
 		yield steps
 
 

@@ -59,6 +59,8 @@ class Reader:
 				if consumer.partitions_for_topic(topic) != {0}:
 					raise ValueError(f"{topic} has several partitions")
 				found[TopicPartition(topic, 0)] = []
+		if not found:
+			return {}
 		consumer.assign(list(found))
 		consumer.seek_to_beginning(*found)
 		# Of all records: where readers of committed ones may go follows a moment behind a commit's answer.
