@@ -807,18 +807,17 @@ class Check:
                 covered.append([first, last])
         firsts = [first for first, _ in covered]
         for where, last, first in self.cuts:
-            rows = next((key for key in (last, first) if key & ROWS), None)
-            if rows:
-                at = bisect.bisect_left(firsts, rows) - 1
-                if at >= 0 and covered[at][1] > rows:
-                    self.breaches.add('cut', where, f'a Kafka transaction ends at rows of {lsn_of(rows):x}, where '
-                                      'another goes on')
-                continue
             at = bisect.bisect_right(firsts, last) - 1
-            if at >= 0 and covered[at][1] >= first:
+            if at >= 0 and covered[at][1] >= first and not any(
+                    key & ROWS and not self.is_inside(key, covered, firsts) for key in (last, first)):
                 self.breaches.add('cut', where, f'a Kafka transaction ends between {key_text(last)} and '
                                   f'{key_text(first)}, where others, or transactions that stay whole, go on '
                                   f'from {key_text(covered[at][0])} to {key_text(covered[at][1])}')
+
+    @staticmethod
+    def is_inside(key, covered, firsts):
+        at = bisect.bisect_left(firsts, key) - 1
+        return at >= 0 and covered[at][1] > key
 
     def run(self, final):
         self.ends_learn()
