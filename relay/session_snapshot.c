@@ -11,6 +11,7 @@ static const char *const modes[] = {[SNAPSHOT_INITIAL] = "initial",
 									[SNAPSHOT_ALWAYS] = "always",
 									[SNAPSHOT_INITIAL_ONLY] = "initial_only",
 									[SNAPSHOT_NO_DATA] = "no_data",
+									[SNAPSHOT_WHEN_NEEDED] = "when_needed",
 									[SNAPSHOT_NEVER] = "never"};
 
 static void
@@ -76,6 +77,7 @@ session_wants_snapshot(const struct session *ses)
 		case SNAPSHOT_INITIAL:
 		case SNAPSHOT_INITIAL_ONLY:
 		case SNAPSHOT_NO_DATA:
+		case SNAPSHOT_WHEN_NEEDED:
 			/* Without a progress topic nothing tells whether there was one, but a slot that is new. */
 			return snapshot_state(ses->snap) == SNAPSHOT_NONE && !ses->had_position &&
 				   (ses->progress || ses->cfg->slot.temporary);

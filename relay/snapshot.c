@@ -323,6 +323,15 @@ snapshot_begin(struct snapshot *snap, const char *mode)
 	snapshot_step(snap);
 }
 
+void
+snapshot_note_anew(const struct snapshot *snap, const char *mode, struct buf *out)
+{
+	struct snapshot_note note = {.state = SNAPSHOT_LISTING, .id = snap->job.id + 1};
+
+	snprintf(note.mode, sizeof(note.mode), "%s", mode);
+	snapshot_note_write(&note, out);
+}
+
 /* What the topic has of a table is what is done, whatever we think. */
 static void
 table_recall(struct snapshot *snap, struct table_note *found)

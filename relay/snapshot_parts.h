@@ -44,6 +44,7 @@ struct batch
 	uint64_t			 sent;	 /* of them */
 	uint64_t			 number; /* of the batch in its round */
 	ack_ticket			 item;
+	bool				*left_out; /* columns of its row that the server cannot send; NULL: none */
 };
 
 /* Where a table is in the round. */
@@ -86,6 +87,8 @@ struct reader
 	struct loop_timer retry;
 	bool			  prepared; /* its settings are made */
 	struct batch	 *batch;	/* that it reads; NULL: none */
+	uint32_t		  probed;	/* columns of its row that are known to be sent, or not; only if left_out */
+	bool			  probing;	/* one of them is being tried */
 	bool			  ended;	/* the rows of the batch have come, and it is as it was described */
 	bool			  changed;	/* the table is not */
 	bool			  too_large;

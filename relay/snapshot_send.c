@@ -37,6 +37,7 @@ snapshot_batch_free(struct snapshot *snap, struct batch *batch)
 {
 	DL_DELETE(snap->batches, batch);
 	buf_free(&batch->rows);
+	free(batch->left_out);
 	free(batch);
 }
 
@@ -265,7 +266,7 @@ batch_send(struct snapshot *snap, struct batch *batch, int *budget, struct err *
 		if (rc != RC_OK)
 			return rc;
 		snapshot_use_table(snap, batch->table->tbl);
-		copy_row_restart(snap->copy);
+		copy_row_restart(snap->copy, batch->left_out);
 		batch->state = BATCH_SENDING;
 		batch->table->batches--;
 		batch->at = 0;

@@ -678,7 +678,7 @@ select_list(void **state)
 	columns[2].name = "A, b";
 	columns[3].name = "select";
 	columns[5].name = "%s'";
-	copy_row_columns(&tbl, &sql);
+	copy_row_columns(&tbl, NULL, &sql);
 	assert_string_equal(
 		buf_cstr(&sql),
 		"\"id\", \"a\"\"b\", "
@@ -689,14 +689,14 @@ select_list(void **state)
 	for (size_t i = 0; i < sizeof(plain_texts) / sizeof(*plain_texts); i++)
 		columns[i] = plain(WIRE_FORM_TEXT, plain_texts[i]);
 	buf_reset(&sql);
-	copy_row_columns(&tbl, &sql);
+	copy_row_columns(&tbl, NULL, &sql);
 	assert_string_equal(
 		buf_cstr(&sql),
 		"\"c\", \"c\", \"c\", \"c\", \"c\", "
 		"CASE WHEN \"c\" IS DISTINCT FROM NULL THEN pg_catalog.format('%s', \"c\") END");
 	tbl.ncolumns = 0;
 	buf_reset(&sql);
-	copy_row_columns(&tbl, &sql);
+	copy_row_columns(&tbl, NULL, &sql);
 	assert_int_equal(sql.len, 0);
 	buf_free(&sql);
 }
@@ -736,19 +736,52 @@ messages(void **state)
 	assert_rc_err(read_hex(row, "0001000000020002"), ERR_PROTOCOL, E1404);
 
 	/* no rows; with an extension of the header and a flag that is not critical */
-	copy_row_restart(row);
+	copy_row_restart(row, NULL);
 	assert_false(copy_row_ended(row));
 	assert_rc_again(read_hex(row, "5047434f50590aff0d0a000000000100000002abcd"
 								  "ffff"));
 	assert_true(copy_row_ended(row));
 
 	/* the header alone */
-	copy_row_restart(row);
+	copy_row_restart(row, NULL);
 	assert_rc_again(read_hex(row, "5047434f50590aff0d0a000000000000000000"));
 	assert_rc_ok(read_hex(row, "0001000000020001"));
 	/* a COPY that was cut off, and its next one */
-	copy_row_restart(row);
+	copy_row_restart(row, NULL);
 	assert_rc_err(read_hex(row, "0001000000020001"), ERR_PROTOCOL, E1404);
+	copy_row_free(row);
+}
+
+/* What the server could not send is no NULL; NULLs beside it are. */
+static void
+left_out_is_unsendable(void **state)
+{
+	const bool       left_out[] = {false, true, false};
+	struct column    columns[] = {plain(WIRE_FORM_INT, 23), plain(WIRE_FORM_INT, 23),
+								  plain(WIRE_FORM_INT, 23)};
+	struct table     tbl = table_of(columns, 3);
+	struct copy_row *row = copy_row_new(&tbl, FRAME_BYTES, LONG_MAX_BYTES);
+	struct buf       sql = {0};
+	struct buf       message = {0};
+	struct change    chg;
+	struct tuple     tup;
+
+	(void) state;
+	copy_row_columns(&tbl, left_out, &sql);
+	assert_string_equal(buf_cstr(&sql), "\"c\", NULL, \"c\"");
+	buf_free(&sql);
+	copy_row_restart(row, left_out);
+	put_hex(&message, "5047434f50590aff0d0a000000000000000000"
+					  "0003"
+					  "0000000400000001"
+					  "ffffffff"
+					  "ffffffff");
+	assert_int_equal(copy_row_read(row, (struct str){(char *) message.data, message.len}, &chg, &e), RC_OK);
+	assert_int_equal(tuple_open(chg.new_tuple, 3, &tup, &e), RC_OK);
+	assert_int_equal(tuple_state(&tup, 0), WIRE_STATE_VALUE);
+	assert_int_equal(tuple_state(&tup, 1), WIRE_STATE_UNSENDABLE);
+	assert_int_equal(tuple_state(&tup, 2), WIRE_STATE_NULL);
+	buf_free(&message);
 	copy_row_free(row);
 }
 
@@ -931,6 +964,7 @@ main(void)
 		cmocka_unit_test(longs),
 		cmocka_unit_test(select_list),
 		cmocka_unit_test(messages),
+		cmocka_unit_test(left_out_is_unsendable),
 		cmocka_unit_test(headers_refused),
 		cmocka_unit_test(rows_refused),
 		cmocka_unit_test(values_refused),
