@@ -238,6 +238,12 @@ class Trial(crash_trial.Trial):
 		except Exception as error:
 			self.breaches, self.trace = [f"{type(error).__name__}: {error}"], traceback.format_exc()
 
+	def save(self):
+		"""For one that failed: what was written down, beside what the lives have said."""
+		with open(os.path.join(self.dir, "progress"), "w", encoding="utf-8") as file:
+			for record in self.reader.records(self.name, self.once, only="progress").get("progress", []):
+				file.write(f"{record.offset} {record.key!r} {record.value!r}\n")
+
 	def lines(self):
 		"""For the report: of each death, or of the trial without one."""
 		for place, (point, when, passing) in enumerate(self.steps or [(None, "ROWS", 1)]):
@@ -375,6 +381,8 @@ def run(args, rng, points):
 			trial.attempt(lambda trial=trial, future=future: trial.report.update(future.result(LIFE_S)))
 			trial.breaches = trial.breaches or trial.report["breaches"]
 	for trial in trials:
-		if not trial.breaches:
+		if trial.breaches:
+			trial.save()
+		else:
 			trial.close()
 		yield from trial.lines()
