@@ -130,11 +130,11 @@
 	X(snapshot_batch_sent, BOTH, ROWS)   /* or all but what must wait */                   \
 	X(snapshot_batch_safe, BOTH, ROWS)   /* acknowledged, not noted */                     \
 	X(snapshot_table_noting, BOTH, ROWS) /* of one table; others are not */                \
-	X(snapshot_job_noting, BOTH, ROWS)   /* of the job; the position is not */             \
 	X(snapshot_noted, BOTH, ROWS)        /* all of that is in Kafka */                     \
 	X(snapshot_round_done, BOTH, ROWS)   /* all is sent, the stream is still held */       \
 	X(snapshot_released, BOTH, ROWS)     /* it goes on */                                  \
 	X(snapshot_finished, BOTH, ROWS)     /* all is noted but that */                       \
+	X(snapshot_job_noting, BOTH, ROWS)   /* of the job; the position is not */             \
 	X(snapshot_told, BOTH, ROWS)         /* that is, too */                                \
 	X(snapshot_disturbed, BOTH, ROWSUPSET)                                                 \
 	X(snapshot_stream_lost, BOTH, ROWSLOSS)                                                \

@@ -187,7 +187,7 @@ snapshot_finish(struct snapshot *snap)
 
 	log_info("snapshot is done: %" PRIu64 " tables, %" PRIu64 " rows in %.1f s",
 			 snap->job.tables, snap->total_rows,
-			 (double) (loop_now_ms() - snap->since_ms) / 1000);
+			 snap->since_ms ? (double) (loop_now_ms() - snap->since_ms) / 1000 : 0.0);
 	snap->job.state = SNAPSHOT_DONE;
 	loop_timer_clear(snap->loop, &snap->again);
 	loop_timer_clear(snap->loop, &snap->report);

@@ -52,8 +52,8 @@ while (my $text = <$lines>)
 	my $point = $trial->{point} // 'nowhere';
 	my $passing = $trial->{point} ? ", passing $trial->{passing}" : '';
 
-	my $rows = $trial->{positions} ? ": $trial->{rows} rows at $trial->{positions} positions, " .
-	  "$trial->{repeated} of $trial->{chunks} chunks once more" : '';
+	my $rows = $trial->{rows} ? ": $trial->{rows} rows at $trial->{positions} positions, " .
+	  "$trial->{repeated} of them once more, in $trial->{chunks} chunks" : '';
 
 	is_deeply($trial->{breaches}, [], "$trial->{mode}, $point$passing$rows")
 	  or diag(join "\n", "slot $trial->{slot}", @{ $trial->{breaches} }, $trial->{trace} // '');

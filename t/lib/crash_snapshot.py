@@ -33,12 +33,12 @@ CHAOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "chaos")
 sys.path.insert(0, CHAOS)
 
 MODES = ("at-least-once", "exactly-once")
-DEATHS = 4				# of a trial
+DEATHS = 6				# of a trial
 JOBS = 6				# trials that die side by side
 THREADS, CHUNK = 2, 20	# connections of a relay; rows that it reads at once, as far as it knows how many these are
 SPLIT = 500				# messages; exactly once, larger transactions are split
 WHOLE = (SPLIT - 2) // 2	# events; each with a tombstone; BEGIN and END
-ACCOUNTS, FILL_S, TPS = 1500, 1.0, 10
+ACCOUNTS, FILL_S, TPS = 1200, 0.5, 10
 LATE_S = 5				# behind the end of a snapshot no point of it is reached
 # Few rows a block: a table is read in chunks of whole blocks, at first of some hundred.
 SPARSE = "".join(f"ALTER TABLE {table} SET (fillfactor = 10);" for table in ("acct", "bulk", "nokey"))
@@ -180,7 +180,7 @@ class Trial(crash_trial.Trial):
 	def die_all(self):
 		for point, when, passing in self.steps:
 			stop, at_stop = {"ROWS": (None, None), "ROWSUPSET": ("snapshot_chunk_read:2", self.upset),
-				"ROWSLOSS": ("snapshot_row_sent:30", self.lose), "ROWSFAIL": ("snapshot_batch_begun:2", self.break_sink),
+				"ROWSLOSS": ("snapshot_row_sent:30", self.lose), "ROWSFAIL": ("snapshot_chunk_read:1", self.break_sink),
 				"ROWSDRAIN": ("snapshot_row_sent:30", self.terminate)}[when]
 			self.die(point, passing, stop=stop, at_stop=at_stop)
 			self.left.pop(0)
@@ -274,7 +274,7 @@ class Bench:
 			session.rows("VACUUM ANALYZE")
 		with open(os.path.join(self.dir, "relay.args"), encoding="utf-8") as file:
 			self.settings = file.read().splitlines()
-		self.writers = self.process("run", f"--tps={TPS}", "--noise=3", "--big-every=40", "--big-rows=100", "--big-values=640")
+		self.writers = self.process("run", f"--tps={TPS}", "--noise=1.5", "--big-every=40", "--big-rows=100", "--big-values=640")
 
 	def process(self, *what):
 		with open(os.path.join(self.args.dir, f"{self.name}.{what[0]}"), "ab") as log:
