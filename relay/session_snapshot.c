@@ -3,6 +3,7 @@
  *		When the rows are read that were there before: snapshot.mode, and what the session
  *		tells a snapshot of its stream and sink.
  */
+#include "crash_point.h"
 #include "log.h"
 #include "session_parts.h"
 
@@ -123,7 +124,10 @@ session_pump_snapshot(struct session *ses)
 	if (up && !ses->snap_streaming)
 		snapshot_stream_started(ses->snap);
 	if (!up && ses->snap_streaming)
+	{
 		snapshot_stream_stopped(ses->snap);
+		CRASH_POINT(snapshot_stream_lost);
+	}
 	ses->snap_streaming = up;
 	if (snapshot_pump(ses->snap, &e) == RC_ERR)
 		session_fail(ses, &e);

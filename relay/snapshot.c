@@ -45,6 +45,7 @@ snapshot_release(struct snapshot *snap)
 	pipeline_hold(snap->pl, 0);
 	if (snap->streaming)
 		snap->events.released(snap->events.arg);
+	CRASH_POINT(snapshot_released);
 }
 
 /* What is not sent by now is not sent in this round. */
@@ -134,6 +135,7 @@ snapshot_on_looked(struct snapshot *snap)
 			table->note.xmin = snap->xmin;
 	snap->next_table = snap->tables;
 	snap->stage = STAGE_COPYING;
+	CRASH_POINT(snapshot_looked);
 	snapshot_connect_readers(snap);
 }
 
@@ -200,7 +202,7 @@ snapshot_finish(struct snapshot *snap)
 
 	log_info("snapshot is done: %" PRIu64 " tables, %" PRIu64 " rows in %.1f s",
 			 snap->job.tables, snap->total_rows,
-			 (double) (loop_now_ms() - snap->since_ms) / 1000);
+			 snap->since_ms ? (double) (loop_now_ms() - snap->since_ms) / 1000 : 0.0);
 	snap->job.state = SNAPSHOT_DONE;
 	for (table = snap->tables; table; table = table->hh.next)
 		snap->job.rows += table->note.rows;
@@ -302,6 +304,7 @@ snapshot_step(struct snapshot *snap)
 	if (snap->job.state == SNAPSHOT_DONE && snap->job_written == SNAPSHOT_DONE && !snap->told)
 	{
 		snap->told = true;
+		CRASH_POINT(snapshot_told);
 		snap->events.finished(snap->events.arg);
 	}
 }
@@ -424,6 +427,7 @@ snapshot_stop(struct snapshot *snap)
 	if (snap->stage != STAGE_IDLE)
 		snapshot_end_round(snap);
 	loop_timer_clear(snap->loop, &snap->again);
+	CRASH_POINT(snapshot_stopped);
 }
 
 /* --- the object -------------------------------------------------------------------------------------- */

@@ -87,6 +87,7 @@ on_control_result(void *arg, const struct pg_result *res)
 		return;
 	snap->lsn = pg_lsn_parse(query_field(res, 0, 1));
 	snap->exported = xstrdup(query_field(res, 0, 2));
+	CRASH_POINT(snapshot_answered);
 }
 
 static void

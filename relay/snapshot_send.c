@@ -369,6 +369,7 @@ snapshot_settle(struct snapshot *snap)
 			continue;
 		batch->state = BATCH_SAFE;
 		batch->table->dirty = true;
+		CRASH_POINT(snapshot_batch_safe);
 		if (snap->has_progress)
 			pipeline_touch(snap->pl);
 		else
@@ -442,6 +443,7 @@ snapshot_sink_failed(struct snapshot *snap)
 	snap->job_taken = false;
 	if (snap->has_progress && snap->job_dirty)
 		pipeline_touch(snap->pl);
+	CRASH_POINT(snapshot_sink_lost);
 }
 
 /* --- notes -------------------------------------------------------------------------------------- */
@@ -551,10 +553,12 @@ snapshot_note_taken(void *arg)
 		snap->job_dirty = false;
 		snap->job_taken = true;
 		snap->noting = NULL;
+		CRASH_POINT(snapshot_job_noting);
 		return;
 	}
 	table->dirty = false;
 	table->taken = true;
+	CRASH_POINT(snapshot_table_noting);
 	DL_FOREACH(snap->batches, batch)
 		if (batch->table == table && batch->state == BATCH_SAFE)
 			batch->state = BATCH_NOTING;

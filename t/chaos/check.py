@@ -631,7 +631,8 @@ class Check:
         lsn, position = record['value']['source']['lsn'], self.position(place, record, where)
         if deleted:
             self.breaches.add('tombstone', where, 'the delete before it has none')
-        if position and position[0] != lsn:
+        # where no commit record begins: behind all transactions from before it
+        if position and position[0] != lsn - 1:
             self.breaches.add('position', where, f'LSN {position[0]:x} of a row at {lsn:x}')
         # behind all that ends at its position
         self.group(place, record, order_key(lsn, PLACES, 0), None, where)

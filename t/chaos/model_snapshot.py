@@ -130,7 +130,7 @@ class Snapshots:
                   'txId': None, 'lsn': lsn, 'xmin': None}
         message = {'number': 0, 'topic': f'{PREFIX}.{table.collection}', 'key': key,
                    'key_raw': None if key is None else repr(key).encode(),
-                   'headers': [(POSITION, struct.pack('>QQ', lsn, 0))] if self.made.positions else [],
+                   'headers': [(POSITION, struct.pack('>QQ', lsn - 1, 0))] if self.made.positions else [],
                    'value': {'before': None, 'after': dict(row), 'source': source, 'transaction': None, 'op': 'r',
                              'ts_ms': self.log.now}}
         self.log.parts[self.made.home(self.log, message)].append(
