@@ -8,7 +8,8 @@
 
 #define BLOCK ((tid) 1 << 16) /* tids from one block to the next */
 
-#define FIRST_BLOCKS 256	   /* of a table of which nothing is known */
+#define FIRST_BLOCKS 256	   /* of a table of which nothing is known, at most */
+#define FIRST_ROWS_A_BLOCK 200 /* that they might have: narrow rows */
 #define MOST_BLOCKS 131072	   /* of a chunk, whatever it holds */
 #define AGAIN_BLOCKS 16		   /* times as many where few rows are newer */
 #define MOST_ROWS_A_BLOCK 1200 /* blocks of 32 kB have no more line pointers */
@@ -50,7 +51,7 @@ blocks_for(const struct chunk_plan *plan, uint64_t wanted, uint64_t seen)
 static tid
 chunk_span(const struct chunk_plan *plan, const struct chunk_limits *limits, bool again)
 {
-	uint64_t blocks = FIRST_BLOCKS;
+	uint64_t blocks = within(limits->rows / FIRST_ROWS_A_BLOCK, 1, FIRST_BLOCKS);
 
 	if (plan->seen_blocks > 0)
 	{

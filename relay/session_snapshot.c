@@ -23,12 +23,23 @@ on_snapshot_released(void *arg)
 }
 
 static void
+session_nothing_to_read(struct session *ses)
+{
+	log_info("there is nothing to be read: the slot has a position, or its snapshot is done");
+	session_drain(ses);
+}
+
+static void
 on_snapshot_finished(void *arg)
 {
 	struct session *ses = arg;
 
-	if (ses->cfg->snapshot.mode == SNAPSHOT_INITIAL_ONLY)
+	if (ses->cfg->snapshot.mode != SNAPSHOT_INITIAL_ONLY)
+		return;
+	if (ses->snap_decided)
 		session_drain(ses);
+	else /* by another process */
+		session_nothing_to_read(ses);
 }
 
 static void
@@ -105,10 +116,7 @@ session_decide_snapshot(struct session *ses)
 	else if (snapshot_is_due(ses->snap))
 		log_info("the snapshot goes on with what is missing");
 	else if (mode == SNAPSHOT_INITIAL_ONLY)
-	{
-		log_info("there is nothing to be read: the slot has a position, or its snapshot is done");
-		session_drain(ses);
-	}
+		session_nothing_to_read(ses);
 }
 
 void

@@ -99,6 +99,8 @@ batch_is_empty(struct snapshot *snap, struct batch *batch)
 	if (!batch->chunk.again)
 		tid_set_add(&batch->table->note.done, batch->chunk.range);
 	batch->table->dirty = true;
+	if (snap->has_progress)
+		pipeline_touch(snap->pl);
 	snapshot_batch_free(snap, batch);
 }
 

@@ -15,12 +15,15 @@
 
 /*
  * TRUNCATE and rewrites, which a snapshot does not see through, change the filenode; renaming,
- * and swapping names, of tables and columns shows in the names.
+ * and swapping names, of schemas, tables and columns shows in the names, and where they were
+ * given back by now, in the transactions that wrote them (xmin).
  */
 #define FINGERPRINT                                                                               \
-	"pg_catalog.concat_ws('/', pg_catalog.pg_relation_filenode(c.oid), c.relnamespace, "          \
-	"c.relname, (SELECT pg_catalog.hashtextextended(pg_catalog.string_agg("                       \
-	"pg_catalog.concat_ws(',', a.attnum, a.atttypid, a.atttypmod, a.attisdropped, a.attname), ';' " \
+	"pg_catalog.concat_ws('/', pg_catalog.pg_relation_filenode(c.oid), c.xmin, c.relname, "       \
+	"(SELECT pg_catalog.concat_ws(',', s.oid, s.xmin, s.nspname) "                                \
+	"FROM pg_catalog.pg_namespace s WHERE s.oid = c.relnamespace), "                              \
+	"(SELECT pg_catalog.hashtextextended(pg_catalog.string_agg(pg_catalog.concat_ws(',', "        \
+	"a.attnum, a.xmin, a.atttypid, a.atttypmod, a.attisdropped, a.attname), ';' "                 \
 	"ORDER BY a.attnum), 0) FROM pg_catalog.pg_attribute a "                                      \
 	"WHERE a.attrelid = c.oid AND a.attnum > 0))"
 
@@ -59,7 +62,8 @@ snapshot_sql_tables(struct buf *sql)
 			 "c.reltuples::pg_catalog.int8, " FINGERPRINT ", "
 			 "pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND "
 			 "(pg_catalog.has_table_privilege(c.oid, 'SELECT') OR NOT EXISTS (SELECT FROM "
-			 "pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 "
+			 "pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND "
+			 "(a.attnum > 0 OR a.attname IN ('ctid', 'tableoid', 'xmin')) "
 			 "AND NOT a.attisdropped AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, "
 			 "'SELECT'))), pg_catalog.row_security_active(c.oid) "
 			 "FROM pg_catalog.pg_class c "

@@ -13,10 +13,11 @@
 
 #include "crash_point.h"
 #include "log.h"
+#include "quote.h"
 #include "snapshot_parts.h"
 #include "text.h"
 
-#define TABLES_NAMED 5 /* in a message about several */
+#define DENIED_MAX_BYTES 500 /* of their names in a message; a statement has them, too */
 
 /* --- tables -------------------------------------------------------------------- */
 
@@ -66,12 +67,11 @@ snap_tables_clear(struct snap_table **tables)
 	}
 }
 
-/* "schema.table" in UTF-8, whatever the server has. */
+/* The server's text in UTF-8; raw is freed. */
 static char *
-table_text(const struct snapshot *snap, const struct snap_table *table)
+server_text(const struct snapshot *snap, char *raw)
 {
 	const char	*encoding = query_facts(snap->readers[0].query)->encoding;
-	char		*raw = xasprintf("%s.%s", table->schema, table->name);
 	uint64_t	 replaced = 0;
 	struct text *text;
 	struct str	 utf8;
@@ -110,7 +110,7 @@ snapshot_on_table(struct snapshot *snap, const struct pg_result *res, int row)
 	replace(&table->name, query_field(res, row, SNAPSHOT_TABLE));
 	replace(&table->fingerprint, query_field(res, row, SNAPSHOT_FINGERPRINT));
 	free(table->note.table);
-	table->note.table = table_text(snap, table);
+	table->note.table = server_text(snap, xasprintf("%s.%s", table->schema, table->name));
 	table->note.estimated = strtoll(query_field(res, row, SNAPSHOT_TUPLES), NULL, 10);
 	table->readable = *query_field(res, row, SNAPSHOT_READABLE) == 't';
 	table->hidden = *query_field(res, row, SNAPSHOT_HIDDEN) == 't';
@@ -233,40 +233,88 @@ snapshot_on_message(void *arg, struct str content, uint32_t xid)
 	loop_timer_set(snap->loop, &snap->work, 0);
 }
 
-/* Those that the role cannot read whole, in words; false: it can read all. */
+/* Tables that the role cannot read whole, and what mends it. */
+struct denied
+{
+	unsigned	count;
+	struct buf	unreadable; /* as people write them */
+	struct buf	hidden;
+	struct buf	schemas; /* of the first, as SQL has them */
+	struct buf	tables;
+	const char *schema; /* the last of them */
+};
+
+static void
+denied_add(struct denied *denied, const struct snap_table *table)
+{
+	struct buf *names = table->readable ? &denied->hidden : &denied->unreadable;
+
+	denied->count++;
+	if (denied->tables.len + denied->schemas.len + denied->hidden.len > DENIED_MAX_BYTES)
+		return;
+	buf_printf(names, "%s%s", names->len ? ", " : "", table->note.table);
+	if (table->readable)
+		return;
+	if (denied->schema == NULL || strcmp(denied->schema, table->schema) != 0)
+	{
+		buf_puts(&denied->schemas, denied->schemas.len ? ", " : "");
+		quote_name(&denied->schemas, table->schema);
+	}
+	denied->schema = table->schema;
+	buf_puts(&denied->tables, denied->tables.len ? ", " : "");
+	quote_qualified(&denied->tables, table->schema, table->name);
+}
+
+/* Statements to paste: GRANT, ALTER ROLE, or both. */
+static char *
+denied_remedy(const struct snapshot *snap, const struct denied *denied)
+{
+	struct buf	role = {0};
+	struct buf	sql = {0};
+	char	   *text;
+
+	quote_name(&role, query_facts(snap->readers[0].query)->role);
+	if (denied->tables.len)
+		buf_printf(&sql, "GRANT USAGE ON SCHEMA %.*s TO %.*s; GRANT SELECT ON %.*s TO %.*s;",
+				   (int) denied->schemas.len, (const char *) denied->schemas.data, (int) role.len,
+				   (const char *) role.data, (int) denied->tables.len,
+				   (const char *) denied->tables.data, (int) role.len, (const char *) role.data);
+	if (denied->hidden.len)
+		buf_printf(&sql, "%sALTER ROLE %.*s BYPASSRLS;", sql.len ? " " : "", (int) role.len,
+				   (const char *) role.data);
+	text = server_text(snap, xstrndup((const char *) sql.data, sql.len));
+	buf_free(&role);
+	buf_free(&sql);
+	return text;
+}
+
 static bool
 snapshot_check_rights(struct snapshot *snap, struct err *e)
 {
-	struct buf unreadable = {0};
-	struct buf hidden = {0};
-	unsigned   count = 0;
-	const char *role = query_facts(snap->readers[0].query)->role;
+	struct denied denied = {0};
+	char		 *remedy;
 
-	for (struct snap_table *table = snap->tables; table; table = table->hh.next)
-	{
-		if (table->state != TABLE_READING || (table->readable && !table->hidden))
-			continue;
-		if (++count <= TABLES_NAMED)
-			buf_printf(table->readable ? &hidden : &unreadable, "%s%s",
-					   (table->readable ? hidden : unreadable).len ? ", " : "", table->note.table);
-	}
-	if (count > 0)
-	{
-		err_set(e, ERR_PERMISSION, E1240, "role %s may not read %u tables of the snapshot", role,
-				count);
-		err_detail(e, "%s%s%s%s%s%s%s", unreadable.len ? "Without SELECT or USAGE: " : "",
-				   buf_cstr(&unreadable), unreadable.len ? ". " : "",
-				   hidden.len ? "With row security that hides rows: " : "", buf_cstr(&hidden),
-				   hidden.len ? "." : "", count > TABLES_NAMED ? " And others." : "");
-		err_hint(e, "As their owner or superuser: %s%s%s%s%s;\nor leave them out with "
-					"table.exclude.list, or set snapshot.mode = never.",
-				 unreadable.len ? "GRANT USAGE ON SCHEMA ... TO " : "ALTER ROLE ", role,
-				 unreadable.len ? "; GRANT SELECT ON " : " BYPASSRLS",
-				 buf_cstr(&unreadable), unreadable.len ? " TO ..." : "");
-	}
-	buf_free(&unreadable);
-	buf_free(&hidden);
-	return count == 0;
+	for (const struct snap_table *table = snap->tables; table; table = table->hh.next)
+		if (table->state == TABLE_READING && (!table->readable || table->hidden))
+			denied_add(&denied, table);
+	if (denied.count == 0)
+		return true;
+	remedy = denied_remedy(snap, &denied);
+	err_set(e, ERR_PERMISSION, E1240, "role %s may not read %u %s of the snapshot",
+			query_facts(snap->readers[0].query)->role, denied.count,
+			denied.count == 1 ? "table" : "tables");
+	err_detail(e, "%s%s%s%s%s%s", denied.unreadable.len ? "Without SELECT or USAGE: " : "",
+			   buf_cstr(&denied.unreadable), denied.unreadable.len ? ". " : "",
+			   denied.hidden.len ? "With row security that hides rows: " : "",
+			   buf_cstr(&denied.hidden), denied.hidden.len ? "." : "");
+	err_hint(e, "As their owner or superuser: %s\nOr leave them out with table.exclude.list, or "
+				"set snapshot.mode = never.", remedy);
+	free(remedy);
+	buf_free(&denied.unreadable);
+	buf_free(&denied.hidden);
+	buf_free(&denied.schemas);
+	buf_free(&denied.tables);
+	return false;
 }
 
 /* The plugin has said which are captured: these are the job's, or those of them that are missing. */
