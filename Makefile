@@ -167,6 +167,10 @@ property:
 chaos:
 	@$(MAKE) -s all
 	contrib/chaos
+# Snapshots of every mode while a ledger is written, half of them killed: N=100 KINDS=initial,always,... KILLS= SEED= MODE=
+snapshot-campaign:
+	@$(MAKE) -s all
+	contrib/snapshot-campaign
 # One relay for hours: a load with a fault every EVERY=30 s, or without a broker; SECONDS= TPS= SEED= MODE=
 soak:
 	@$(MAKE) -s all
@@ -182,7 +186,7 @@ lint:
 	contrib/lint
 
 format:
-	clang-format -i relay/*.[ch] t/unit/*.[ch] t/sim/*.[ch] t/fuzz/*.[ch] contrib/bench/*.[ch]
+	clang-format -i relay/*.[ch] t/lib/*.c t/unit/*.[ch] t/sim/*.[ch] t/fuzz/*.[ch] contrib/bench/*.[ch]
 
 # --- benchmarks -------------------------------------------------------------------
 
@@ -200,16 +204,20 @@ bench-startup: all
 	contrib/bench/startup
 bench-tables: all
 	contrib/bench/tables
+bench-snapshot: all
+	contrib/bench/snapshot
+bench-resume: all
+	contrib/bench/resume
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos soak outage crash-points installcheck'
-	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables'
+	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
+	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume'
 
 clean:
 	@$(MODULE) -s clean
 	rm -rf build build-san build-crash contrib/bench/build
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
-	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos soak outage bare lint format bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
-	bench-startup bench-tables help
+	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare lint format bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
+	bench-startup bench-tables bench-snapshot bench-resume help

@@ -66,6 +66,7 @@ enum snapshot_mode
 	SNAPSHOT_ALWAYS,       /* at each start */
 	SNAPSHOT_INITIAL_ONLY, /* as initial, and then stop */
 	SNAPSHOT_NO_DATA,      /* schemas and topics only */
+	SNAPSHOT_WHEN_NEEDED,  /* as initial, and where the position cannot be gone on from */
 	SNAPSHOT_NEVER
 };
 

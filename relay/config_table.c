@@ -39,8 +39,9 @@ static const char *const strategies[] = {"TopicNameStrategy", "RecordNameStrateg
 										 "TopicRecordNameStrategy", NULL};
 static const char *const deliveries[] = {"at-least-once", "exactly-once", NULL};
 static const char *const incompatibles[] = {"stop", "dead-letter", NULL};
-static const char *const snapshot_modes[] = {"initial", "always", "initial_only",
-											 "no_data", "never",  NULL};
+static const char *const snapshot_modes[] = {"initial", "always",      "initial_only",
+											 "no_data", "when_needed", "never",
+											 NULL};
 static const char *const failovers[] = {"auto", "true", "false", NULL};
 static const char *const on_errors[] = {"stop", "dead-letter", "skip", NULL};
 static const char *const generated[] = {"exclude", "include", NULL};
@@ -242,7 +243,8 @@ const struct setting settings[] = {
 	 .words = snapshot_modes,
 	 .help = "When to read the rows that are there: initial, if topic.progress has no position of "
 			 "the slot; always, at each start; initial_only, and then stop; no_data, schemas and "
-			 "topics only; never. Without sink = kafka initial needs slot.temporary"},
+			 "topics only; when_needed, as initial, and also where the stream cannot go on from "
+			 "the position that is known; never. Without sink = kafka, initial needs slot.temporary"},
 	{"snapshot", "snapshot.max.threads", NULL, KIND_COUNT, AT(snapshot.max_threads), "2", 1, 64,
 	 .help = "Connections that read rows at the same time, of several tables or of one"},
 	{"snapshot", "snapshot.chunk.size", NULL, KIND_COUNT, AT(snapshot.chunk_rows), "50000", 1,

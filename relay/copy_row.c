@@ -44,6 +44,7 @@ struct copy_row
 	uint32_t            threshold; /* of long values */
 	uint64_t            max_long;
 	enum stage          stage;
+	const bool         *left_out; /* columns that were not asked for; NULL: none */
 	struct way         *ways;   /* of the columns */
 	size_t              head;   /* bytes of a tuple before its values, at most */
 	struct buf          values; /* the tuple, with room for that before them */
@@ -79,7 +80,7 @@ column_name_put(const char *name, struct buf *sql)
  * for a row of NULLs, too, but IS DISTINCT FROM does not.
  */
 void
-copy_row_columns(const struct table *tbl, struct buf *sql)
+copy_row_columns(const struct table *tbl, const bool *left_out, struct buf *sql)
 {
 	for (uint32_t i = 0; i < tbl->ncolumns; i++)
 	{
@@ -89,6 +90,11 @@ copy_row_columns(const struct table *tbl, struct buf *sql)
 
 		if (i > 0)
 			buf_puts(sql, ", ");
+		if (left_out && left_out[i])
+		{
+			buf_puts(sql, "NULL");
+			continue;
+		}
 		if (output)
 		{
 			buf_puts(sql, "CASE WHEN ");
@@ -147,9 +153,10 @@ copy_row_free(struct copy_row *row)
 }
 
 void
-copy_row_restart(struct copy_row *row)
+copy_row_restart(struct copy_row *row, const bool *left_out)
 {
 	row->stage = STAGE_HEADER;
+	row->left_out = left_out;
 }
 
 bool
@@ -205,11 +212,7 @@ unlabelled_put(struct copy_row *row, uint32_t i, struct cursor cur)
 {
 	struct way            *way = &row->ways[i];
 	const struct copy_kind element = {.method = COPY_BYTES};
-	const struct column    texts = {
-		   .form = WIRE_FORM_ARRAY,
-		   .element_form = WIRE_FORM_TEXT,
-		   .delimiter = way->col->delimiter,
-    };
+	const struct column texts = {.element_form = WIRE_FORM_TEXT, .delimiter = way->col->delimiter};
 
 	if (copy_array_put(cur, &element, way->col->element.oid, &way->body) != COPY_ARRAYED)
 		return false;
@@ -252,6 +255,17 @@ other_put(struct copy_row *row, uint32_t i, const uint8_t *at, uint32_t len)
 	}
 }
 
+/* NULL, or what stands for a value that the server cannot send. */
+static void
+null_put(struct copy_row *row, uint32_t i)
+{
+	bool missing = row->left_out && row->left_out[i];
+
+	row->states[i] = missing ? WIRE_STATE_UNSENDABLE : WIRE_STATE_NULL;
+	row->has_state = row->has_state || missing;
+	row->has_null = row->has_null || !missing;
+}
+
 /* Values that may be long are scalars as far as they are not. */
 static inline bool
 is_scalar(enum copy_method method, uint32_t len, uint32_t threshold)
@@ -274,8 +288,7 @@ row_put(struct copy_row *row, struct cursor *cur, uint32_t *place)
 
 		if (len == UINT32_MAX)
 		{
-			row->states[i] = WIRE_STATE_NULL;
-			row->has_null = true;
+			null_put(row, i);
 			continue;
 		}
 		row->states[i] = WIRE_STATE_VALUE;

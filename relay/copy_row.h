@@ -16,10 +16,12 @@
 /*
  * Adds the SELECT list: the table's columns in its order, each in the form that
  * copy_row_read() takes, without a table's name before it.  Nothing, for a table
- * without columns.  The session must have client_encoding = server_encoding and
- * pg_session_sql's other settings, and the stream's search_path.
+ * without columns.  left_out: columns, by place, that the server cannot send, NULL for
+ * none: NULL is asked for instead.  The session must have client_encoding = server_encoding and
+ * pg_session_sql's other settings, and the stream's search_path.  A value that the server
+ * cannot print (the stream has WIRE_STATE_UNSENDABLE for it) fails the whole COPY.
  */
-void copy_row_columns(const struct table *tbl, struct buf *sql);
+void copy_row_columns(const struct table *tbl, const bool *left_out, struct buf *sql);
 
 struct copy_row;
 
@@ -31,8 +33,8 @@ struct copy_row;
 struct copy_row *copy_row_new(const struct table *tbl, uint32_t frame_bytes, uint64_t max_long);
 void             copy_row_free(struct copy_row *row);
 
-/* The next message is the first of another COPY of the same columns. */
-void copy_row_restart(struct copy_row *row);
+/* The next message is the first of another COPY of the same columns; left_out as above, borrowed. */
+void copy_row_restart(struct copy_row *row, const bool *left_out);
 
 /* The trailer has come: the COPY was not cut off, and no message may follow. */
 bool copy_row_ended(const struct copy_row *row);

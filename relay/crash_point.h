@@ -23,7 +23,9 @@
  * Modes: BOTH, or ONCE, exactly once only, or LEAST, at least once only.
  * LOAD: changes come in.  LOSS: the server ends the stream meanwhile.  FAIL: the
  * sink fails.  DRAIN: SIGTERM.  PART: the relay starts again where a part of a
- * transaction is delivered.  GAP: it passes a gap (t/058).
+ * transaction is delivered.  GAP: it passes a gap (t/058).  ROWS: it reads the rows that
+ * were there before; meanwhile, ROWSUPSET: the exported snapshot is lost; ROWSLOSS: the
+ * stream is; ROWSFAIL: the sink fails; ROWSDRAIN: SIGTERM.
  */
 #define CRASH_POINTS(X)                                                                    \
 	/* session.c: a connection is made */                                                  \
@@ -109,10 +111,35 @@
 	X(sink_freed, ONCE, FAIL)                                                              \
 	X(sink_rebuilt, ONCE, FAIL)                                                            \
 	/* session_gap.c, and gap_writer.c in its thread: a gap is passed */                   \
-	X(gap_passed, BOTH, GAP)       /* it is decided; nothing of it is written */           \
-	X(gap_told, BOTH, GAP)         /* records of it are there, the position is not */      \
-	X(gap_closed, BOTH, GAP)       /* the position is, too; the loop does not know */      \
-	X(gap_begin_anew, BOTH, GAP)   /* the stream begins behind it */                       \
+	X(gap_passed, BOTH, GAP)     /* it is decided; nothing of it is written */             \
+	X(gap_told, BOTH, GAP)       /* records of it are there, the position is not */        \
+	X(gap_closed, BOTH, GAP)     /* the position is, too; the loop does not know */        \
+	X(gap_begin_anew, BOTH, GAP) /* the stream begins behind it */                         \
+	/* snapshot*.c, session_snapshot.c, pipeline_rows.c: rows that were there before */    \
+	X(snapshot_round_begun, BOTH, ROWS) /* its first connection is being made */           \
+	X(snapshot_describing, BOTH, ROWS)  /* the plugin is being asked */                    \
+	X(snapshot_described, BOTH, ROWS)   /* the stream has brought them */                  \
+	X(snapshot_exporting, BOTH, ROWS)   /* the slot is being made */                       \
+	X(snapshot_answered, BOTH, ROWS)    /* it is made; the stream is not held there */     \
+	X(snapshot_exported, BOTH, ROWS)    /* it is to be */                                  \
+	X(snapshot_looked, BOTH, ROWS)      /* which tables are in it is known */              \
+	X(snapshot_held, BOTH, ROWS)        /* what the stream has next waits */               \
+	X(snapshot_chunk_read, BOTH, ROWS)                                                     \
+	X(snapshot_batch_begun, BOTH, ROWS) /* none of a chunk's rows is sent */               \
+	X(snapshot_row_sent, BOTH, ROWS)                                                       \
+	X(snapshot_batch_sent, BOTH, ROWS)   /* or all but what must wait */                   \
+	X(snapshot_batch_safe, BOTH, ROWS)   /* acknowledged, not noted */                     \
+	X(snapshot_table_noting, BOTH, ROWS) /* of one table; others are not */                \
+	X(snapshot_noted, BOTH, ROWS)        /* all of that is in Kafka */                     \
+	X(snapshot_round_done, BOTH, ROWS)   /* all is sent, the stream is still held */       \
+	X(snapshot_released, BOTH, ROWS)     /* it goes on */                                  \
+	X(snapshot_finished, BOTH, ROWS)     /* all is noted but that */                       \
+	X(snapshot_job_noting, BOTH, ROWS)   /* of the job; the position is not */             \
+	X(snapshot_told, BOTH, ROWS)         /* that is, too */                                \
+	X(snapshot_disturbed, BOTH, ROWSUPSET)                                                 \
+	X(snapshot_stream_lost, BOTH, ROWSLOSS)                                                \
+	X(snapshot_sink_lost, BOTH, ROWSFAIL) /* what is not noted comes again */              \
+	X(snapshot_stopped, BOTH, ROWSDRAIN)                                                   \
 	/* session.c: the end */                                                               \
 	X(drain_asked, BOTH, DRAIN)                                                            \
 	X(drain_began, BOTH, DRAIN)                                                            \

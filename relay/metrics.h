@@ -17,6 +17,7 @@
 #include "pipeline.h"
 #include "registry.h"
 #include "sink.h"
+#include "snapshot.h"
 #include "source.h"
 
 /* The states of relay/README.md. */
@@ -63,6 +64,7 @@ struct metrics
 	const struct refusal      *refusals;     /* what registry_refusals() gives; NULL: none */
 	const struct letter_count *dead_letters; /* what dead_letters_counts() gives; NULL: none */
 	const struct detour       *detours;      /* what detours_list() gives; NULL: none */
+	struct snapshot_stats  snapshot; /* what snapshot_stats() gives */
 	uint64_t               gaps_accepted; /* by --accept-gap, and written down */
 	uint64_t               unacked_messages;
 	uint64_t               unacked_transactions;

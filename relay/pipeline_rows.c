@@ -7,6 +7,7 @@
  * frame: so a consumer sees the rows exactly where they are true.  Their items end at the
  * position, which is therefore not passed before they are acknowledged.
  */
+#include "crash_point.h"
 #include "loop.h"
 #include "pipeline_parts.h"
 
@@ -59,6 +60,7 @@ pipeline_holds(struct pipeline *pl, const struct record *rec)
 	if (delivery_item(pl->dlv) != 0 || !is_behind(pl, rec))
 		return false;
 	pl->held = true;
+	CRASH_POINT(snapshot_held);
 	pl->wait = WAIT_ROWS;
 	return true;
 }

@@ -35,6 +35,7 @@ struct query
 	struct pg_facts      facts;
 	enum pg_stage        stage;
 	bool                 copying;
+	bool                 copied; /* some COPY of the string has begun */
 	bool                 failed; /* a statement did, or, QUERY_OFF, the connection */
 	char                 sqlstate[6];
 	struct err           failure;
@@ -112,7 +113,7 @@ query_run(struct query *q, const char *sql, enum pg_stage stage)
 {
 	if (q->state != QUERY_READY)
 		abort();
-	q->failed = false;
+	q->failed = q->copied = false;
 	q->stage = stage;
 	query_ask(q, QUERY_RUNNING, sql);
 }
@@ -163,7 +164,7 @@ query_take(struct query *q, const PGresult *res)
 
 	if (status == PGRES_COPY_OUT)
 	{
-		q->copying = true;
+		q->copying = q->copied = true;
 		return true;
 	}
 	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY)
@@ -333,6 +334,12 @@ query_free(struct query *q)
 	query_disconnect(q);
 	pg_facts_free(&q->facts);
 	free(q);
+}
+
+bool
+query_has_copied(const struct query *q)
+{
+	return q->copied;
 }
 
 bool

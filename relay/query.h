@@ -44,6 +44,8 @@ void query_disconnect(struct query *q);
 /* Runs statements, when it is ready and the last ones are done.  stage: what an error is about. */
 void query_run(struct query *q, const char *sql, enum pg_stage stage);
 
+/* Whether a COPY of the statements has begun to answer. */
+bool query_has_copied(const struct query *q);
 /* Between query_run() and done(). */
 bool query_is_busy(const struct query *q);
 /* Between ready() and lost() or query_disconnect(). */

@@ -97,11 +97,15 @@ session_find_gaps(struct session *ses, const struct progress *found)
 	}
 }
 
-/* What is known of the position is forgotten, if the token for what is there now was given. */
+/*
+ * What is known of the position is forgotten, if the token for what is there now was given;
+ * or, if it was refused, because rows are to be read then.
+ */
 static bool
-session_pass_position(struct session *ses, const char *reason, enum err_code code,
+session_pass_position(struct session *ses, const char *reason, enum err_code code, bool refused,
 					  uint64_t system_id, uint32_t timeline)
 {
+	bool             reads = refused && ses->cfg->snapshot.mode == SNAPSHOT_WHEN_NEEDED;
 	struct gap_known known = session_known(ses);
 	struct gap       gap = {.reason = reason, .code = code, .from = known.pos.lsn};
 
@@ -109,7 +113,7 @@ session_pass_position(struct session *ses, const char *reason, enum err_code cod
 		gap_list_find(&ses->gaps, GAP_OF_POSITION))
 		return false;
 	gap.token = gap_token_position(ses->cfg->slot.name, &known, system_id, timeline);
-	if (!is_accepted(ses, &gap.token))
+	if (!reads && !is_accepted(ses, &gap.token))
 		return false;
 	gap_list_add(&ses->gaps, &gap);
 	session_forget_position(ses);
@@ -133,7 +137,7 @@ session_pass_refusal(struct session *ses, const struct err *e)
 	if (ses->state != SESSION_CONNECTING || e->gap == NULL || gap_kind(e->gap) != GAP_OF_POSITION)
 		return false;
 	source_server(ses->src, &system_id, &timeline);
-	if (!session_pass_position(ses, e->gap, e->code, system_id, timeline))
+	if (!session_pass_position(ses, e->gap, e->code, true, system_id, timeline))
 		return false;
 	session_connect_soon(ses);
 	return true;
@@ -149,7 +153,7 @@ session_pass_start(struct session *ses, const struct source_info *info)
 	const char *reason =
 		info->confirmed_flush > session_known(ses).pos.lsn ? GAP_SLOT_MOVED : GAP_WAL_END;
 
-	if (!session_pass_position(ses, reason, E1218, info->system_id, info->timeline))
+	if (!session_pass_position(ses, reason, E1218, false, info->system_id, info->timeline))
 		return false;
 	source_abort(ses->src);
 	session_connect_soon(ses);
@@ -191,7 +195,15 @@ session_note_topic(const struct session *ses, const struct topic *topic, struct 
 	free(key);
 }
 
-/* What the progress topic says from now on. */
+/* snapshot.mode = when_needed: rows are read where changes are missing. */
+static bool
+is_needed(const struct session *ses)
+{
+	return ses->cfg->snapshot.mode == SNAPSHOT_WHEN_NEEDED &&
+		   gap_list_find(&ses->gaps, GAP_OF_POSITION);
+}
+
+/* What the progress topic says from now on: a snapshot that is to be taken before the position. */
 static void
 session_note_facts(const struct session *ses, struct gap_job *job)
 {
@@ -203,6 +215,15 @@ session_note_facts(const struct session *ses, struct gap_job *job)
 	for (unsigned i = 0; i < ses->gaps.count; i++)
 		if (ses->gaps.gaps[i].topic)
 			session_note_topic(ses, topics_topic(ses->topics, ses->gaps.gaps[i].topic), job);
+	if (is_needed(ses))
+	{
+		char *key = xasprintf("%s/snapshot", slot);
+
+		snapshot_note_anew(ses->snap, "when_needed", &value);
+		gap_job_fact(job, key, buf_cstr(&value));
+		buf_reset(&value);
+		free(key);
+	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	of.pos = (struct position){.lsn = ses->stream_lsn};
 	progress_write(&of, slot, (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000, &value);
@@ -242,9 +263,11 @@ session_tell_written(const struct session *ses, unsigned records)
 
 		if (gap->from)
 			snprintf(from, sizeof(from), "%X/%X", LSN_PARTS(gap->from));
-		log_warn("%s: gap passed by --accept-gap=%s: from %s to %X/%X, reason %s%s%s",
-				 err_code_name(gap->code), gap->token.text, from, LSN_PARTS(ses->gaps_lsn),
-				 gap->reason, gap->topic ? ", topic " : "", gap->topic ? gap->topic : "");
+		log_warn("%s: gap passed by %s%s: from %s to %X/%X, reason %s%s%s", err_code_name(gap->code),
+				 is_accepted(ses, &gap->token) ? "--accept-gap=" : "snapshot.mode=when_needed",
+				 is_accepted(ses, &gap->token) ? gap->token.text : "", from,
+				 LSN_PARTS(ses->gaps_lsn), gap->reason, gap->topic ? ", topic " : "",
+				 gap->topic ? gap->topic : "");
 	}
 	log_info("%u gap records were written", records);
 	for (unsigned i = 0; i < job->nnotes; i++)
@@ -269,7 +292,7 @@ session_leave_stream(struct session *ses)
 		return;
 	/* The writer has fenced the sink off; a new one learns how the writer's transaction ended. */
 	ses->sink_broken = true;
-	pipeline_forget(ses->pl);
+	session_forget(ses);
 }
 
 /* All begins anew, from what the progress topic says now. */

@@ -3,6 +3,7 @@
  *		When the rows are read that were there before: snapshot.mode, and what the session
  *		tells a snapshot of its stream and sink.
  */
+#include "crash_point.h"
 #include "log.h"
 #include "session_parts.h"
 
@@ -10,6 +11,7 @@ static const char *const modes[] = {[SNAPSHOT_INITIAL] = "initial",
 									[SNAPSHOT_ALWAYS] = "always",
 									[SNAPSHOT_INITIAL_ONLY] = "initial_only",
 									[SNAPSHOT_NO_DATA] = "no_data",
+									[SNAPSHOT_WHEN_NEEDED] = "when_needed",
 									[SNAPSHOT_NEVER] = "never"};
 
 static void
@@ -86,6 +88,7 @@ session_wants_snapshot(const struct session *ses)
 		case SNAPSHOT_INITIAL:
 		case SNAPSHOT_INITIAL_ONLY:
 		case SNAPSHOT_NO_DATA:
+		case SNAPSHOT_WHEN_NEEDED:
 			/* Without a progress topic nothing tells whether there was one, but a slot that is new. */
 			return snapshot_state(ses->snap) == SNAPSHOT_NONE && !ses->had_position &&
 				   (ses->progress || ses->cfg->slot.temporary);
@@ -129,7 +132,10 @@ session_pump_snapshot(struct session *ses)
 	if (up && !ses->snap_streaming)
 		snapshot_stream_started(ses->snap);
 	if (!up && ses->snap_streaming)
+	{
 		snapshot_stream_stopped(ses->snap);
+		CRASH_POINT(snapshot_stream_lost);
+	}
 	ses->snap_streaming = up;
 	if (snapshot_pump(ses->snap, &e) == RC_ERR)
 		session_fail(ses, &e);

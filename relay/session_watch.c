@@ -66,6 +66,7 @@ session_metrics(void *arg, struct metrics *m)
 	if (ses->sink)
 		session_add_stats(ses->sink, &m->sink);
 	m->gaps_accepted = ses->gaps_accepted;
+	snapshot_stats(ses->snap, &m->snapshot);
 	m->unacked_messages = ack_outstanding(ack);
 	m->unacked_transactions = ack_items(ack);
 	m->received_lsn = pipeline_received(ses->pl);

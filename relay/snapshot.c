@@ -12,103 +12,40 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "crash_point.h"
 #include "log.h"
 #include "policy.h"
-#include "quote.h"
 #include "snapshot_parts.h"
-#include "text.h"
 
-#define REPORT_MS 10000
 #define AGAIN_MS 1000		 /* after a table has changed */
 #define AGAIN_MAX_MS 60000	 /* after trouble */
-#define DENIED_MAX_BYTES 500 /* of their names in a message; a statement has them, too */
-
-/* --- tables -------------------------------------------------------------------- */
-
-void
-snap_table_free(struct snap_table *table)
-{
-	free(table->schema);
-	free(table->name);
-	free(table->fingerprint);
-	if (table->tbl)
-		table_free(table->tbl);
-	chunk_plan_free(&table->plan);
-	table_note_free(&table->note);
-	free(table);
-}
-
-static struct snap_table *
-table_find(struct snap_table *tables, uint32_t relid)
-{
-	struct snap_table *table;
-
-	HASH_FIND(hh, tables, &relid, sizeof(relid), table);
-	return table;
-}
-
-static struct snap_table *
-table_add(struct snap_table **tables, uint32_t relid)
-{
-	struct snap_table *table = xcalloc(1, sizeof(*table));
-
-	table->relid = relid;
-	table->note.relid = relid;
-	HASH_ADD(hh, *tables, relid, sizeof(table->relid), table);
-	return table;
-}
-
-static void
-tables_clear(struct snap_table **tables)
-{
-	struct snap_table *table;
-	struct snap_table *next;
-
-	HASH_ITER(hh, *tables, table, next)
-	{
-		HASH_DEL(*tables, table);
-		snap_table_free(table);
-	}
-}
-
-/* The server's text in UTF-8; raw is freed. */
-static char *
-server_text(const struct snapshot *snap, char *raw)
-{
-	const char	*encoding = query_facts(snap->readers[0].query)->encoding;
-	uint64_t	 replaced = 0;
-	struct text *text;
-	struct str	 utf8;
-	struct err	 e;
-	char		*name;
-
-	if (text_new(encoding, &replaced, &text, &e) != RC_OK)
-		return raw;
-	utf8 = text_utf8(text, (struct str){raw, strlen(raw)});
-	name = xstrndup(utf8.data, utf8.len);
-	text_free(text);
-	free(raw);
-	return name;
-}
-
-static bool
-is_wanted_now(const struct snap_table *table)
-{
-	return !table->note.complete && !table->dead;
-}
 
 /* --- ends of a round -------------------------------------------------------------- */
+
+/* No other round is needed, once what was sent is safe. */
+static bool
+snapshot_has_all(const struct snapshot *snap)
+{
+	const struct snap_table *table = snap->tables;
+
+	if (snap->stopped || snap->nlate > 0 || snap->job.state != SNAPSHOT_COPYING)
+		return false;
+	while (table && (table->note.complete || table->state == TABLE_READ))
+		table = table->hh.next;
+	return table == NULL;
+}
 
 static void
 snapshot_release(struct snapshot *snap)
 {
 	snap->lsn = 0;
+	if (snap->cfg->snapshot.mode == SNAPSHOT_INITIAL_ONLY && snapshot_has_all(snap))
+		return; /* nothing is wanted of what follows */
 	pipeline_hold(snap->pl, 0);
 	if (snap->streaming)
 		snap->events.released(snap->events.arg);
+	CRASH_POINT(snapshot_released);
 }
 
 /* What is not sent by now is not sent in this round. */
@@ -126,7 +63,7 @@ snapshot_end_round(struct snapshot *snap)
 	copy_row_free(snap->copy);
 	snap->copy = NULL;
 	snap->copy_of = NULL;
-	tables_clear(&snap->listed);
+	snap_tables_clear(&snap->listed);
 	snapshot_release(snap);
 }
 
@@ -176,300 +113,13 @@ snapshot_table_failed(struct snapshot *snap, struct snap_table *table, const str
 	snapshot_step(snap);
 }
 
-/* --- listing ------------------------------------------------------------------------- */
-
-static void
-replace(char **field, const char *text)
-{
-	free(*field);
-	*field = xstrdup(text);
-}
-
-void
-snapshot_on_table(struct snapshot *snap, const struct pg_result *res, int row)
-{
-	uint32_t		   relid = (uint32_t) strtoul(query_field(res, row, SNAPSHOT_OID), NULL, 10);
-	struct snap_table *table = table_find(snap->tables, relid);
-	uint32_t		   filenode;
-
-	if (table == NULL)
-		table = table_add(&snap->listed, relid);
-	replace(&table->schema, query_field(res, row, SNAPSHOT_SCHEMA));
-	replace(&table->name, query_field(res, row, SNAPSHOT_TABLE));
-	replace(&table->fingerprint, query_field(res, row, SNAPSHOT_FINGERPRINT));
-	free(table->note.table);
-	table->note.table = server_text(snap, xasprintf("%s.%s", table->schema, table->name));
-	table->tuples = strtoll(query_field(res, row, SNAPSHOT_TUPLES), NULL, 10);
-	table->readable = *query_field(res, row, SNAPSHOT_READABLE) == 't';
-	table->hidden = *query_field(res, row, SNAPSHOT_HIDDEN) == 't';
-	filenode = (uint32_t) strtoul(query_field(res, row, SNAPSHOT_FILENODE), NULL, 10);
-	if (table->note.filenode != filenode && table->note.done.count > 0)
-	{
-		/* Its rows have other places now. */
-		log_info("table \"%s\" was truncated or rewritten: its snapshot begins anew", table->note.table);
-		tid_set_free(&table->note.done);
-		table->note.rows = 0;
-		table->dirty = true;
-	}
-	table->note.filenode = filenode;
-	table->state = TABLE_PENDING;
-}
-
-static bool
-is_late(const struct snapshot *snap, uint32_t relid)
-{
-	for (size_t i = 0; i < snap->nlate; i++)
-		if (snap->late[i] == relid)
-			return true;
-	return false;
-}
-
-/* A table of the job that there is not any more. */
-static void
-table_is_gone(struct snapshot *snap, struct snap_table *table)
-{
-	log_info("table \"%s\" is not there or not captured any more: its snapshot ends",
-			 table->note.table);
-	table->state = TABLE_READ;
-	table->note.complete = true;
-	table->dirty = true;
-	if (snap->has_progress)
-		pipeline_touch(snap->pl);
-}
-
-static void
-nonce_make(char nonce[NONCE_LEN + 1])
-{
-	uint8_t bytes[NONCE_LEN / 2];
-
-	if (getentropy(bytes, sizeof(bytes)) != 0)
-		memset(bytes, 0, sizeof(bytes)); /* told apart from others' by the slot alone */
-	for (int i = 0; i < NONCE_LEN / 2; i++)
-		snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
-}
-
-/* It is known which tables there are: those that may be ours are described. */
-void
-snapshot_on_listed(struct snapshot *snap)
-{
-	size_t			   max = HASH_CNT(hh, snap->tables) + HASH_CNT(hh, snap->listed);
-	uint32_t		  *relids = xcalloc(max + 1, sizeof(*relids));
-	size_t			   count = 0;
-	bool			   fresh = snap->job.state == SNAPSHOT_LISTING;
-	struct snap_table *table;
-	struct snap_table *next;
-
-	HASH_ITER(hh, snap->tables, table, next)
-	{
-		/* state: as snapshot_on_table() has left it */
-		if (is_wanted_now(table) && table->state != TABLE_PENDING)
-			table_is_gone(snap, table);
-		else if (is_wanted_now(table))
-			relids[count++] = table->relid;
-	}
-	HASH_ITER(hh, snap->listed, table, next)
-		if (fresh || is_late(snap, table->relid))
-			relids[count++] = table->relid;
-	snap->stage = STAGE_DESCRIBING;
-	snap->described = snap->emitted = false;
-	nonce_make(snap->nonce);
-	snapshot_ask_description(snap, relids, count);
-	free(relids);
-}
-
-/* --- described by the stream ------------------------------------------------------------ */
-
-static void
-on_relation(void *arg, struct cursor body)
-{
-	struct snapshot	  *snap = arg;
-	struct snap_table *table;
-	struct table	  *tbl;
-	uint32_t		   relid;
-	struct err		   e;
-
-	if (snap->stage != STAGE_DESCRIBING || snap->described ||
-		table_read(body, &tbl, &e) != RC_OK)
-		return;
-	relid = tbl->partition ? tbl->partition : tbl->relid;
-	table = table_find(snap->tables, relid);
-	if (table == NULL)
-		table = table_find(snap->listed, relid);
-	if (table == NULL)
-	{
-		table_free(tbl);
-		return;
-	}
-	if (table->tbl)
-		table_free(table->tbl);
-	table->tbl = tbl;
-}
-
-static void
-on_message(void *arg, struct str content, uint32_t xid)
-{
-	static const char word[] = "described ";
-	struct snapshot	 *snap = arg;
-	size_t			  len = sizeof(word) - 1;
-
-	if (snap->stage != STAGE_DESCRIBING || content.len != len + NONCE_LEN ||
-		memcmp(content.data, word, len) != 0 ||
-		memcmp(content.data + len, snap->nonce, NONCE_LEN) != 0)
-		return;
-	snap->described = true;
-	snap->xid = xid;
-	loop_timer_set(snap->loop, &snap->work, 0);
-}
-
-/* Tables that the role cannot read whole, and what mends it. */
-struct denied
-{
-	unsigned	count;
-	struct buf	unreadable; /* as people write them */
-	struct buf	hidden;
-	struct buf	schemas; /* of the first, as SQL has them */
-	struct buf	tables;
-	const char *schema; /* the last of them */
-};
-
-static void
-denied_add(struct denied *denied, const struct snap_table *table)
-{
-	struct buf *names = table->readable ? &denied->hidden : &denied->unreadable;
-
-	denied->count++;
-	if (denied->tables.len + denied->schemas.len + denied->hidden.len > DENIED_MAX_BYTES)
-		return;
-	buf_printf(names, "%s%s", names->len ? ", " : "", table->note.table);
-	if (table->readable)
-		return;
-	if (denied->schema == NULL || strcmp(denied->schema, table->schema) != 0)
-	{
-		buf_puts(&denied->schemas, denied->schemas.len ? ", " : "");
-		quote_name(&denied->schemas, table->schema);
-	}
-	denied->schema = table->schema;
-	buf_puts(&denied->tables, denied->tables.len ? ", " : "");
-	quote_qualified(&denied->tables, table->schema, table->name);
-}
-
-/* Statements to paste: GRANT, ALTER ROLE, or both. */
-static char *
-denied_remedy(const struct snapshot *snap, const struct denied *denied)
-{
-	struct buf	role = {0};
-	struct buf	sql = {0};
-	char	   *text;
-
-	quote_name(&role, query_facts(snap->readers[0].query)->role);
-	if (denied->tables.len)
-		buf_printf(&sql, "GRANT USAGE ON SCHEMA %.*s TO %.*s; GRANT SELECT ON %.*s TO %.*s;",
-				   (int) denied->schemas.len, (const char *) denied->schemas.data, (int) role.len,
-				   (const char *) role.data, (int) denied->tables.len,
-				   (const char *) denied->tables.data, (int) role.len, (const char *) role.data);
-	if (denied->hidden.len)
-		buf_printf(&sql, "%sALTER ROLE %.*s BYPASSRLS;", sql.len ? " " : "", (int) role.len,
-				   (const char *) role.data);
-	text = server_text(snap, xstrndup((const char *) sql.data, sql.len));
-	buf_free(&role);
-	buf_free(&sql);
-	return text;
-}
-
-static bool
-snapshot_check_rights(struct snapshot *snap, struct err *e)
-{
-	struct denied denied = {0};
-	char		 *remedy;
-
-	for (const struct snap_table *table = snap->tables; table; table = table->hh.next)
-		if (table->state == TABLE_READING && (!table->readable || table->hidden))
-			denied_add(&denied, table);
-	if (denied.count == 0)
-		return true;
-	remedy = denied_remedy(snap, &denied);
-	err_set(e, ERR_PERMISSION, E1240, "role %s may not read %u %s of the snapshot",
-			query_facts(snap->readers[0].query)->role, denied.count,
-			denied.count == 1 ? "table" : "tables");
-	err_detail(e, "%s%s%s%s%s%s", denied.unreadable.len ? "Without SELECT or USAGE: " : "",
-			   buf_cstr(&denied.unreadable), denied.unreadable.len ? ". " : "",
-			   denied.hidden.len ? "With row security that hides rows: " : "",
-			   buf_cstr(&denied.hidden), denied.hidden.len ? "." : "");
-	err_hint(e, "As their owner or superuser: %s\nOr leave them out with table.exclude.list, or "
-				"set snapshot.mode = never.", remedy);
-	free(remedy);
-	buf_free(&denied.unreadable);
-	buf_free(&denied.hidden);
-	buf_free(&denied.schemas);
-	buf_free(&denied.tables);
-	return false;
-}
-
-/* The plugin has said which are captured: these are the job's, or those of them that are missing. */
-static void
-snapshot_take_described(struct snapshot *snap)
-{
-	struct snap_table *table;
-	struct snap_table *next;
-
-	HASH_ITER(hh, snap->listed, table, next)
-	{
-		if (table->tbl == NULL)
-			continue;
-		HASH_DEL(snap->listed, table);
-		HASH_ADD(hh, snap->tables, relid, sizeof(table->relid), table);
-		table->dirty = true;
-	}
-	HASH_ITER(hh, snap->tables, table, next)
-	{
-		if (!is_wanted_now(table))
-			continue;
-		if (table->tbl == NULL)
-		{
-			table_is_gone(snap, table);
-			continue;
-		}
-		table->state = TABLE_READING;
-		table->sent = table->batches = 0;
-		chunk_plan_begin(&table->plan, &table->note.done);
-	}
-	free(snap->late);
-	snap->late = NULL;
-	snap->nlate = 0;
-}
-
-static void
-snapshot_on_described(struct snapshot *snap)
-{
-	bool	   fresh = snap->job.state == SNAPSHOT_LISTING;
-	struct err e;
-
-	CRASH_POINT(snapshot_described);
-	snapshot_take_described(snap);
-	if (!snapshot_check_rights(snap, &e))
-	{
-		snapshot_trouble(snap, &e);
-		return;
-	}
-	snap->job.tables = HASH_COUNT(snap->tables);
-	if (fresh)
-	{
-		snap->job.state = SNAPSHOT_COPYING;
-		log_info("snapshot of %" PRIu64 " tables begins", snap->job.tables);
-	}
-	snap->job_dirty = true;
-	if (snap->has_progress)
-		pipeline_touch(snap->pl);
-	snapshot_export(snap);
-}
-
 /* --- what the exported snapshot sees ------------------------------------------------------- */
 
 /* A table that was made after the listing: its first rows may have come before P. */
 void
 snapshot_on_seen(struct snapshot *snap, uint32_t relid)
 {
-	if (table_find(snap->tables, relid) || table_find(snap->listed, relid))
+	if (snap_table_find(snap->tables, relid) || snap_table_find(snap->listed, relid))
 		return;
 	snap->late = xrealloc(snap->late, (snap->nlate + 1) * sizeof(*snap->late));
 	snap->late[snap->nlate++] = relid;
@@ -485,6 +135,7 @@ snapshot_on_looked(struct snapshot *snap)
 			table->note.xmin = snap->xmin;
 	snap->next_table = snap->tables;
 	snap->stage = STAGE_COPYING;
+	CRASH_POINT(snapshot_looked);
 	snapshot_connect_readers(snap);
 }
 
@@ -535,7 +186,7 @@ snapshot_round_done(struct snapshot *snap)
 	{
 		if (table->state == TABLE_READ && !table->note.complete && !snap->has_progress)
 			table->note.complete = true;
-		left += table->state == TABLE_FAILED && is_wanted_now(table);
+		left += table->state == TABLE_FAILED && snap_table_is_missing(table);
 	}
 	snapshot_end_round(snap);
 	snap->rounds = left > 0 ? snap->rounds + 1 : 0;
@@ -551,14 +202,16 @@ snapshot_finish(struct snapshot *snap)
 
 	log_info("snapshot is done: %" PRIu64 " tables, %" PRIu64 " rows in %.1f s",
 			 snap->job.tables, snap->total_rows,
-			 (double) (loop_now_ms() - snap->since_ms) / 1000);
+			 snap->since_ms ? (double) (loop_now_ms() - snap->since_ms) / 1000 : 0.0);
 	snap->job.state = SNAPSHOT_DONE;
+	for (table = snap->tables; table; table = table->hh.next)
+		snap->job.rows += table->note.rows;
 	loop_timer_clear(snap->loop, &snap->again);
 	loop_timer_clear(snap->loop, &snap->report);
 	if (!snap->has_progress)
 	{
 		snap->job_written = SNAPSHOT_DONE;
-		tables_clear(&snap->tables);
+		snap_tables_clear(&snap->tables);
 		return;
 	}
 	snap->job_dirty = true;
@@ -573,11 +226,10 @@ snapshot_begin_round(struct snapshot *snap)
 {
 	loop_timer_clear(snap->loop, &snap->again);
 	snap->stage = STAGE_CONNECTING;
-	snap->rows_sent = 0;
 	snap->numbers = 0;
 	if (snap->since_ms == 0)
 		snap->since_ms = snap->reported_ms = loop_now_ms();
-	loop_timer_set(snap->loop, &snap->report, REPORT_MS);
+	loop_timer_set(snap->loop, &snap->report, SNAPSHOT_REPORT_MS);
 	query_connect(snap->readers[0].query, snap->cfg->source.conninfo, PG_SQL);
 	CRASH_POINT(snapshot_round_begun);
 }
@@ -638,6 +290,10 @@ snapshot_step(struct snapshot *snap)
 				snapshot_on_described(snap);
 			break;
 		case STAGE_COPYING: snapshot_step_copying(snap); break;
+		case STAGE_OPENING:
+			if (snap->next_table == NULL)
+				snapshot_round_done(snap);
+			break;
 		case STAGE_LISTING:
 		case STAGE_EXPORTING:
 		case STAGE_LOOKING: break;
@@ -648,6 +304,7 @@ snapshot_step(struct snapshot *snap)
 	if (snap->job.state == SNAPSHOT_DONE && snap->job_written == SNAPSHOT_DONE && !snap->told)
 	{
 		snap->told = true;
+		CRASH_POINT(snapshot_told);
 		snap->events.finished(snap->events.arg);
 	}
 }
@@ -669,28 +326,40 @@ snapshot_state(const struct snapshot *snap)
 void
 snapshot_begin(struct snapshot *snap, const char *mode)
 {
-	tables_clear(&snap->tables);
+	snap_tables_clear(&snap->tables);
 	snap->job = (struct snapshot_note){.state = SNAPSHOT_LISTING, .id = snap->job.id + 1};
 	snprintf(snap->job.mode, sizeof(snap->job.mode), "%s", mode);
+	snap->no_data = strcmp(mode, "no_data") == 0;
 	snap->job_dirty = true;
 	snap->told = false;
 	snap->since_ms = 0;
 	snap->total_rows = snap->reported_rows = 0;
+	snap->begun = false;
 	if (snap->has_progress)
 		pipeline_touch(snap->pl);
 	snapshot_step(snap);
+}
+
+void
+snapshot_note_anew(const struct snapshot *snap, const char *mode, struct buf *out)
+{
+	struct snapshot_note note = {.state = SNAPSHOT_LISTING, .id = snap->job.id + 1};
+
+	snprintf(note.mode, sizeof(note.mode), "%s", mode);
+	snapshot_note_write(&note, out);
 }
 
 /* What the topic has of a table is what is done, whatever we think. */
 static void
 table_recall(struct snapshot *snap, struct table_note *found)
 {
-	struct snap_table *table = table_find(snap->tables, found->relid);
+	struct snap_table *table = snap_table_find(snap->tables, found->relid);
 
 	if (table == NULL)
-		table = table_add(&snap->tables, found->relid);
+		table = snap_table_add(&snap->tables, found->relid);
 	table_note_free(&table->note);
 	table->note = *found;
+	snap->begun = snap->begun || table->note.rows > 0;
 	*found = (struct table_note){0};
 }
 
@@ -718,8 +387,9 @@ snapshot_recall(struct snapshot *snap, struct snapshot_found *found, uint64_t po
 			next = batch->next;
 			snapshot_batch_free(snap, batch);
 		}
-		tables_clear(&snap->tables);
+		snap_tables_clear(&snap->tables);
 		snap->job = found->job;
+		snap->no_data = strcmp(snap->job.mode, "no_data") == 0;
 		snap->job_dirty = snap->job_taken = false;
 		snap->job_written = found->job.state;
 	}
@@ -757,58 +427,7 @@ snapshot_stop(struct snapshot *snap)
 	if (snap->stage != STAGE_IDLE)
 		snapshot_end_round(snap);
 	loop_timer_clear(snap->loop, &snap->again);
-}
-
-/* --- what people see ------------------------------------------------------------------------------ */
-
-void
-snapshot_stats(const struct snapshot *snap, struct snapshot_stats *stats)
-{
-	*stats = (struct snapshot_stats){.state = snap->job.state,
-									 .id = snap->job.id,
-									 .reading = snap->stage != STAGE_IDLE,
-									 .holding = snap->lsn != 0,
-									 .tables = snap->job.tables,
-									 .failures = snap->failures,
-									 .since_ms = snap->since_ms};
-	for (const struct snap_table *table = snap->tables; table; table = table->hh.next)
-	{
-		stats->tables_complete += table->note.complete;
-		stats->rows += table->note.rows;
-		stats->estimated += table->tuples > 0 ? (uint64_t) table->tuples : 0;
-	}
-	for (const struct batch *batch = snap->batches; batch; batch = batch->next)
-		stats->rows += batch->sent;
-}
-
-/* A line now and then, as long as it lasts. */
-static void
-on_report(void *arg)
-{
-	struct snapshot		 *snap = arg;
-	int64_t				  now_ms = loop_now_ms();
-	struct snapshot_stats stats;
-	double				  rate;
-
-	if (!snapshot_is_due(snap))
-		return;
-	snapshot_stats(snap, &stats);
-	rate = (double) (snap->total_rows - snap->reported_rows) * 1000 /
-		   (double) (now_ms - snap->reported_ms + 1);
-	if (snap->stage == STAGE_EXPORTING)
-		log_info("snapshot: PostgreSQL waits for transactions under way");
-	else if (stats.estimated > stats.rows && rate > 0)
-		log_info("snapshot: %" PRIu64 " of %" PRIu64 " tables, %" PRIu64 " rows, about %.0f%%, "
-				 "%.0f rows/s, about %.0f s left",
-				 stats.tables_complete, stats.tables, stats.rows,
-				 100.0 * (double) stats.rows / (double) stats.estimated, rate,
-				 (double) (stats.estimated - stats.rows) / rate);
-	else
-		log_info("snapshot: %" PRIu64 " of %" PRIu64 " tables, %" PRIu64 " rows, %.0f rows/s",
-				 stats.tables_complete, stats.tables, stats.rows, rate);
-	snap->reported_rows = snap->total_rows;
-	snap->reported_ms = now_ms;
-	loop_timer_set(snap->loop, &snap->report, REPORT_MS);
+	CRASH_POINT(snapshot_stopped);
 }
 
 /* --- the object -------------------------------------------------------------------------------------- */
@@ -832,7 +451,7 @@ snapshot_new(struct loop *loop, const struct config *cfg, struct pipeline *pl, b
 {
 	struct snapshot				 *snap = xcalloc(1, sizeof(*snap));
 	const struct pipeline_control control = {
-		.relation = on_relation, .message = on_message, .written = snapshot_notes_written, .arg = snap};
+		.relation = snapshot_on_relation, .message = snapshot_on_message, .written = snapshot_notes_written, .arg = snap};
 
 	snap->loop = loop;
 	snap->cfg = cfg;
@@ -840,7 +459,7 @@ snapshot_new(struct loop *loop, const struct config *cfg, struct pipeline *pl, b
 	snap->has_progress = has_progress;
 	snap->events = *events;
 	snap->again = (struct loop_timer){.cb = on_again, .arg = snap};
-	snap->report = (struct loop_timer){.cb = on_report, .arg = snap};
+	snap->report = (struct loop_timer){.cb = snapshot_on_report, .arg = snap};
 	snap->work = (struct loop_timer){.cb = on_work, .arg = snap};
 	snapshot_readers_new(snap);
 	pipeline_listen(pl, &control);
@@ -859,8 +478,8 @@ snapshot_free(struct snapshot *snap)
 	while (snap->batches)
 		snapshot_batch_free(snap, snap->batches);
 	copy_row_free(snap->copy);
-	tables_clear(&snap->tables);
-	tables_clear(&snap->listed);
+	snap_tables_clear(&snap->tables);
+	snap_tables_clear(&snap->listed);
 	free(snap->late);
 	free(snap);
 }

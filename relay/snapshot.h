@@ -42,6 +42,7 @@ struct snapshot_stats
 {
 	enum snapshot_state state;
 	uint64_t			id;
+	bool				due;	 /* rows are missing */
 	bool				reading; /* a round is under way */
 	bool				holding; /* the stream waits for it */
 	uint64_t			tables;
@@ -71,6 +72,8 @@ void snapshot_begin(struct snapshot *snap, const char *mode);
 /* Whether rows of a job are missing. */
 bool snapshot_is_due(const struct snapshot *snap);
 enum snapshot_state snapshot_state(const struct snapshot *snap);
+/* The note of a job that is to begin with the next start, instead of what there is. */
+void snapshot_note_anew(const struct snapshot *snap, const char *mode, struct buf *out);
 /* What is missing stays so: SIGTERM. */
 void snapshot_stop(struct snapshot *snap);
 

@@ -2,8 +2,9 @@
  * snapshot_parts.h
  *		What the files of a snapshot share; nobody else includes it.
  *
- * snapshot.c has the job and its rounds, snapshot_read.c the connections, snapshot_send.c
- * what becomes of the rows that were read and how that is written down.
+ * snapshot.c has the job and its rounds, snapshot_table.c which tables it is of,
+ * snapshot_read.c the connections, snapshot_send.c what becomes of the rows that were read
+ * and how that is written down, snapshot_watch.c what people see.
  */
 #ifndef RELAY_SNAPSHOT_PARTS_H
 #define RELAY_SNAPSHOT_PARTS_H
@@ -17,6 +18,7 @@
 #include "snapshot_sql.h"
 
 #define NONCE_LEN 32
+#define SNAPSHOT_REPORT_MS 10000
 
 /* How far a batch of rows is. */
 enum batch_state
@@ -42,6 +44,7 @@ struct batch
 	uint64_t			 sent;	 /* of them */
 	uint64_t			 number; /* of the batch in its round */
 	ack_ticket			 item;
+	bool				*left_out; /* columns of its row that the server cannot send; NULL: none */
 };
 
 /* Where a table is in the round. */
@@ -60,7 +63,6 @@ struct snap_table
 	char			  *schema; /* as the server has it, of the table or partition itself */
 	char			  *name;
 	char			  *fingerprint; /* before it was described */
-	int64_t			   tuples; /* estimated; -1: unknown */
 	bool			   readable;
 	bool			   hidden;	/* some rows are, by row security */
 	struct table	  *tbl;		/* the plugin's description; NULL: none */
@@ -84,6 +86,8 @@ struct reader
 	struct loop_timer retry;
 	bool			  prepared; /* its settings are made */
 	struct batch	 *batch;	/* that it reads; NULL: none */
+	uint32_t		  probed;	/* columns of its row that are known to be sent, or not; only if left_out */
+	bool			  probing;	/* one of them is being tried */
 	bool			  ended;	/* the rows of the batch have come, and it is as it was described */
 	bool			  changed;	/* the table is not */
 	bool			  too_large;
@@ -99,7 +103,8 @@ enum stage
 	STAGE_DESCRIBING, /* the plugin has been asked, and the stream brings what it says */
 	STAGE_EXPORTING,  /* the slot is being made */
 	STAGE_LOOKING,	  /* what the exported snapshot sees */
-	STAGE_COPYING
+	STAGE_COPYING,
+	STAGE_OPENING	  /* no_data: schemas are registered, and topics opened */
 };
 
 struct snapshot
@@ -114,6 +119,7 @@ struct snapshot
 	bool					job_taken;	 /* it is in what is being written */
 	enum snapshot_state		job_written; /* what the topic has of it */
 	bool					stopped;	 /* SIGTERM */
+	bool					no_data;	 /* no rows: schemas and topics only */
 	bool					streaming;
 	bool					told;	  /* that it is finished */
 	struct snap_table	   *tables;	  /* of the job, by relid */
@@ -141,7 +147,7 @@ struct snapshot
 	struct snap_table *next_table; /* that is read; NULL: begin anew */
 	struct batch	  *batches;	   /* in the order in which they were taken */
 	uint64_t		   numbers;
-	uint64_t		   rows_sent; /* in this round */
+	bool			   begun;	  /* some row of the job was sent */
 	bool			   disturbed; /* the round comes to an end before its time */
 	unsigned		   rounds;	  /* in a row that came to nothing */
 	struct copy_row	  *copy;	  /* of copy_of */
@@ -160,9 +166,30 @@ struct snapshot
 void snapshot_trouble(struct snapshot *snap, const struct err *e);
 /* Whatever may be done next is done. */
 void snapshot_step(struct snapshot *snap);
-void snap_table_free(struct snap_table *table);
 /* A table cannot be read to its end in this round: it is tried again in the next. */
 void snapshot_table_failed(struct snapshot *snap, struct snap_table *table, const struct err *why);
+
+/* --- snapshot_table.c ----------------------------------------------------------- */
+
+struct snap_table *snap_table_find(struct snap_table *tables, uint32_t relid);
+struct snap_table *snap_table_add(struct snap_table **tables, uint32_t relid);
+void			   snap_table_free(struct snap_table *table);
+void			   snap_tables_clear(struct snap_table **tables);
+/* Of the stream: a description, and the message that follows the last of them. */
+void snapshot_on_relation(void *snap, struct cursor body);
+void snapshot_on_message(void *snap, struct str content, uint32_t xid);
+/* Both have come: the tables are known. */
+void snapshot_on_described(struct snapshot *snap);
+
+static inline bool
+snap_table_is_missing(const struct snap_table *table)
+{
+	return !table->note.complete && !table->dead;
+}
+
+/* --- snapshot_watch.c ------------------------------------------------------------ */
+
+void snapshot_on_report(void *snap);
 
 /* --- snapshot_read.c ------------------------------------------------------------ */
 

@@ -87,6 +87,7 @@ on_control_result(void *arg, const struct pg_result *res)
 		return;
 	snap->lsn = pg_lsn_parse(query_field(res, 0, 1));
 	snap->exported = xstrdup(query_field(res, 0, 2));
+	CRASH_POINT(snapshot_answered);
 }
 
 static void
@@ -138,24 +139,99 @@ on_control_lost(void *arg, const struct err *e)
 
 /* --- a chunk ------------------------------------------------------------------------ */
 
+/* What it was reading comes again. */
 static void
-reader_read(struct reader *rdr, struct snap_table *table, const struct chunk *chunk)
+reader_give_back(struct reader *rdr)
 {
-	struct snapshot	  *snap = rdr->snap;
-	struct buf		   sql = {0};
-	struct chunk_query query = {.snapshot = snap->exported,
-								.tbl = table->tbl,
-								.relid = table->relid,
-								.schema = table->schema,
-								.name = table->name,
-								.range = chunk->range,
-								.newer_than = chunk->again ? table->note.xmin : 0};
+	struct batch *batch = rdr->batch;
 
-	rdr->batch = snapshot_batch_new(snap, table, chunk);
+	rdr->batch = NULL;
+	if (batch == NULL)
+		return;
+	chunk_plan_return(&batch->table->plan, &batch->chunk, rdr->too_large);
+	rdr->too_large = false;
+	snapshot_batch_free(rdr->snap, batch);
+}
+
+/* The rows of its batch, without these columns. */
+static void
+reader_run_chunk(struct reader *rdr, const bool *left_out)
+{
+	const struct batch		*batch = rdr->batch;
+	const struct snap_table *table = batch->table;
+	struct buf				 sql = {0};
+	struct chunk_query		 query = {.snapshot = rdr->snap->exported,
+									  .tbl = table->tbl,
+									  .relid = table->relid,
+									  .schema = table->schema,
+									  .name = table->name,
+									  .range = batch->chunk.range,
+									  .newer_than = batch->chunk.again ? table->note.xmin : 0,
+									  .left_out = left_out};
+
+	buf_reset(&rdr->batch->rows); /* of an attempt before */
+	rdr->batch->count = 0;
 	rdr->ended = rdr->changed = rdr->too_large = false;
 	snapshot_sql_chunk(&sql, &query);
 	query_run(rdr->query, buf_cstr(&sql), PG_LOOK);
 	buf_free(&sql);
+}
+
+static void
+reader_read(struct reader *rdr, struct snap_table *table, const struct chunk *chunk)
+{
+	rdr->batch = snapshot_batch_new(rdr->snap, table, chunk);
+	rdr->probing = false;
+	reader_run_chunk(rdr, NULL);
+}
+
+/*
+ * A row has a value that the server cannot send: which column's, trying one says; then the
+ * row without those.
+ */
+static void
+reader_probe(struct reader *rdr)
+{
+	struct batch *batch = rdr->batch;
+	uint32_t	  count = batch->table->tbl->ncolumns;
+	bool		 *others;
+
+	rdr->probing = rdr->probed < count;
+	if (!rdr->probing)
+	{
+		reader_run_chunk(rdr, batch->left_out);
+		return;
+	}
+	others = xmalloc(count * sizeof(*others));
+	for (uint32_t i = 0; i < count; i++)
+		others[i] = i != rdr->probed;
+	reader_run_chunk(rdr, others);
+	free(others);
+}
+
+/* False: it is not known, or not of a value. */
+static bool
+reader_narrow(struct reader *rdr)
+{
+	struct batch *batch = rdr->batch;
+
+	if (!chunk_is_smallest(&batch->chunk))
+	{
+		rdr->too_large = true; /* to have the row alone */
+		reader_give_back(rdr);
+		return true;
+	}
+	if (rdr->probing)
+		batch->left_out[rdr->probed++] = true;
+	else if (batch->left_out == NULL)
+	{
+		batch->left_out = xcalloc(batch->table->tbl->ncolumns + 1, sizeof(*batch->left_out));
+		rdr->probed = 0;
+	}
+	else
+		return false;
+	reader_probe(rdr);
+	return true;
 }
 
 /* A table that has something to be read; tables that have not are passed over once. */
@@ -188,19 +264,6 @@ snapshot_feed(struct snapshot *snap)
 			snapshot_next_chunk(snap, &table, &chunk))
 			reader_read(rdr, table, &chunk);
 	}
-}
-
-/* What it was reading comes again. */
-static void
-reader_give_back(struct reader *rdr)
-{
-	struct batch *batch = rdr->batch;
-
-	rdr->batch = NULL;
-	if (batch == NULL)
-		return;
-	chunk_plan_return(&batch->table->plan, &batch->chunk, rdr->too_large);
-	snapshot_batch_free(rdr->snap, batch);
 }
 
 static void
@@ -236,12 +299,16 @@ is_gone(const char *state)
 	return false;
 }
 
-/* What the server says of a value may hold it. */
+/* An error that a value causes, so that what the server says of it may hold the value. */
 static bool
-may_tell_values(const char *state)
+is_of_a_value(const char *state)
 {
-	return strncmp(state, "22", 2) == 0 || strncmp(state, "P0", 2) == 0 ||
-		   strncmp(state, "38", 2) == 0 || strncmp(state, "XX", 2) == 0;
+	static const char *const classes[] = {"22", "54", "0A", "38", "39", "P0", "XX"};
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		if (strncmp(state, classes[i], 2) == 0)
+			return true;
+	return false;
 }
 
 /* A statement of the chunk failed. */
@@ -257,17 +324,20 @@ reader_failed(struct reader *rdr, const char *state, const struct err *why)
 		return;
 	}
 	/* The exported snapshot is not there. */
-	if (strcmp(state, "22023") == 0 || strcmp(state, "42704") == 0)
+	if (!query_has_copied(rdr->query) &&
+		(strcmp(state, "22023") == 0 || strcmp(state, "42704") == 0))
 	{
 		reader_give_back(rdr);
 		e.class = ERR_TRANSIENT;
 		snapshot_trouble(rdr->snap, &e);
 		return;
 	}
+	if (is_of_a_value(state) && reader_narrow(rdr))
+		return;
 	reader_give_back(rdr);
 	err_set(&e, ERR_TRANSIENT, E1242, "table \"%s\" cannot be read (SQLSTATE %s)",
 			table->note.table, state);
-	if (!may_tell_values(state))
+	if (!is_of_a_value(state))
 		err_detail(&e, "%s", why->detail);
 	err_hint(&e, "%s", strcmp(state, "42501") == 0
 						   ? "Grant the role SELECT on it, and USAGE on its schema."
@@ -284,6 +354,12 @@ reader_finish(struct reader *rdr)
 	if (rdr->changed || !rdr->ended)
 	{
 		reader_table_changed(rdr);
+		return;
+	}
+	if (rdr->probing)
+	{
+		rdr->probed++;
+		reader_probe(rdr);
 		return;
 	}
 	rdr->batch = NULL;
@@ -348,14 +424,13 @@ on_reader_copied(void *arg, struct str message)
 {
 	struct reader *rdr = arg;
 
-	if (rdr->batch == NULL)
+	if (rdr->batch == NULL || rdr->probing)
 		return;
 	batch_take(rdr->batch, message);
 	if (rdr->batch->rows.len <= BATCH_MAX_BYTES || chunk_is_smallest(&rdr->batch->chunk))
 		return;
 	rdr->too_large = true;
 	reader_disconnect(rdr); /* to read what it still sends would take longer */
-	rdr->too_large = false;
 	loop_timer_set(rdr->snap->loop, &rdr->retry, 0);
 }
 

@@ -15,6 +15,7 @@
 #include "snapshot_parts.h"
 
 #define ROWS_A_ROUND 2000		  /* of the loop, so that the rest gets its turn */
+#define TABLES_A_ROUND 20
 #define COPY_HEADER_FIXED 19	  /* signature, flags, length of what follows it */
 
 /* --- in memory ----------------------------------------------------------------- */
@@ -36,6 +37,7 @@ snapshot_batch_free(struct snapshot *snap, struct batch *batch)
 {
 	DL_DELETE(snap->batches, batch);
 	buf_free(&batch->rows);
+	free(batch->left_out);
 	free(batch);
 }
 
@@ -131,6 +133,17 @@ is_read(const struct snapshot *snap)
 	return true;
 }
 
+/* Whether another round will have to read something. */
+static bool
+is_lacking(const struct snapshot *snap)
+{
+	const struct snap_table *table = snap->tables;
+
+	while (table && table->state != TABLE_FAILED)
+		table = table->hh.next;
+	return table != NULL || snap->nlate > 0;
+}
+
 static unsigned
 snapshot_unsent(const struct snapshot *snap)
 {
@@ -158,12 +171,12 @@ batch_mark(const struct snapshot *snap, const struct batch *batch)
 	const struct snap_table *table = batch->table;
 	bool ends_table = batch->sent + 1 == batch->count && table->batches == 0 &&
 					  table->state != TABLE_READING;
-	bool ends_all = ends_table && snapshot_unsent(snap) == 1 && is_read(snap);
+	bool ends_all = ends_table && snapshot_unsent(snap) == 1 && is_read(snap) && !is_lacking(snap);
 	bool begins_table = table->sent == 0 && table->note.rows == 0;
 
 	if (ends_all)
 		return SNAPSHOT_LAST;
-	if (begins_table && snap->rows_sent == 0)
+	if (!snap->begun)
 		return SNAPSHOT_FIRST;
 	if (ends_table)
 		return SNAPSHOT_LAST_OF_TABLE;
@@ -241,7 +254,7 @@ batch_send_row(struct snapshot *snap, struct batch *batch, const struct rows *ro
 			return rc;
 		batch->sent++;
 		batch->table->sent++;
-		snap->rows_sent++;
+		snap->begun = true;
 		snap->total_rows++;
 	}
 	else if (rc == RC_ERR)
@@ -266,7 +279,7 @@ batch_send(struct snapshot *snap, struct batch *batch, int *budget, struct err *
 		if (rc != RC_OK)
 			return rc;
 		snapshot_use_table(snap, batch->table->tbl);
-		copy_row_restart(snap->copy);
+		copy_row_restart(snap->copy, batch->left_out);
 		batch->state = BATCH_SENDING;
 		batch->table->batches--;
 		batch->at = 0;
@@ -288,6 +301,29 @@ batch_send(struct snapshot *snap, struct batch *batch, int *budget, struct err *
 	return rc;
 }
 
+/* no_data: what a row would need is there before there is one. */
+static enum rc
+snapshot_open_tables(struct snapshot *snap, int *budget, struct err *e)
+{
+	for (; snap->next_table; snap->next_table = snap->next_table->hh.next)
+	{
+		struct snap_table *table = snap->next_table;
+		enum rc			   rc;
+
+		if (table->state != TABLE_READING)
+			continue;
+		*budget -= ROWS_A_ROUND / TABLES_A_ROUND;
+		if (*budget < 0)
+			return RC_AGAIN;
+		rc = pipeline_open_table(snap->pl, table->tbl, e);
+		if (rc != RC_OK)
+			return rc;
+		table->state = TABLE_READ;
+		table->dirty = true;
+	}
+	return RC_OK;
+}
+
 enum rc
 snapshot_pump(struct snapshot *snap, struct err *e)
 {
@@ -296,6 +332,8 @@ snapshot_pump(struct snapshot *snap, struct err *e)
 	enum rc		  rc = RC_OK;
 
 	snapshot_settle(snap);
+	if (snap->streaming && snap->stage == STAGE_OPENING)
+		rc = snapshot_open_tables(snap, &budget, e);
 	while (rc == RC_OK && snap->streaming && snap->lsn && pipeline_is_held(snap->pl) &&
 		   (batch = snapshot_next_batch(snap)) != NULL)
 		rc = batch_send(snap, batch, &budget, e);
@@ -333,6 +371,7 @@ snapshot_settle(struct snapshot *snap)
 			continue;
 		batch->state = BATCH_SAFE;
 		batch->table->dirty = true;
+		CRASH_POINT(snapshot_batch_safe);
 		if (snap->has_progress)
 			pipeline_touch(snap->pl);
 		else
@@ -406,6 +445,7 @@ snapshot_sink_failed(struct snapshot *snap)
 	snap->job_taken = false;
 	if (snap->has_progress && snap->job_dirty)
 		pipeline_touch(snap->pl);
+	CRASH_POINT(snapshot_sink_lost);
 }
 
 /* --- notes -------------------------------------------------------------------------------------- */
@@ -515,10 +555,12 @@ snapshot_note_taken(void *arg)
 		snap->job_dirty = false;
 		snap->job_taken = true;
 		snap->noting = NULL;
+		CRASH_POINT(snapshot_job_noting);
 		return;
 	}
 	table->dirty = false;
 	table->taken = true;
+	CRASH_POINT(snapshot_table_noting);
 	DL_FOREACH(snap->batches, batch)
 		if (batch->table == table && batch->state == BATCH_SAFE)
 			batch->state = BATCH_NOTING;

@@ -146,7 +146,7 @@ snapshot_sql_chunk(struct buf *sql, const struct chunk_query *chunk)
 	buf_reset(sql);
 	put_import(sql, chunk->snapshot);
 	buf_puts(sql, "COPY (SELECT ");
-	copy_row_columns(chunk->tbl, sql);
+	copy_row_columns(chunk->tbl, chunk->left_out, sql);
 	buf_puts(sql, " FROM ONLY ");
 	put_quoted(sql, chunk->schema, '"');
 	buf_put_u8(sql, '.');

@@ -58,7 +58,8 @@ struct chunk_query
 	const char			*name;
 	struct tid_range	 range;
 	/* Only rows that no transaction before this one has written; 0: all of the range. */
-	uint32_t newer_than;
+	uint32_t	newer_than;
+	const bool *left_out; /* columns that are not asked for, by place; NULL: all are */
 };
 
 /*

@@ -36,7 +36,7 @@ is_deeply([ grep { $others !~ /\b$_\b/ } @gaps ], [], 'a test names each of them
 @points = grep { $_->[2] ne 'GAP' } @points;
 
 # ---- one death, or many, at each of the others' ----
-my $source = new_source(conf => "max_replication_slots = 500\nmax_wal_senders = 40\nmax_connections = 60\n");
+my $source = new_source(conf => "max_replication_slots = 500\nmax_wal_senders = 40\nmax_connections = 120\n");
 my @trials = map { my ($point, $modes) = @$_; map { [ $_, $point ] }
 	  ($modes ne 'ONCE' ? 'at-least-once' : ()), ($modes ne 'LEAST' ? 'exactly-once' : ()) } @points;
 @trials = grep { $_->[1] =~ /$only/ } @trials;
@@ -52,8 +52,11 @@ while (my $text = <$lines>)
 	my $point = $trial->{point} // 'nowhere';
 	my $passing = $trial->{point} ? ", passing $trial->{passing}" : '';
 
-	is_deeply($trial->{breaches}, [], "$trial->{mode}, $point$passing")
-	  or diag("slot $trial->{slot}\n" . ($trial->{trace} // ''));
+	my $rows = $trial->{rows} ? ": $trial->{rows} rows at $trial->{positions} positions, " .
+	  "$trial->{repeated} of them once more, in $trial->{chunks} chunks" : '';
+
+	is_deeply($trial->{breaches}, [], "$trial->{mode}, $point$passing$rows")
+	  or diag(join "\n", "slot $trial->{slot}", @{ $trial->{breaches} }, $trial->{trace} // '');
 	next if !$trial->{point};
 	$left{"$trial->{mode} $point"}--;
 	$sum{$_} += $trial->{$_} // 0 for qw(kills records repeated);

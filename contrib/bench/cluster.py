@@ -2,12 +2,13 @@
 
 Servers run as an unprivileged user, in a temporary folder, and end with the
 script.  Nothing here may run between the start and the end of a timed part.
-Imported by drain, latency, e2e, startup and services.
+Imported by all of them and by services.
 """
 import atexit
 import glob
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -153,6 +154,23 @@ def process_cpu_s(pid):
     """Processor time of a live process, all its threads, user and system."""
     fields = stat_fields(pid)
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def process_started(pid):
+    """When a live process began: time.time(), exact to a clock tick."""
+    since_boot = int(stat_fields(pid)[19]) / TICKS
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot
+
+
+def peak_rss_mb(pid):
+    """VmHWM of a live process, or 0 when it has ended; not from wait4(), whose
+    figure includes what this script had resident before exec."""
+    try:
+        with open(f'/proc/{pid}/status') as file:
+            found = re.search(r'^VmHWM:\s+(\d+) kB', file.read(), re.M)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(found.group(1)) / 1024 if found else 0
 
 
 class Cluster:

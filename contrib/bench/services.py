@@ -2,14 +2,17 @@
 
 The two are those of contrib/quickstart.  They live in the folder of a Cluster and
 end before it does.  Nothing here may run between the start and the end of a timed
-part.  Imported by e2e, tables and startup.
+part.  Imported by e2e, recovery, snapshot, startup and tables.
 """
 import json
 import os
 import re
+import signal
 import subprocess
+import threading
+import time
 
-from cluster import BUILD, ROOT, die, say, setting
+from cluster import BUILD, ROOT, die, peak_rss_mb, say, setting
 
 QUICKSTART = os.path.join(ROOT, 'contrib', 'quickstart')
 RELAY = setting('RELAY', os.path.join(ROOT, 'build', 'walrelay'))
@@ -57,8 +60,52 @@ class Service:
             self.env = dict(line.strip().split('=', 1) for line in file)
 
 
+class Relay:
+    """One `walrelay run` that ends by itself, with exit code 0.
+
+    pid, rss_mb: its peak of resident memory so far, start: of time.perf_counter().
+    """
+
+    def __init__(self, cluster, name, arguments):
+        self.log = open(os.path.join(cluster.dir, f'relay-{name}.log'), 'w+')
+        self.rss_mb = 0
+        self.start = time.perf_counter()
+        self.process = subprocess.Popen([RELAY, 'run', *arguments], stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=self.log)
+        self.pid = self.process.pid
+        # Without a database it would try to reconnect for ever.
+        cluster.before_close(self.kill)
+        self.watcher = threading.Thread(target=self.watch, daemon=True)
+        self.watcher.start()
+
+    def watch(self):
+        """Peak memory can be read only from a live process."""
+        while self.process.returncode is None:
+            self.rss_mb = max(self.rss_mb, peak_rss_mb(self.pid))
+            time.sleep(0.02)
+
+    def kill(self):
+        if self.process.returncode is None:
+            self.process.kill()
+            self.process.wait()
+
+    def finish(self, limit_s=300):
+        """Waits for the end: (wall s, processor s of all threads)."""
+        timer = threading.Timer(limit_s, os.kill, (self.pid, signal.SIGKILL))
+        timer.start()
+        _, status, times = os.wait4(self.pid, 0)
+        wall_s = time.perf_counter() - self.start
+        timer.cancel()
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        self.watcher.join()
+        if self.process.returncode != 0:
+            self.log.seek(0)
+            die(f'walrelay ended with {self.process.returncode}:\n{self.log.read()[-4000:]}')
+        return wall_s, times.ru_utime + times.ru_stime
+
+
 class Services:
-    """kafka and registry, for a relay that reads the slot named run of a cluster."""
+    """kafka and registry, for a relay that reads a slot of a cluster."""
 
     def __init__(self, cluster):
         if not cluster.has_plugin('walrelay') or not os.access(RELAY, os.X_OK):
@@ -71,16 +118,17 @@ class Services:
         self.registry = Service('registry', cluster.dir)
         cluster.before_close(lambda: self.registry.command('stop'))
 
-    def arguments(self, prefix):
-        """The relay's settings."""
-        return [f"--source.conninfo={self.cluster.conninfo('unix')}", '--slot.name=run',
+    def arguments(self, prefix, slot='run', transport='unix', snapshot='never'):
+        """The relay's settings; what is measured is the stream, unless a snapshot is asked for."""
+        return [f'--source.conninfo={self.cluster.conninfo(transport)}', f'--slot.name={slot}',
+                f'--snapshot.mode={snapshot}',
                 f"--kafka.bootstrap.servers={self.kafka.env['KAFKA_BOOTSTRAP']}",
                 f"--registry.url={self.registry.env['REGISTRY_URL']}", f'--topic.prefix={prefix}']
 
-    def topic(self, prefix, partitions=1):
-        """Makes the topic that the backlog's table goes to; its name."""
-        name = f'{prefix}.public.bench'
-        self.kafka.command('topic', 'create', name, str(partitions))
+    def topic(self, prefix, partitions=1, schema='public', configs=()):
+        """Makes the topic that the table bench goes to, with configs of k=v; its name."""
+        name = f'{prefix}.{schema}.bench'
+        self.kafka.command('topic', 'create', name, str(partitions), *configs)
         return name
 
     def messages(self, topic):

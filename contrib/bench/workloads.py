@@ -1,4 +1,4 @@
-"""What the benchmarks load, and the backlog it makes; imported by drain and e2e.
+"""What the benchmarks load, and the backlog it makes; imported by most of them.
 
 Every row that is loaded carries its number as #NNNNNNNNN# in a text column:
 receive.c finds it in whatever form a plugin writes, and counts.  A workload is
@@ -74,6 +74,18 @@ WORKLOADS = {
                      'updates of 2 columns, REPLICA IDENTITY FULL, 1,000 rows a transaction'),
     'wide': Workload(200_000, wide_table(), batches(insert(wide_values()), 1000),
                      'inserts of 21 columns and 2 kB, 1,000 rows a transaction'),
+}
+
+# What bench-snapshot reads; load inserts all rows, and nothing happens to them afterwards.
+UUID = NARROW.replace('id bigint', 'id uuid')
+UUID_INSERT = NARROW_INSERT.replace('SELECT n,', 'SELECT md5(n::text)::uuid,')
+SNAPSHOTS = {
+    'narrow': Workload(10_000_000, NARROW, batches(NARROW_INSERT, 1000),
+                       'rows of a bigint key, two ints, 11 characters of text and a timestamptz'),
+    'uuid-key': Workload(10_000_000, UUID, batches(UUID_INSERT, 1000),
+                         'rows of a random uuid key, two ints, 11 characters of text and a timestamptz'),
+    'wide': WORKLOADS['wide']._replace(rows=1_000_000, text='rows of a bigint key and 20 texts of '
+                                                            '100 characters'),
 }
 
 

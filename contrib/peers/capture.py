@@ -18,8 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -30,6 +28,7 @@ sys.path.insert(0, os.path.join(ROOT, 't', 'lib'))
 import kafka  # noqa: E402
 from kafka.structs import TopicPartition  # noqa: E402
 import read_topic  # noqa: E402
+from worker import Service, Worker, avro_settings, http  # noqa: E402
 
 TOGETHER = 8		# connectors at a time: a server has ten replication slots
 WAIT_S = 180
@@ -38,10 +37,6 @@ PLAIN = {
     'plugin.name': 'pgoutput', 'tasks.max': '1', 'database.user': 'postgres',
     'database.hostname': '127.0.0.1', 'snapshot.mode': 'no_data', 'poll.interval.ms': '10',
     'schema.name.adjustment.mode': 'avro', 'extended.headers.enabled': 'false', 'errors.max.retries': '0',
-}
-CONVERTER = {
-    'auto-register': 'true', 'find-latest': 'true', 'as-confluent': 'true',
-    'headers.enabled': 'false', 'use-id': 'contentId',
 }
 
 
@@ -57,36 +52,6 @@ def wait_for(what, condition):
         time.sleep(0.1)
 
 
-def http(method, url, body=None):
-    """A JSON request to a server of this machine, None if there is no such thing; never by a proxy."""
-    request = urllib.request.Request(url, method=method, headers={'Content-Type': 'application/json'},
-                                     data=None if body is None else json.dumps(body).encode())
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as reply:
-            return json.loads(reply.read() or 'null')
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            return None
-        sys.exit(f'capture: {method} {url}: {error}: {error.read().decode()}')
-
-
-class Service:
-    """A script with start DIR and stop DIR that writes DIR/env; env: what is in there."""
-
-    def __init__(self, script, folder, *arguments, **environment):
-        self.script, self.folder = script, folder
-        subprocess.run([script, 'start', folder, *arguments], check=True,
-                       stdin=subprocess.DEVNULL, env={**os.environ, **environment})
-        with open(os.path.join(folder, 'env')) as file:
-            self.env = dict(line.strip().split('=', 1) for line in file)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        subprocess.run([self.script, 'stop', self.folder], check=True, stdin=subprocess.DEVNULL)
-
-
 class Postgres(Service):
     def psql(self, database, *arguments):
         return subprocess.run(
@@ -96,18 +61,6 @@ class Postgres(Service):
 
     def query(self, database, sql):
         return self.psql(database, '-c', sql)
-
-
-class Worker(Service):
-    def failure(self, name):
-        """Why the connector has stopped; None while it runs."""
-        status = http('GET', f"{self.env['CONNECT_URL']}/connectors/{name}/status")
-        if status is None:
-            return None		# it comes up after the worker's interface
-        for part in [status['connector'], *status['tasks']]:
-            if part['state'] == 'FAILED':
-                return part['trace']
-        return None
 
 
 class Capture:
@@ -129,17 +82,11 @@ class Capture:
 
     def connector(self, postgres, registry):
         """The connector's settings."""
-        settings = {
+        return {
             'name': self.name, **PLAIN, 'database.port': postgres.env['PGPORT'], 'slot.name': self.slot,
             'database.dbname': self.database, 'topic.prefix': self.name, **self.settings,
+            **avro_settings(registry.env['REGISTRY_URL']),
         }
-        core = registry.env['REGISTRY_URL'].replace('/ccompat/v7', '/registry/v2')
-        for side in ('key', 'value'):
-            settings[f'{side}.converter'] = 'io.apicurio.registry.utils.converter.AvroConverter'
-            settings[f'{side}.converter.apicurio.registry.url'] = core
-            for option, value in CONVERTER.items():
-                settings[f'{side}.converter.apicurio.registry.{option}'] = value
-        return settings
 
 
 def sentinel_count(consumer, capture):
@@ -232,7 +179,7 @@ def batch_run(captures, folder, postgres, broker, registry, out):
         with open(files[-1], 'w') as file:
             json.dump(capture.connector(postgres, registry), file)
     connect = tempfile.mkdtemp(prefix='connect.', dir=folder)
-    with Worker(f'{HERE}/connect', connect, version, *files,
+    with Worker(connect, version, *files,
                 KAFKA_BOOTSTRAP=broker.env['KAFKA_BOOTSTRAP']) as worker:
         try:
             statements_run(captures, postgres, broker, registry, worker, out)

@@ -18,90 +18,32 @@ faults.jsonl.  Prints each check, a table, then "N passed, N failed"; the folder
 failing run is kept.  Called by make chaos, t/072_chaos.pl and t/077_chaos_once.pl.
 """
 import collections
-import contextlib
 import fnmatch
 import json
 import os
 import random
 import re
-import signal
 import statistics
 import subprocess
 import sys
 import threading
 import time
 
-import kafka.admin
-
 from faults import FAULTS
-from lab import BROKERS, HERE, PREFIX, ROOT, SLOT, log_grep, say, wait_until
-from trial import Trial, main, number, patterns
+from lab import BROKERS, log_grep, say, wait_until
+from ledger_trial import DRAIN_S, SPLIT_MESSAGES, WHOLE_EVENTS, LedgerTrial, Workload
+from trial import main, number, patterns
 
-DRAIN_S = 600
-CHECK_S = 3600
 PROMPT_S = 1                # in so long what is written is confirmed, as a rule
 KILLS_FEW = 10              # of more than so many, at least once, one must have led to a repetition
-SPLIT_MESSAGES = 500        # exactly once: larger transactions are split, all others stay whole
 PROGRESS_MS = 200           # so often a position is written down; a restart repeats what came since
 LATE_MS = 10_000            # and what was in flight: with 30 processes a processor, 5 s were seen
 HOLDING = ('kafka-*', 'broker-*', 'disk-broker', 'relay-stop')  # faults that keep them away
-WHOLE_EVENTS = (SPLIT_MESSAGES - 2) // 2    # each with a tombstone; BEGIN and END
 
 
-class Workload:
-    """t/chaos/workload.py: writes until it is told to end; in dir is what checker.py needs."""
-
-    def __init__(self, lab, seed, tps):
-        self.dir, self.log = lab.path('ledger'), lab.path('workload.log')
-        self.options = ['--conninfo', lab.postgres.conninfo, '--dir', self.dir]
-        self.run_options = ['--seed', seed, '--tps', str(tps)]
-        self.process = None
-
-    def command(self, name):
-        return [sys.executable, os.path.join(HERE, 'workload.py'), name, *self.options]
-
-    def setup(self):
-        """(options that the relay must get, topic -> partitions)"""
-        subprocess.run(self.command('setup'), check=True, stdin=subprocess.DEVNULL,
-                       stdout=sys.stderr)
-        with open(os.path.join(self.dir, 'relay.args'), encoding='utf-8') as file:
-            settings = file.read().splitlines()
-        with open(os.path.join(self.dir, 'topics'), encoding='utf-8') as file:
-            return settings, {name: int(count) for name, count in map(str.split, file)}
-
-    def start(self):
-        with open(self.log, 'w', encoding='utf-8') as log:
-            self.process = subprocess.Popen(self.command('run') + self.run_options,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True)
-
-    def stop(self):
-        """Its exit status."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return self.process.wait(DRAIN_S)
-        self.kill()
-        return self.process.returncode
-
-    def finish(self):
-        """Where WAL stood behind its last transaction."""
-        reply = subprocess.run(self.command('finish'), check=True, text=True,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
-        high, low = json.loads(reply)['lsn'].split('/')
-        return int(high, 16) << 32 | int(low, 16)
-
-    def kill(self):
-        """With its writers, which are in its session."""
-        if self.process and self.process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-
-
-class Campaign(Trial):
+class Campaign(LedgerTrial):
     def __init__(self):
-        settings = [f'--progress.interval.ms={PROGRESS_MS}']
+        settings = [f'--progress.interval.ms={PROGRESS_MS}', '--snapshot.mode=never']
         if os.environ.get('MODE') == 'exactly-once':
             settings.append(f'--transaction.max.messages={SPLIT_MESSAGES}')
         super().__init__('chaos', settings)
@@ -111,7 +53,6 @@ class Campaign(Trial):
         self.asked, self.kinds = self.kinds_choose()
         self.is_each = os.environ.get('N') == 'each'
         self.number = len(self.kinds) if self.is_each else number('N', 100)
-        self.workload = None
         self.records = []           # of the faults: what goes to faults.jsonl
 
     def title(self):
@@ -158,18 +99,6 @@ class Campaign(Trial):
     def repeat(self):
         return ('chaos', {'N': 'each' if self.is_each else self.number},
                 ('TPS', 'RECOVER_S', 'LIMIT_S', 'BACK_S', 'STOP_S', 'SETTLE_S'))
-
-    def topics_create(self, topics):
-        """The relay must find those whose number of partitions matters."""
-        admin = kafka.admin.KafkaAdminClient(bootstrap_servers=self.lab.bootstrap)
-        try:
-            # One that keeps the relay's time: the broker refuses what is far from its own.
-            admin.create_topics([kafka.admin.NewTopic(
-                f'{PREFIX}.{name}', partitions, 1, topic_configs=
-                {'message.timestamp.type': 'CreateTime'} if name == 'transaction' else {})
-                for name, partitions in topics.items()])
-        finally:
-            admin.close()
 
     # ---- one fault ----
 
@@ -267,11 +196,6 @@ class Campaign(Trial):
                                sorted(lab.relay.exits.items())), '\n'.join(lab.relay.wrong))
         self.check(not lab.watch.lost, f'the slot kept at most {lab.watch.kept >> 20} MB of WAL', lab.watch.lost)
 
-    def runs_max(self):
-        """How often the stream began anew, as the server has seen it."""
-        begun = log_grep(self.lab.postgres.log, f'command: START_REPLICATION SLOT "?{SLOT}\\b')
-        return len(begun) - 1
-
     def run_ms_max(self):
         """How much a restart may repeat, by the time in which it came."""
         held_s = max((record.get('fault_s', 0) for record in self.records
@@ -279,17 +203,9 @@ class Campaign(Trial):
         return PROGRESS_MS + LATE_MS + round(held_s * 1000)
 
     def prove(self):
-        lab = self.lab
-        with open(lab.path('checker.json'), 'wb') as out, open(lab.path('checker.log'), 'wb') as log:
-            status = subprocess.run(
-                [sys.executable, os.path.join(HERE, 'checker.py'), '--bootstrap', lab.bootstrap,
-                 '--registry', lab.registry_url, '--prefix', PREFIX, '--mode', self.mode,
-                 '--runs-max', str(self.runs_max()), '--run-ms-max', str(self.run_ms_max()),
-                 '--whole-max', str(WHOLE_EVENTS), '--dir', self.workload.dir],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=log, check=False,
-                timeout=CHECK_S).returncode
-        with open(lab.path('checker.json'), encoding='utf-8') as file:
-            report = file.read()
+        status, report = self.judge(
+            self.workload.dir, '--mode', self.mode, '--runs-max', str(self.runs_max()), '--run-ms-max',
+            str(self.run_ms_max()), '--whole-max', str(WHOLE_EVENTS))
         self.check(status == 0, 'the checker finds every change in its place: ' + report[:300].strip(),
                    report + self.log_end('checker.log'))
         if self.records and status == 0:
@@ -312,20 +228,6 @@ class Campaign(Trial):
                   for error in proxy.stats()['errors']]
         self.check(not errors, 'the proxies did as they were told', '\n'.join(errors))
 
-    def save(self):
-        """The topics as lines of JSON, while the broker still runs."""
-        with open(self.lab.path('topics.jsonl'), 'wb') as out, \
-                open(self.lab.path('topics.log'), 'wb') as log:
-            names = subprocess.run([os.path.join(ROOT, 'contrib', 'quickstart', 'kafka'), 'topics',
-                                    self.lab.kafka.dir], stdout=subprocess.PIPE, stderr=log,
-                                   text=True, check=False).stdout.split()
-            names = [name for name in names if name.startswith(PREFIX + '.')]
-            if names:
-                subprocess.run([sys.executable, os.path.join(ROOT, 't', 'lib', 'read_topic.py'), *names,
-                                '--bootstrap', self.lab.bootstrap, '--registry',
-                                self.lab.registry_url, '--timeout', '1800'],
-                               stdout=out, stderr=log, check=False)
-
     def table(self):
         kinds = collections.defaultdict(list)
         for record in self.records:
@@ -343,13 +245,10 @@ class Campaign(Trial):
                 figures(records, what) for what in ('fault_s', 'recover_s', 'standstill_s')))
         print(flush=True)
 
-    def release(self):
-        if self.workload:
-            self.workload.kill()
-
     def go(self):
         self.lab.start(self.kinds)
-        self.workload = Workload(self.lab, self.seed, number('TPS', 60))
+        self.workload = Workload(self.lab, 'ledger', self.lab.postgres.conninfo, '--seed', self.seed,
+                                 '--tps', number('TPS', 60))
         settings, topics = self.workload.setup()
         self.topics_create(topics)
         self.lab.settings[:0] = settings

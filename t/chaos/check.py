@@ -39,28 +39,26 @@ What each breach is called, and the rule that it breaks:
   position     the position header is missing, or contradicts itself or the transaction
   message      a message outside transactions is lost, or nobody sent it
   state        replayed, the log is not what the tables hold
+Those of snapshots are in seam.py.  Long because one log is read, once, for all of them.
 """
 import array
 import bisect
 import collections
-import hashlib
 import json
 import statistics
 import struct
 
-from outcomes import ABORTED, COMMITTED
-from tables import PLACEHOLDER, POISON, TABLES, chain, content_fault, md5
+from outcomes import ABORTED, COMMITTED, lsn_number
+from seam import Seam
+from tables import PLACEHOLDER, POISON, TABLES, chain, content_fault, digest, md5
 
 POSITION = '__walrelay.position'
 PROGRESS = 'progress'
 IGNORED = ('schema-changes', PROGRESS, 'dead-letter')       # topics without rows of tables
-PLACES = 1 << 62        # of a transaction, for what is behind its last event
+PLACES = 1 << 62        # of a transaction, for what is behind its last event; a snapshot's rows are there
+ROWS = PLACES << 2      # in the order keys of these, and of no others
 TIMES = ('ts_ms', 'ts_us', 'ts_ns')     # of an envelope: when it was made; of a source: when it was committed
 TABLE_OF = {table.collection: table for table in TABLES.values()}
-
-
-def digest(value):
-    return int.from_bytes(hashlib.blake2b(repr(value).encode(), digest_size=8).digest(), 'big')
 
 
 def murmur2(data):
@@ -95,11 +93,13 @@ def key_text(key):
 class Options:
     """exactly_once: no duplicates, whole transactions.  runs_max: replays allowed in each
     partition; run_ms_max: in how many milliseconds what one repeats may have come;
-    None: any number.  whole_max: transactions of more events may be split."""
+    None: any number.  whole_max: transactions of more events may be split.  snapshot: seam.Rules,
+    None: the relay has been there from the first transaction on."""
 
-    def __init__(self, exactly_once=False, runs_max=None, run_ms_max=None, whole_max=10000, breaches_max=20):
+    def __init__(self, exactly_once=False, runs_max=None, run_ms_max=None, whole_max=10000, breaches_max=20,
+                 snapshot=None):
         self.exactly_once, self.runs_max, self.run_ms_max = exactly_once, runs_max, run_ms_max
-        self.whole_max, self.breaches_max = whole_max, breaches_max
+        self.whole_max, self.breaches_max, self.snapshot = whole_max, breaches_max, snapshot
 
 
 class Breaches:
@@ -135,6 +135,7 @@ class Transactions:
         self.begun = bytearray(count)
         self.ends = [None] * count      # (end LSN, event_count, counts by collection)
         self.lsns = array.array('Q', bytes(8 * count))      # of the position headers
+        self.excused = set()    # of which nothing need be there
 
     def find(self, xid):
         return self.index.get(xid)
@@ -179,7 +180,7 @@ class Transactions:
             if self.index[txn.txid & 0xffffffff] != i:
                 continue
             if not seen:
-                if txn.outcome == COMMITTED:
+                if txn.outcome == COMMITTED and i not in self.excused:
                     self.breaches.add('lost', where, f'none of its {txn.events} events is there')
                 elif self.begun[i] or self.ends[i]:
                     self.breaches.add('boundary', where, 'a boundary of a transaction without events')
@@ -233,6 +234,11 @@ class Place:
         self.positions = None   # do records have the header?
         self.groups = []        # exactly once: Group between gaps of offsets
         self.next_offset = None
+        self.read = 0           # position of the last row of a snapshot
+
+    def seen(self):
+        """The end of the last transaction of which something was seen, 0: of none."""
+        return lsn_of(self.history[-1]) if self.history else 0
 
 
 class Group:
@@ -269,6 +275,12 @@ class Tables:
         self.rows = {name: {} for name in TABLES}
         self.bags = {name: collections.Counter() for name, table in TABLES.items() if not table.key}
         self.bigs = {}          # (table, key) -> MD5 of the large value, where an event need not have it
+
+    def seed(self, state):
+        """What they held when the capture began: a history.State."""
+        self.rows.update(state.rows)
+        self.bags.update(state.bags)
+        self.bigs.update(state.bigs)
 
     def plain(self, table, row, key=None):
         """A row as it is compared: large values by their MD5, an untouched one by what it was."""
@@ -385,6 +397,7 @@ class Check:
         self.breaches = Breaches(options.breaches_max)
         self.transactions = Transactions(outcomes, self.breaches)
         self.tables = Tables(self.breaches, self.transactions)
+        self.seam = Seam(options.snapshot, self.transactions, self.tables, self.breaches) if options.snapshot else None
         self.said = collections.Counter()
         self.has_positions = False
         self.has_boundaries = False
@@ -421,8 +434,7 @@ class Check:
                 if b'/' in record['key_raw'] or record['value'] is None:
                     continue
                 value = json.loads(record['value'])
-                high, low = (int(half, 16) for half in value['lsn'].split('/'))
-                lsn, before = high << 32 | low, last
+                lsn, before = lsn_number(value['lsn']), last
                 last = lsn, value.get('changes', 0)
                 if last < before:
                     self.breaches.add('progress', f"{topic} @{record['offset']}", f'{lsn:x} after {before[0]:x}')
@@ -592,6 +604,9 @@ class Check:
             return
         value, deleted = record['value'], place.deleted
         place.deleted = None
+        if value['op'] == 'r':
+            self.row_snapshot(table, place, record, deleted, where)
+            return
         i = self.transaction_of(value, where)
         position = self.position(place, record, where)
         if i is None:
@@ -607,7 +622,22 @@ class Check:
             place.deleted = key, record['key'], end, i
         self.group(place, record, key, i, where)
         if is_new:
-            self.row_first(table, record, i, key, position, where)
+            self.row_first(table, place, record, i, key, position, where)
+
+    def row_snapshot(self, table, place, record, deleted, where):
+        if self.seam is None:
+            self.breaches.add('op', where, 'a row of a snapshot')
+            return
+        lsn, position = record['value']['source']['lsn'], self.position(place, record, where)
+        if deleted:
+            self.breaches.add('tombstone', where, 'the delete before it has none')
+        # where no commit record begins: behind all transactions from before it
+        if position and position[0] != lsn - 1:
+            self.breaches.add('position', where, f'LSN {position[0]:x} of a row at {lsn:x}')
+        # behind all that ends at its position
+        self.group(place, record, order_key(lsn, PLACES, 0), None, where)
+        self.key_check(table, record, where)
+        self.seam.row(table, place, record, where)
 
     def transaction_of(self, value, where):
         source = value['source']
@@ -649,18 +679,15 @@ class Check:
         self.place_record(place, key, deleted[2], record, where)
         self.group(place, record, key, deleted[3], where)
 
-    def row_first(self, table, record, i, key, position, where):
+    def row_first(self, table, place, record, i, key, position, where):
         value = record['value']
         source, block = value['source'], value.get('transaction')
         self.source_check(table.collection, source, block, i, where)
-        place = position[1] if position else key >> 2 & PLACES - 1
-        if not self.transactions.event(i, table.collection, place, block, where):
+        number = position[1] if position else key >> 2 & PLACES - 1
+        if not self.transactions.event(i, table.collection, number, block, where):
             return
-        if value['op'] == 'r':
-            # Rule 6, the seam between snapshot and stream, goes here, once there are snapshots: a row
-            # read at version s is followed by version s + 1.  Until then, nobody may send any.
-            self.breaches.add('op', where, 'a row of a snapshot')
-            return
+        if self.seam:
+            self.seam.event(table, place, value, self.transactions.end_lsn(i), where)
         self.key_check(table, record, where)
         self.tables.change(table, value, i, where)
 
@@ -759,7 +786,8 @@ class Check:
 
     def messages_check(self):
         for content, is_due in self.outcomes.messages.items():
-            if is_due and not self.said[content]:
+            if is_due and not self.said[content] and not (
+                    self.seam and not self.seam.message_is_due(self.outcomes.said_at.get(content, 0))):
                 self.breaches.add('message', content, 'this message is not there')
 
     def cuts_check(self):
@@ -767,32 +795,45 @@ class Check:
         only between which of its own: so there must be a point in each such gap that is inside of
         no other partition's Kafka transaction, nor of a transaction that may not be split.  No
         transaction changes the sum (see sum): at these points, which are all that a
-        read_committed reader can stop at, it is what it was, but within those that are split."""
+        read_committed reader can stop at, it is what it was, but within those that are split.
+        Rows of a snapshot share one key, so that there are such points in it, unless a Kafka
+        transaction goes from before it to behind it."""
         if self.options.exactly_once:
             self.zones += [self.transactions.span(i) for i in range(len(self.transactions.made)) if self.is_whole(i)]
         covered = []
         for first, last in sorted(self.zones):
-            if covered and first <= covered[-1][1]:
+            if covered and (first < covered[-1][1] or first == covered[-1][1] and not first & ROWS):
                 covered[-1][1] = max(covered[-1][1], last)
             else:
                 covered.append([first, last])
         firsts = [first for first, _ in covered]
         for where, last, first in self.cuts:
             at = bisect.bisect_right(firsts, last) - 1
-            if at >= 0 and covered[at][1] >= first:
+            if at >= 0 and covered[at][1] >= first and not any(
+                    key & ROWS and not self.is_inside(key, covered, firsts) for key in (last, first)):
                 self.breaches.add('cut', where, f'a Kafka transaction ends between {key_text(last)} and '
                                   f'{key_text(first)}, where others, or transactions that stay whole, go on '
                                   f'from {key_text(covered[at][0])} to {key_text(covered[at][1])}')
 
+    @staticmethod
+    def is_inside(key, covered, firsts):
+        at = bisect.bisect_left(firsts, key) - 1
+        return at >= 0 and covered[at][1] > key
+
     def run(self, final):
         self.ends_learn()
         self.positions_learn()
+        if self.seam:
+            self.seam.learn(self.log)
         for topic, partition in self.log.partitions():
             self.partition_check(topic, partition)
         present = self.transactions.check(self.has_boundaries or not self.has_positions)
         self.messages_check()
         self.cuts_check()
-        self.tables.compare(final)
+        if self.seam:
+            self.seam.finish()
+        if self.seam is None or self.seam.kind.streams:
+            self.tables.compare(final)
         return self.report(present)
 
     def report(self, present):
@@ -807,7 +848,8 @@ class Check:
             'run_ms_median': statistics.median(self.run_ms) if self.run_ms else None,
             'run_ms_most': max(self.run_ms, default=None), 'run_ms_max': self.options.run_ms_max,
             'positions': self.has_positions, 'boundaries': self.has_boundaries,
-            'ignored': sorted(self.ignored), 'kinds': dict(self.breaches.kinds), 'breaches': self.breaches.first}
+            'ignored': sorted(self.ignored), 'snapshot': self.seam and self.seam.report(),
+            'kinds': dict(self.breaches.kinds), 'breaches': self.breaches.first}
 
 
 def check(log, outcomes, final, options=None):

@@ -9,6 +9,10 @@ exits 1 if there is a breach, 2 if it could not find out.  Run by the Python of 
 many times at most the stream has begun anew; each may repeat one run in each partition.
 --run-ms-max: how long such a run may be; it is measured where topics have
 message.timestamp.type=LogAppendTime.
+--snapshot: the relay's snapshot.mode, if what the tables held before is in the topics, too, or
+not asked for (seam.py); DIR needs a history.  Then --start is where the slot began, from which
+on all changes are there, with --past those before the snapshot, too; --done where WAL was
+written when the snapshot was known to be done; with --kills the relay may have died.
 --dump writes what was read, one JSON object a record, for a failing run's folder.
 """
 import argparse
@@ -20,7 +24,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
 import check
+import history
 import outcomes
+import seam
 from tables import TABLES
 
 OF_TEXT = {'int': int, 'text': str, 'bytes': lambda text: bytes.fromhex(text[2:])}
@@ -50,8 +56,34 @@ def options_read():
                         help='in how many milliseconds what a replay repeats may have come (default: any number)')
     parser.add_argument('--whole-max', type=int, default=10000,
                         help='exactly once: transactions of more events may be in several Kafka transactions')
+    parser.add_argument('--snapshot', choices=seam.KINDS, help="the relay's snapshot.mode, if it is not never, "
+                        'or was not there from the first transaction on')
+    parser.add_argument('--start', type=int, default=0, help='what commits from this LSN on must be there')
+    parser.add_argument('--done', type=int, default=0, help='the snapshot was done when WAL was written there')
+    parser.add_argument('--past', action='store_true', help='changes before the snapshot are there, whatever its mode')
+    parser.add_argument('--kills', action='store_true', help='the relay has been killed')
+    parser.add_argument('--jobs', type=int, help='how many snapshots there must be (default: any number)')
+    parser.add_argument('--begins', type=int, nargs='*', default=(), help='LSNs behind which the second snapshot is, '
+                        'the third, and so on')
+    parser.add_argument('--given-up', type=int, nargs='*', default=(), help='which of them, from 0, did not come to '
+                        'an end')
     parser.add_argument('--dump', help='file to write all records to')
     return parser.parse_args()
+
+
+class Remembered:
+    """A log that is read once, however often one looks at its records."""
+
+    def __init__(self, log):
+        self.log, self.known = log, {}
+
+    def __getattr__(self, name):
+        return getattr(self.log, name)
+
+    def records(self, topic, partition):
+        if (topic, partition) not in self.known:
+            self.known[topic, partition] = list(self.log.records(topic, partition))
+        return iter(self.known[topic, partition])
 
 
 class Dumped:
@@ -73,10 +105,17 @@ class Dumped:
 
 
 def examine(options, log):
-    known = outcomes.load(options.dir)
+    known, snapshot = outcomes.load(options.dir), None
+    if options.snapshot:
+        versions = history.load(options.dir)
+        if versions is None:
+            raise ValueError('there is no history: workload.py setup --history')
+        snapshot = seam.Rules(options.snapshot, versions, options.start, options.done,
+                              options.kills, options.jobs, options.begins, options.given_up,
+                              options.past or None)
     rules = check.Options(exactly_once=options.mode == 'exactly-once', runs_max=options.runs_max,
-                          run_ms_max=options.run_ms_max, whole_max=options.whole_max)
-    report = check.check(log, known, final_rows(options.dir), rules)
+                          run_ms_max=options.run_ms_max, whole_max=options.whole_max, snapshot=snapshot)
+    report = check.check(Remembered(log) if snapshot else log, known, final_rows(options.dir), rules)
     for place, count in log.open.items():
         report['kinds']['open'] = report['kinds'].get('open', 0) + 1
         report['breaches'].append({'kind': 'open', 'where': place,

@@ -4,6 +4,7 @@ mutations of a correct log must be reported, and as what it is; and what is no m
 pass: replays, crashes within them, outcomes that nobody knows.  Over several seeds.  Prints
 TAP.  Run by 070_checker.pl.
 """
+import contextlib
 import json
 import os
 import random
@@ -14,20 +15,28 @@ import check
 import model
 import mutations
 import outcomes
+import seam
+import seam_mutations
 from model import WHOLE_MAX, Model
+from model_snapshot import Snapshots
 
 SEEDS = 3
 FIRST_SEED = 1
 TRANSACTIONS = 40
+ATTEMPTS = 20
 
 
 # Of a run: the interval, what was in flight, and a transaction that was just coming
 RUN_MS_MAX = model.INTERVAL_MS + model.FLIGHT_MS + 200
 
 
-def options(exactly_once=False, crashes=0, run_ms_max=RUN_MS_MAX):
+def options(exactly_once=False, crashes=0, run_ms_max=RUN_MS_MAX, snapshot=None):
     return check.Options(exactly_once=exactly_once, runs_max=crashes, run_ms_max=run_ms_max,
-                         whole_max=WHOLE_MAX - 3)
+                         whole_max=WHOLE_MAX - 3, snapshot=snapshot)
+
+
+def snapshots_options(snapshots):
+    return options(snapshots.exactly_once, snapshots.runs_max(), None, snapshots.rules())
 
 
 def legitimate(seed):
@@ -56,6 +65,18 @@ def legitimate(seed):
                                                       outcomes.ABORTED))
     yield 'an id that a crash gave back', check.check(made.log(), known, made.final(), options())
     yield 'nothing at all', check.check(model.MemoryLog(), outcomes.Outcomes(), [], options())
+
+
+def legitimate_snapshots(seed):
+    """(what, report) of logs with the rows that were there before."""
+    for kind, kills, gives_up in (*((kind, kills, False) for kind in seam.KINDS for kills in (0, 1, 3)),
+                                  ('always', 1, True)):
+        for exactly_once in (False, True):
+            made = Model(seed, TRANSACTIONS, 'message' if kills == 1 else None)
+            snapshots = Snapshots(made, kind, kills, exactly_once, gives_up)
+            yield (f"snapshot.mode {kind}, {kills} deaths{', the first given up' if gives_up else ''}, "
+                   f"{'exactly' if exactly_once else 'at least'} once",
+                   check.check(snapshots.log, made.outcomes(), made.final(), snapshots_options(snapshots)))
 
 
 def whole_suffix(made):
@@ -112,18 +133,39 @@ class Tap:
             print(f'# {detail}', flush=True)
 
 
+def snapshot_mutate(name, function, seed, made):
+    """(the mutation, done, options of the checker); in the first log that has a place for it."""
+    of = function.log
+    for attempt in range(ATTEMPTS):
+        made.rng.seed(f'{seed}/{name}/{attempt}')
+        snapshots = Snapshots(made, of['mode'], of['kills'], of['exactly_once'])
+        mutation = seam_mutations.SeamMutation(made, snapshots, random.Random(f'{seed}/{name}/{attempt}'))
+        with contextlib.suppress(IndexError, StopIteration):
+            function(mutation)
+            return mutation, snapshots_options(snapshots)
+    raise LookupError(f'{name}: no log has a place for it')
+
+
+def mutation_report(name, function, seed, models):
+    """What the checker says of one."""
+    of = function.log
+    made = models.setdefault((seed, of['positions']), Model(seed, TRANSACTIONS, of['positions']))
+    if 'mode' in of:
+        mutation, rules = snapshot_mutate(name, function, seed, made)
+    else:
+        made.rng.seed(f'{seed}/{name}')
+        mutation = mutations.Mutation(made, made.log(of['crashes'], of['exactly_once']),
+                                      random.Random(f'{seed}/{name}'))
+        function(mutation)
+        rules = options(of['exactly_once'], of['crashes'])
+    return check.check(mutation.log, mutation.outcomes, mutation.final, rules)
+
+
 def mutation_test(name, function, seeds, models):
     """(whether every seed's was reported as what it is, what was reported)"""
     kinds = set()
     for seed in seeds:
-        rng = random.Random(f'{seed}/{name}')
-        of = function.log
-        made = models.setdefault((seed, of['positions']), Model(seed, TRANSACTIONS, of['positions']))
-        made.rng.seed(f'{seed}/{name}')
-        mutation = mutations.Mutation(made, made.log(of['crashes'], of['exactly_once']), rng)
-        function(mutation)
-        report = check.check(mutation.log, mutation.outcomes, mutation.final,
-                             options(of['exactly_once'], of['crashes']))
+        report = mutation_report(name, function, seed, models)
         if not set(report['kinds']) & set(function.breaks):
             return False, f"seed {seed}: {dict(report['kinds'])}, but it is {function.breaks}"
         kinds |= set(report['kinds'])
@@ -137,11 +179,11 @@ def main():
     outcomes_test(tap)
     passed = {}
     for seed in seeds:
-        for what, report in legitimate(seed):
+        for what, report in (*legitimate(seed), *legitimate_snapshots(seed)):
             passed.setdefault(what, []).extend([] if not report['kinds'] else [(seed, report['breaches'][:3])])
     for what, wrong in passed.items():
         tap.ok(not wrong, f'passes: {what}', wrong)
-    for name, function in mutations.mutations():
+    for name, function in mutations.mutations() + seam_mutations.mutations():
         well, said = mutation_test(name, function, seeds, models)
         tap.ok(well, f'{name}: {" ".join(function.__doc__.split())}: {said if well else ""}', said)
     print(f'1..{tap.count}')

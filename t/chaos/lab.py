@@ -199,7 +199,7 @@ class Postgres:
     def start_first(self):
         self.script.do('start')
         self.port = self.script.env('PGPORT')
-        self.conninfo = f'host={self.dir} port={self.port} user=postgres dbname=postgres'
+        self.conninfo = self.conninfo_of('postgres')
         with open(f'/proc/{self.pid()}/cmdline', 'rb') as file:
             self.bin = os.path.dirname(file.read().split(b'\0')[0].decode())
         with pq.Session(self.conninfo) as sql:
@@ -207,6 +207,9 @@ class Postgres:
                 sql.rows(f"ALTER SYSTEM SET {name} = '{value}'")
         self.ctl('stop', '-m', 'fast')
         self.start()
+
+    def conninfo_of(self, database):
+        return f'host={self.dir} port={self.port} user=postgres dbname={database}'
 
     def pid(self):
         with open(os.path.join(self.data, 'postmaster.pid'), encoding='ascii') as file:
@@ -304,11 +307,12 @@ class ProxyGroup:
 
 class Relay(threading.Thread):
     """Keeps one relay running, as systemd or Kubernetes would: what has ended because a
-    peer is away is started again.  What else it ends with is kept in wrong."""
+    peer is away is started again.  What else it ends with is kept in wrong.  is_finite: there
+    is an end to what it has to do, and then it ends with 0."""
 
-    def __init__(self, command, log):
+    def __init__(self, command, log, is_finite=False):
         super().__init__(name='supervisor')
-        self.command, self.log = command, log
+        self.command, self.log, self.is_finite = command, log, is_finite
         self.env, self.process, self.lives = {}, None, 0
         self.over, self.pause = threading.Event(), threading.Event()
         self.asked = set()          # pids that got a signal from us
@@ -328,6 +332,8 @@ class Relay(threading.Thread):
             status = self.process.wait()
             self.exits[status] += 1
             asked = self.process.pid in self.asked
+            if status == 0 and self.is_finite:
+                return
             if not (asked and status in (0, -signal.SIGKILL) or status in (UNAVAILABLE, TEMPORARY)
                     or status > 0 and self.process.pid in self.replaced):
                 self.wrong.append(f'life {self.lives} of the relay ended with {status}')
@@ -335,9 +341,11 @@ class Relay(threading.Thread):
                 self.over.wait(RESTART_S)
 
     def signal(self, number):
-        """To the running one; its pid."""
-        pid = wait_until(lambda: self.process and self.process.poll() is None and self.process.pid,
-                         'a relay to run', START_S)
+        """To the running one; its pid, None if all that it had to do is done."""
+        pid = wait_until(lambda: self.process and self.process.poll() is None and self.process.pid
+                         or self.is_finite and not self.is_alive() and -1, 'a relay to run', START_S)
+        if pid < 0:
+            return None
         if number in (signal.SIGKILL, signal.SIGTERM):
             self.asked.add(pid)
         with contextlib.suppress(ProcessLookupError):
@@ -345,10 +353,10 @@ class Relay(threading.Thread):
         return pid
 
     def replace(self, number):
-        """Ends it by a signal and waits for its successor."""
+        """Ends it by a signal and waits for its successor, or for the end of all."""
         lives = self.lives
         self.signal(number)
-        wait_until(lambda: self.lives > lives, 'the next relay', START_S)
+        wait_until(lambda: self.lives > lives or self.is_finite and not self.is_alive(), 'the next relay', START_S)
 
     def stop(self):
         """SIGTERM, and no other after it; its exit status, None if there was none."""
@@ -373,9 +381,9 @@ class Relay(threading.Thread):
 class Watch(threading.Thread):
     """Follows the slot's position, over the server's own socket."""
 
-    def __init__(self, conninfo):
+    def __init__(self, conninfo, slot):
         super().__init__(name='watch', daemon=True)
-        self.conninfo, self.over = conninfo, threading.Event()
+        self.conninfo, self.slot, self.over = conninfo, slot, threading.Event()
         self.confirmed, self.moved = 0, time.monotonic()    # the highest ever; when it got there
         self.kept = 0                                       # bytes of WAL, the most so far
         self.since, self.standstill = self.moved, 0.0       # reset(); the longest wait behind it
@@ -391,7 +399,7 @@ class Watch(threading.Thread):
 
     def look(self, sql):
         rows = sql.rows("SELECT confirmed_flush_lsn - '0/0', pg_current_wal_lsn() - restart_lsn, "
-                        f"wal_status FROM pg_replication_slots WHERE slot_name = '{SLOT}'")
+                        f"wal_status FROM pg_replication_slots WHERE slot_name = '{self.slot}'")
         now = time.monotonic()
         if rows and rows[0][2] == 'lost':
             self.lost = 'the slot is lost'
@@ -425,6 +433,7 @@ class Lab:
         self.proxies, self.mounts = {}, []
         self.kafka = self.registry = self.registry_url = self.relay = self.watch = None
         self.relay_log = self.path('relay.log')
+        self.slot, self.prefix, self.database = SLOT, PREFIX, 'postgres'
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -498,22 +507,28 @@ class Lab:
         host, port = self.proxies['pg'].address.split(':')
         path = self.registry_url.split('/', 3)[3]
         return [self.binary, *arguments,
-                f'--source.conninfo=host={host} port={port} user=postgres dbname=postgres',
-                f'--slot.name={SLOT}', f'--topic.prefix={PREFIX}',
+                f'--source.conninfo=host={host} port={port} user=postgres dbname={self.database}',
+                f'--slot.name={self.slot}', f'--topic.prefix={self.prefix}',
                 f"--bootstrap.servers={self.proxies['kafka'].address}",
                 f"--registry.url=http://{self.proxies['registry'].address}/{path}",
                 '--retry.backoff.max.ms=1s', '--log.format=logfmt', *self.settings]
+
+    def slot_create(self):
+        subprocess.run(self.relay_command('slot', 'create'), check=True, cwd='/',
+                       stdin=subprocess.DEVNULL, stdout=sys.stderr, **as_server_user())
+        self.watch = Watch(self.postgres.conninfo, self.slot)
+        self.watch.start()
+
+    def relay_run(self, is_finite=False):
+        self.relay = Relay(self.relay_command('run'), self.relay_log, is_finite)
+        self.relay.start()
 
     def relay_start(self):
         """The slot, then the relay."""
         if BROKERS > 1:
             self.kafka.spread()
-        subprocess.run(self.relay_command('slot', 'create'), check=True, cwd='/',
-                       stdin=subprocess.DEVNULL, stdout=sys.stderr, **as_server_user())
-        self.watch = Watch(self.postgres.conninfo)
-        self.watch.start()
-        self.relay = Relay(self.relay_command('run'), self.relay_log)
-        self.relay.start()
+        self.slot_create()
+        self.relay_run()
 
     def clear(self):
         """No fault of the network any more."""

@@ -7,6 +7,7 @@ import json
 import random
 import struct
 
+import history
 import outcomes
 from check import POSITION, PROGRESS, murmur2
 from outcomes import ABORTED, COMMITTED, UNKNOWN
@@ -74,9 +75,11 @@ class Model:
     def __init__(self, seed, transactions=90, positions=None, metadata=True):
         self.rng = random.Random(f'model/{seed}')
         self.positions, self.metadata = positions, metadata
-        self.items, self.made, self.said = [], [], {}
+        self.items, self.made, self.said, self.said_at = [], [], {}, {}
         self.rows = {name: {} for name in TABLES}
         self.bag = []               # of nokey
+        self.versions = []          # what the history is
+        self.states = []            # behind each of items: rows by table and key, and the bag
         self.lsn, self.xid = 1000, 700
         self.last_end = self.lsn
         self.transaction(0, self.opening)
@@ -114,6 +117,7 @@ class Model:
     def change(self, name, op, before, after):
         """An event of the open transaction, and the tombstone of a delete."""
         table = TABLES[name]
+        self.versions.append(history.Version(self.xid, self.lsn, name, self.final_row(before), self.final_row(after)))
         key = {column: (after or before)[column] for column in table.key} if table.key and op != 't' else None
         if not table.full and op == 'u':
             if 'big' in after and after['big'] == before['big']:
@@ -158,7 +162,7 @@ class Model:
         # change LSNs may lie before the end of the transaction before: they run side by side
         self.lsn = max(1000, self.lsn - self.rng.randint(0, 60)) if n else self.lsn
         self.item = Item(started + 20000)       # more than any transaction takes
-        saved = {name: dict(rows) for name, rows in self.rows.items()}, list(self.bag)
+        saved, versions = self.state(), len(self.versions)
         outcome, is_there = fill() or (COMMITTED, True)
         self.write('txlog', self.row('txlog', txid8=self.xid, worker=1, n=n, tag=self.tag,
                                      expected_n=self.total + 1, tables=json.dumps({**self.tables, 'public.txlog': 1})))
@@ -167,12 +171,20 @@ class Model:
         self.item.txn = txn
         if not is_there:
             self.rows, self.bag = saved
+            del self.versions[versions:]
             self.lsn = started
             return
         if self.metadata:
             self.bound()
-        self.items.append(self.item)
+        self.item_add()
         self.lsn = self.last_end = self.item.end_lsn
+
+    def state(self):
+        return {name: dict(rows) for name, rows in self.rows.items()}, list(self.bag)
+
+    def item_add(self):
+        self.items.append(self.item)
+        self.states.append(self.state())
 
     def bound(self):
         """BEGIN and END around the messages."""
@@ -293,18 +305,31 @@ class Model:
         self.send(f'{PREFIX}.message', {'prefix': 'ledger-said'},
                   {'op': 'm', 'ts_ms': 1, 'source': source, 'transaction': None,
                    'message': {'prefix': 'ledger-said', 'content': content.encode()}})
-        self.items.append(self.item)
+        self.said_at[content] = self.item.end_lsn
+        self.item_add()
         self.lsn = self.item.end_lsn
 
     # ---- what the checker gets ----
 
     def outcomes(self):
-        return outcomes.Outcomes(self.made, dict(self.said))
+        known = outcomes.Outcomes(self.made, dict(self.said))
+        known.said_at.update(self.said_at)
+        return known
+
+    def history(self):
+        return history.History(self.versions)
 
     def final(self):
-        rows = [(name, row) for name, rows in self.rows.items() for row in rows.values()]
-        rows += [('nokey', row) for row in self.bag]
-        return [(name, {**row, 'big': (md5(row['big']),)} if 'big' in row else row) for name, row in rows]
+        return [(name, self.final_row(row)) for name, row in self.all_rows(self.rows, self.bag)]
+
+    @staticmethod
+    def all_rows(rows, bag):
+        """(table name, row)"""
+        return [(name, row) for name, rows in rows.items() for row in rows.values()] + [('nokey', row) for row in bag]
+
+    @staticmethod
+    def final_row(row):
+        return {**row, 'big': (md5(row['big']),)} if row and 'big' in row else row
 
     def stamped(self, message, session, is_first):
         """As a session sends it: its own times, and for what a new stream sends first, its own
@@ -368,21 +393,26 @@ class Model:
                     room[home] -= 1
                     self.append(log, message, session, is_first and at == upto, at)
 
-    def groups_make(self, log):
-        """Kafka transactions of some items each, large ones split; some offsets are of aborted ones."""
-        group, groups = 0, {}
+    def groups_make(self, log, ends=()):
+        """Kafka transactions of some items each, none of them beyond one of ends, large ones split;
+        some offsets are of aborted ones.  Rows of a snapshot may join what is before or behind."""
+        group, groups, edges = 0, {}, {}
         for at, item in enumerate(self.items):
-            group += self.rng.random() < 0.4
-            have = 0
+            group += self.rng.random() < 0.4 or at - 1 in ends
+            edges[at, 'behind'], have = group, 0
             for message in item.messages:
                 if len(item.messages) > WHOLE_MAX and have >= PART and message['value'] is not None:
                     group, have = group + 1, 0
                 groups[at, message['number']] = group
                 have += 1
+            edges[at, 'before'] = group
         for part in log.parts.values():
             last = None
             for record in part:
-                record['group'] = groups[record['item'], record['number']]
+                if 'joins' in record:
+                    record['group'] = edges[record['joins']]
+                elif record['group'] is None:
+                    record['group'] = groups[record['item'], record['number']]
                 if record['group'] != last and self.rng.random() < 0.1:
                     record['skip'] = self.rng.randint(2, 9)
                 last = record['group']

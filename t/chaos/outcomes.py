@@ -4,7 +4,7 @@ in lines of JSON that are written before and after whatever may fail:
   {"k": "try", "txid", "tag", "worker", "n", "tables": {collection: events}}  before COMMIT
   {"k": "end", "tag", "outcome": "committed" | "aborted"}    behind it; none: unknown
   {"k": "abort", ...as try}                                  before ROLLBACK
-  {"k": "say", "content"}, {"k": "said", "content"}          a message outside transactions
+  {"k": "say", "content"}, {"k": "said", "content", "lsn"}   a message outside transactions
   {"k": "lost"}                                              the connection: what was said may be, too
   {"k": "fault", "state", "text"}                            an error that should not be
 
@@ -34,11 +34,12 @@ class Transaction:
 
 class Outcomes:
     """transactions: of all writers.  messages: content -> must it be in the log?  Those
-    that need not may be.  faults: texts."""
+    that need not may be; said_at: content -> LSN of its end.  faults: texts."""
 
     def __init__(self, transactions=(), messages=None, faults=()):
         self.transactions = list(transactions)
         self.messages = messages or {}
+        self.said_at = {}
         self.faults = list(faults)
         self.shapes = {}    # most transactions touch the same tables as others do
 
@@ -64,6 +65,7 @@ class Outcomes:
                 self.messages[line['content']] = False
             elif kind == 'said':
                 said.append(line['content'])
+                self.said_at[line['content']] = lsn_number(line.get('lsn', '0/0'))
             elif kind == 'lost':
                 # the server may have crashed, and no commit had put them on disk
                 said.clear()
@@ -75,6 +77,11 @@ class Outcomes:
         for txn in self.transactions:
             if txn.outcome == UNKNOWN:
                 txn.outcome = outcome_of.get(txn.tag, UNKNOWN)
+
+
+def lsn_number(text):
+    high, low = (int(half, 16) for half in text.split('/'))
+    return high << 32 | low
 
 
 def lines(name):

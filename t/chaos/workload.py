@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """workload.py setup|run|finish: the ledger workload of the fault campaign.
 
-  setup   makes the tables (schema.sql) in an empty database; writes DIR/relay.args, a
+  setup   makes the tables (schema.sql) in an empty database, with --history also what notes
+          every version of their rows (history.sql); writes DIR/relay.args, a
           line for each option that the relay must get, and DIR/topics, "name partitions"
           (without the prefix) of each topic to create.  Then create the slot, then run.
   run     writes until --seconds are over or SIGTERM or SIGINT comes; survives restarts
           of the server.  May be run again with the same DIR: it goes on.
   finish  with the server up and no writer left: ends what is prepared, finds out what
-          became of unknown transactions, and writes DIR/final.jsonl, the tables' rows.
+          became of unknown transactions, and writes DIR/final.jsonl, the tables' rows, and
+          DIR/history.jsonl, their history.
 
 checker.py compares DIR with the topics.  run prints a progress line to stderr every few
 seconds and one JSON object to stdout at its end; 1 if a statement failed other than by
@@ -69,8 +71,10 @@ class Over:
 
 def setup(options):
     os.makedirs(options.dir, exist_ok=True)
-    with pq.Session(options.conninfo) as sql, open(os.path.join(HERE, 'schema.sql'), encoding='utf-8') as file:
-        sql.rows(file.read())
+    with pq.Session(options.conninfo) as sql:
+        for name in ('schema.sql', 'history.sql') if options.history else ('schema.sql',):
+            with open(os.path.join(HERE, name), encoding='utf-8') as file:
+                sql.rows(file.read())
     with open(os.path.join(options.dir, 'relay.args'), 'w', encoding='utf-8') as file:
         file.writelines(arg + '\n' for arg in RELAY_ARGS)
     with open(os.path.join(options.dir, 'topics'), 'w', encoding='utf-8') as file:
@@ -166,6 +170,26 @@ def row_text(table):
     return ', '.join('md5(big)' if name == 'big' else name for name in table.columns)
 
 
+def rows_write(sql, query, file, line):
+    """A line of text for each row of a query; their number."""
+    rows = 0
+    sql.rows('DECLARE rows CURSOR FOR ' + query)
+    while batch := sql.rows('FETCH 20000 FROM rows'):
+        rows += len(batch)
+        file.writelines(line(row) + '\n' for row in batch)
+    sql.rows('CLOSE rows')
+    return rows
+
+
+def history_write(sql, folder):
+    """Every version of every row, if the server has noted them: history.py reads it."""
+    if sql.value("SELECT to_regclass('history')") is None:
+        return
+    with open(os.path.join(folder, 'history.jsonl'), 'w', encoding='utf-8') as file:
+        rows_write(sql, "SELECT txid8, lsn - '0/0', name, coalesce(old, 'null'), coalesce(new, 'null') FROM history "
+                   'ORDER BY n', file, lambda row: '[{}, {}, "{}", {}, {}]'.format(*row))
+
+
 def finish(options):
     known = outcomes.load(options.dir)
     with pq.Session(options.conninfo) as sql:
@@ -177,14 +201,10 @@ def finish(options):
                 file.write(json.dumps({'k': 'end', 'tag': txn.tag, 'txid': txn.txid,
                                        'outcome': writer.outcome_of(sql, txn)}) + '\n')
         sql.rows('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-        rows = 0
         with open(os.path.join(options.dir, 'final.jsonl'), 'w', encoding='utf-8') as file:
-            for table in TABLES.values():
-                sql.rows(f'DECLARE rows CURSOR FOR SELECT {row_text(table)} FROM {table.name}')
-                while batch := sql.rows('FETCH 20000 FROM rows'):
-                    rows += len(batch)
-                    file.writelines(json.dumps([table.name, row]) + '\n' for row in batch)
-                sql.rows('CLOSE rows')
+            rows = sum(rows_write(sql, f'SELECT {row_text(table)} FROM {table.name}', file,
+                                  lambda row, name=table.name: json.dumps([name, row])) for table in TABLES.values())
+        history_write(sql, options.dir)
         sql.rows('COMMIT')
         # the client of a commit that it saw must find it: else the server lost it, not the relay
         have = int(sql.value('SELECT count(*) FROM txlog'))
@@ -211,6 +231,8 @@ def options_read():
     parser.add_argument('--accounts', type=int, default=200)
     parser.add_argument('--big-every', type=int, default=500, help='every Nth transaction of a writer is big; 0: none')
     parser.add_argument('--big-rows', type=int, default=3000)
+    parser.add_argument('--big-values', type=int, default=300, help='how long large values are, at most, in 32 bytes')
+    parser.add_argument('--history', action='store_true', help='setup: note every version of every row')
     parser.add_argument('--report', type=float, default=5, help='seconds between progress lines')
     return parser.parse_args()
 

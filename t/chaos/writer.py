@@ -318,7 +318,7 @@ class Writer:
         changes = {'big': 'big = EXCLUDED.big', 'note': 'seq = EXCLUDED.seq, note = EXCLUDED.note'}
         changes['both'] = ', '.join(changes.values())
         big = (f"(SELECT '{plan.mark}' || string_agg(md5(g || '{plan.mark}'), '') "
-               f'FROM generate_series(1, {plan.rng.randint(80, 300)}) g)')
+               f'FROM generate_series(1, {plan.rng.randint(80, self.options.big_values)}) g)')
         tables[f'public.{table}'] += self.did(
             f"INSERT INTO {table} (id, seq, big, note) VALUES ({key}, {plan.n}, {big}, '{plan.mark}') "
             f'ON CONFLICT (id) DO UPDATE SET {changes[what]} RETURNING 1')
@@ -370,8 +370,8 @@ class Writer:
         self.said += 1
         content = f's{self.options.seed}w{self.worker}m{self.said}'
         self.note('say', content=content)
-        self.sql.rows(f"SELECT pg_logical_emit_message(false, 'ledger-said', '{content}')")
-        self.note('said', content=content)
+        lsn = self.sql.value(f"SELECT pg_logical_emit_message(false, 'ledger-said', '{content}')")
+        self.note('said', content=content, lsn=lsn)
 
     def op_hidden(self, plan, tables):
         """Of a table that is not captured."""

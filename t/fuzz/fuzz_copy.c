@@ -165,7 +165,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		free(exact);
 		if (copy_row_ended(row))
-			copy_row_restart(row);
+			copy_row_restart(row, NULL);
 	}
 	copy_row_free(row);
 	return 0;

@@ -294,7 +294,7 @@ table_compare(PGconn *conn, const struct table *tbl, const struct row *row)
 	struct tally tally = {0};
 
 	buf_puts(&sql, "COPY (SELECT ");
-	copy_row_columns(tbl, &sql);
+	copy_row_columns(tbl, NULL, &sql);
 	buf_printf(&sql, " FROM ONLY %s.%s ORDER BY id) TO STDOUT (FORMAT binary)", schema, name);
 	PQclear(query(conn, buf_cstr(&sql), PGRES_COPY_OUT));
 	table_copy(conn, tbl, row, &tally);

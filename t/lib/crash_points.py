@@ -19,24 +19,20 @@ import json
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import threading
 import time
 import traceback
 
-import kafka
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from kafka.structs import TopicPartition
-
 import checks
+import crash_snapshot
+import crash_trial
 import pq
 import read_topic
+from crash_trial import Reader, Unreached, lsn
 
-LIFE_S = 300			# a life that takes longer hangs
 ATTEMPTS = 6			# with other passings, for a point that was not reached
-SMALL = 100				# bytes; no batch is as small
 SPLIT = 50				# messages; exactly once, transactions of more are split
 MARGIN = 10				# and of so many less are not: schemas and boundaries count, too
 
@@ -140,72 +136,21 @@ def expectation(session):
 
 # --- what is there ----------------------------------------------------------------
 
-class Reader:
-	"""The topics of trials, and their records; one for each thread."""
-
-	def __init__(self, bootstrap, registry):
-		self.registry = read_topic.Registry(registry)
-		self.consumers = {committed: kafka.KafkaConsumer(
-			bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False,
-			auto_offset_reset="earliest", allow_auto_create_topics=False, fetch_max_wait_ms=10,
-			isolation_level="read_committed" if committed else "read_uncommitted")
-			for committed in (False, True)}
-		self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-
-	def end(self, topic):
-		"""How many offsets it has; 0 if it does not exist."""
-		consumer = self.consumers[False]
-		if topic not in consumer.topics():
-			return 0
-		return consumer.end_offsets([TopicPartition(topic, 0)])[TopicPartition(topic, 0)]
-
-	def delete(self, prefix):
-		"""All topics of it."""
-		topics = [topic for topic in self.consumers[False].topics() if topic.startswith(prefix + ".")]
-		if topics:
-			self.admin.delete_topics(topics, timeout_ms=LIFE_S * 1000)
-
-	def records(self, prefix, committed):
-		"""Topic, without the prefix, to its records."""
-		consumer, plain = self.consumers[committed], self.consumers[False]
-		found = {}
-		for topic in consumer.topics() & plain.topics():
-			if topic.startswith(prefix + "."):
-				if consumer.partitions_for_topic(topic) != {0}:
-					raise ValueError(f"{topic} has several partitions")
-				found[TopicPartition(topic, 0)] = []
-		consumer.assign(list(found))
-		consumer.seek_to_beginning(*found)
-		# Of all records: where readers of committed ones may go follows a moment behind a commit's answer.
-		ends = plain.end_offsets(list(found))
-		deadline = time.monotonic() + LIFE_S
-		while any(consumer.position(tp) < ends[tp] for tp in found):
-			if time.monotonic() > deadline:
-				raise TimeoutError(f"{prefix}: topics are not read to their ends")
-			for tp, batch in consumer.poll(timeout_ms=100, max_records=5000).items():
-				found[tp] += batch
-		return {tp.topic[len(prefix) + 1:]: records for tp, records in found.items()}
-
-	def message(self, topic, record, folder):
-		"""A record as the expectation has it; None: it is none of the workload's."""
-		if ("__walrelay.schema", b"1") in record.headers:
-			folder.learn(record.key, record.value)
-			return None
-		_, key, _, value = read_topic.record_decode(record, self.registry, folder)
-		if topic == "message":
-			return ("m", value["message"]["content"].decode(), None)
-		if topic == "transaction":
-			return (value["status"], int(value["id"].partition(":")[0]), None)
-		if topic == "schema-changes":
-			return (",".join(value["kinds"]), key["table"], None)
-		if value is None:
-			return (None, key["id"], None)
-		return (value["op"], key and key["id"], value["after"])
-
-
-def lsn(text):
-	high, low = text.split("/")
-	return int(high, 16) << 32 | int(low, 16)
+def message_of(topic, record, registry, folder):
+	"""A record as the expectation has it; None: it is none of the workload's."""
+	if ("__walrelay.schema", b"1") in record.headers:
+		folder.learn(record.key, record.value)
+		return None
+	_, key, _, value = read_topic.record_decode(record, registry, folder)
+	if topic == "message":
+		return ("m", value["message"]["content"].decode(), None)
+	if topic == "transaction":
+		return (value["status"], int(value["id"].partition(":")[0]), None)
+	if topic == "schema-changes":
+		return (",".join(value["kinds"]), key["table"], None)
+	if value is None:
+		return (None, key["id"], None)
+	return (value["op"], key and key["id"], value["after"])
 
 
 def positions(records):
@@ -217,21 +162,13 @@ def positions(records):
 
 # --- trials -------------------------------------------------------------------------
 
-class Unreached(Exception):
-	"""The relay did not come by the point so often."""
-
-
-class Trial:
+class Trial(crash_trial.Trial):
 	"""One death, with all that surrounds it."""
 
 	def __init__(self, bench, name, mode, point, when, passing, attempt=0):
-		self.bench, self.name, self.mode, self.point, self.when = bench, name, mode, point, when
+		super().__init__(bench, name, mode)
+		self.point, self.when = point, when
 		self.passing, self.attempt = passing, attempt
-		self.session, self.reader = bench.of_thread()
-		self.deaths, self.lives, self.losses = [], 0, 0
-		self.once = mode == "exactly-once"
-		self.dir = os.path.join(bench.args.dir, name)
-		os.mkdir(self.dir)
 
 	def command(self):
 		args = self.bench.args
@@ -246,86 +183,6 @@ class Trial:
 			*(["--transaction.timeout.ms=900000"] if self.once else []),
 			"--stream.frame.bytes=1kB", "--status.interval.ms=100", "--progress.interval.ms=20",
 			"--retry.backoff.ms=50", "--retry.backoff.max.ms=1s"]
-
-	def life(self, crash=None, stop=None, at_stop=None, counts=None):
-		"""Its exit status, negative for a signal.  at_stop(process id): while it stands still."""
-		env = dict(os.environ)
-		for name, value in (("CRASH_POINT", crash), ("STOP_POINT", stop), ("CRASH_COUNTS", counts)):
-			if value:
-				env["WALRELAY_" + name] = value
-		self.lives += 1
-		with open(os.path.join(self.dir, f"life{self.lives}"), "wb") as log:
-			process = subprocess.Popen(self.command(), env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-		late = threading.Event()
-		timer = threading.Timer(LIFE_S, lambda: (late.set(), process.kill()))
-		timer.start()
-		try:
-			while True:
-				_, status = os.waitpid(process.pid, os.WUNTRACED)
-				if not os.WIFSTOPPED(status):
-					break
-				at_stop(process.pid)
-				os.kill(process.pid, signal.SIGCONT)
-			process.returncode = os.waitstatus_to_exitcode(status)
-		finally:
-			timer.cancel()
-			if process.returncode is None:
-				process.kill()
-				os.waitpid(process.pid, 0)
-				process.returncode = -signal.SIGKILL
-		if late.is_set():
-			raise TimeoutError(f"life {self.lives} did not end; it says\n{self.log()}")
-		return process.returncode
-
-	def log(self):
-		with open(os.path.join(self.dir, f"life{self.lives}"), encoding="utf-8", errors="replace") as log:
-			return "".join(log.readlines()[-12:])
-
-	def slot(self, column):
-		return self.session.value(f"SELECT {column} FROM pg_replication_slots WHERE slot_name = '{self.name}'")
-
-	def die(self, point, passing, **how):
-		status = self.life(f"{point}:{passing}", **how)
-		if status != -signal.SIGKILL:
-			if status not in (0, 1):
-				raise ValueError(f"the relay ended with {status}; it says\n{self.log()}")
-			raise Unreached(f"{point}:{passing}")
-		confirmed = lsn(self.slot("confirmed_flush_lsn"))
-		self.deaths.append((confirmed, self.began, self.reader.end(f"{self.name}.progress")))
-
-	# What happens to a relay that has stopped itself.
-
-	def lose(self, _):
-		"""The server ends the stream."""
-		self.losses += 1
-		self.session.rows(f"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{self.name}'")
-		self.wait_idle()
-
-	def wait_idle(self):
-		deadline = time.monotonic() + LIFE_S
-		while self.slot("active_pid") is not None:
-			if time.monotonic() > deadline:
-				raise TimeoutError("the walsender does not end")
-			time.sleep(0.01)
-
-	@staticmethod
-	def terminate(pid):
-		os.kill(pid, signal.SIGTERM)
-
-	def fence(self, _):
-		"""Somebody produces under its name."""
-		producer = kafka.KafkaProducer(bootstrap_servers=self.bench.args.bootstrap,
-			transactional_id=f"walrelay-{self.name}-{self.name}")
-		producer.init_transactions()
-		producer.close()
-
-	def refuse(self, topic):
-		"""The broker takes no message of this topic, until admit()."""
-		self.reader.admin.create_topics([NewTopic(topic, 1, 1, topic_configs={"max.message.bytes": str(SMALL)})])
-
-	def admit(self, topic):
-		self.reader.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic,
-			{"max.message.bytes": "1048588"})])
 
 	def run(self, counts=None):
 		self.session.rows(f"SELECT pg_copy_logical_replication_slot('base', '{self.name}')")
@@ -375,7 +232,8 @@ class Trial:
 		found, folder, breaches = self.reader.records(self.name, self.once), read_topic.Folder(None), []
 		self.records, self.repeated = sum(map(len, found.values())), 0
 		for topic, expected in self.bench.expected.items():
-			messages = [(record.offset, self.reader.message(topic, record, folder)) for record in found.get(topic, [])]
+			messages = [(record.offset, message_of(topic, record, self.reader.registry, folder))
+				for record in found.get(topic, [])]
 			messages = [pair for pair in messages if pair[1]]
 			breaches += checks.order_check(topic, expected, messages, 0 if self.once else self.lives - 1 + self.losses)
 			self.repeated += len(messages) - len(expected)
@@ -389,20 +247,10 @@ class Trial:
 			breaches.append("the slot does not stand at the end")
 		return breaches
 
-	def slot_drop(self):
-		self.wait_idle()
-		self.session.rows(f"SELECT pg_drop_replication_slot('{self.name}')")
-
-	def close(self):
-		"""Nothing is left of it: server and broker are to bear thousands."""
-		self.reader.delete(self.name)
-		self.slot_drop()
-
 
 class Bench:
 	def __init__(self, args):
 		self.args = args
-		self.random = random.Random(args.seed)
 		self.local = threading.local()
 		self.lock = threading.Lock()
 		self.names = 0
@@ -460,6 +308,29 @@ def counts_read(path):
 		return {name: int(count) for name, count in (line.split() for line in file)}
 
 
+def stream(args, rng, points, report):
+	"""Those of a relay that streams."""
+	modes = {"at-least-once": ("BOTH", "LEAST"), "exactly-once": ("BOTH", "ONCE")}
+	bench, jobs = Bench(args), []
+	for mode, kinds in modes.items():
+		path = os.path.join(args.dir, f"counts-{mode}")
+		line = bench.trial(mode, None, "LOAD", 1, counts=path)
+		report(line)
+		if line["breaches"]:
+			sys.exit(1)
+		counts = counts_read(path)
+		for _ in range(args.runs):
+			for point, kind, when in points:
+				if kind not in kinds:
+					continue
+				passings = max(1, counts[point]) if when == "LOAD" else 1
+				# once: in the middle; else anywhere
+				jobs.append((mode, point, when, (passings + 1) // 2 if args.runs == 1 else rng.randint(1, passings)))
+	with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+		for done in concurrent.futures.as_completed([pool.submit(bench.trial, *job) for job in jobs]):
+			report(done.result())
+
+
 def main():
 	parser = argparse.ArgumentParser()
 	parser.add_argument("--relay", required=True)
@@ -473,32 +344,19 @@ def main():
 	parser.add_argument("--only", default="", help="points whose name has this")
 	args = parser.parse_args()
 
-	modes = {"at-least-once": ("BOTH", "LEAST"), "exactly-once": ("BOTH", "ONCE")}
 	points = [line.split() for line in subprocess.check_output([args.relay, "crash-points"], text=True).splitlines()]
-	bench = Bench(args)
+	points = [point for point in points if point[2] != "GAP" and re.search(args.only, point[0])]
+	rows = [point for point in points if point[2].startswith("ROWS")]
+	rng = random.Random(args.seed)
 
 	def report(line):
 		print(json.dumps(line), flush=True)
 
-	jobs = []
-	for mode, kinds in modes.items():
-		path = os.path.join(args.dir, f"counts-{mode}")
-		line = bench.trial(mode, None, "LOAD", 1, counts=path)
-		report(line)
-		if line["breaches"]:
-			sys.exit(1)
-		counts = counts_read(path)
-		for run in range(args.runs):
-			for point, kind, when in points:
-				if kind not in kinds or when == "GAP" or not re.search(args.only, point):
-					continue
-				passings = max(1, counts[point]) if when == "LOAD" else 1
-				# once: in the middle; else anywhere
-				jobs.append((mode, point, when, (passings + 1) // 2 if args.runs == 1
-					else bench.random.randint(1, passings)))
-	with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-		for done in concurrent.futures.as_completed([pool.submit(bench.trial, *job) for job in jobs]):
-			report(done.result())
+	if len(rows) < len(points):
+		stream(args, rng, [point for point in points if point not in rows], report)
+	for _ in range(args.runs if rows else 0):
+		for line in crash_snapshot.run(args, rng, rows):
+			report(line)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@
 #define FRAME_BYTES 1024
 #define LONG_MAX_BYTES 4096
 
-static struct err   e;
-static const char  *labels[] = {"sad", "ok", ""};
+static struct err  e;
+static const char *labels[] = {"sad", "ok", ""};
 
 /* What a server writes before the first row: signature, no flags, no extension. */
 static const char header[] = "5047434f50590aff0d0a00"
@@ -262,35 +262,49 @@ texts(void **state)
 	EXPECT_STATE(plain(WIRE_FORM_ENUM, 90001), "73", WIRE_STATE_TEXT, fb_str(&tuple, "s"));
 }
 
-/* Each of many is found, and none that only looks alike. */
+/* The field as a value of the enum: place, or its text if that is beyond the labels. */
+static void
+expect_label(const struct column *col, const char *field, uint32_t place)
+{
+	struct buf    text = {0};
+	struct buf    tuple = {0};
+	const uint8_t states[] = {place < col->nlabels ? WIRE_STATE_VALUE : WIRE_STATE_TEXT};
+
+	buf_puts(&text, field);
+	fb_tuple(&tuple, states, 1);
+	if (place < col->nlabels)
+		fb_uv(&tuple, place);
+	else
+		fb_str(&tuple, field);
+	expect(*col, &text, &tuple);
+	buf_free(&text);
+	buf_free(&tuple);
+}
+
+/* Each of many is found, and no beginning of one. */
 static void
 many_labels(void **state)
 {
-	const char   *many[1000];
+	char         *many[1000];
 	struct column col = plain(WIRE_FORM_ENUM, 90001);
 
 	(void) state;
-	for (unsigned i = 0; i < 1000; i++)
-		many[i] = xasprintf("label %u", i * 7919);
-	col.labels = many;
+	for (uint32_t i = 0; i < 1000; i++)
+		many[i] = xasprintf("a label %u", i * 7919);
+	col.labels = (const char **) many;
 	col.nlabels = 1000;
-	for (unsigned i = 0; i < 1001; i++)
+	for (uint32_t i = 0; i < 1000; i++)
+		expect_label(&col, many[i], i);
+	expect_label(&col, "a label 7919000", 1000);
+	for (size_t len = 0; len < strlen("a label "); len++)
 	{
-		struct buf field = {0};
-		struct buf tuple = {0};
+		char *beginning = xstrndup("a label ", len);
 
-		buf_printf(&field, "label %u", i * 7919);
-		fb_tuple(&tuple, (const uint8_t[]){i < 1000 ? WIRE_STATE_VALUE : WIRE_STATE_TEXT}, 1);
-		if (i < 1000)
-			fb_uv(&tuple, i);
-		else
-			fb_bytes(&tuple, field.data, field.len);
-		expect(col, &field, &tuple);
-		buf_free(&field);
-		buf_free(&tuple);
+		expect_label(&col, beginning, 1000);
+		free(beginning);
 	}
-	for (unsigned i = 0; i < 1000; i++)
-		free((char *) (uintptr_t) many[i]);
+	for (uint32_t i = 0; i < 1000; i++)
+		free(many[i]);
 }
 
 /* --- arrays --------------------------------------------------------------------------- */
@@ -449,57 +463,56 @@ literals(void **state)
 static void
 literals_refused(void **state)
 {
-	static const char *const bad[] = {
-		"",
-		"a",
-		"{",
-		"}",
-		"{a",
-		"a}",
-		"{a}}",
-		"{a}b",
-		"{,}",
-		"{a,}",
-		"{,a}",
-		"{a,,b}",
-		"{\"a}",
-		"{\"a\\",
-		"{\"a\\\"}",
-		"{\"a\"b}",
-		"{a\"b\"}",
-		"{a\\b}",
-		"{a{b}",
-		"{{a},b}",
-		"{a,{b}}",
-		"{{a},{b,c}}",
-		"{{a,b},{c}}",
-		"{{}}",
-		"{{},{}}",
-		"{{a}{b}}",
-		"{{a},}",
-		"{{{{{{{a}}}}}}}",
-		"[1:1]",
-		"[1:1]=",
-		"[1:1]{a}",
-		"[1:2]={a}",
-		"[1:1]={a,b}",
-		"[1:1]={{a}}",
-		"[1:1][1:1]={a}",
-		"[1]={a}",
-		"[:1]={a}",
-		"[1:]={a}",
-		"[1:1={a}",
-		"[a:b]={a}",
-		"[1:0]={}",
-		"={a}",
-		"[2147483648:2147483648]={a}",
-		"[-2147483649:-2147483649]={a}",
-		"[99999999999:1]={a}",
-		"[1:1][1:1][1:1][1:1][1:1][1:1][1:1]={{{{{{{a}}}}}}}",
-		" {a}",
-		"{a} ",
-		"[ 1:1]={a}",
-	};
+	static const char *const bad[] = {"",
+									  "a",
+									  "{",
+									  "}",
+									  "{a",
+									  "a}",
+									  "{a}}",
+									  "{a}b",
+									  "{,}",
+									  "{a,}",
+									  "{,a}",
+									  "{a,,b}",
+									  "{\"a}",
+									  "{\"a\\",
+									  "{\"a\\\"}",
+									  "{\"a\"b}",
+									  "{a\"b\"}",
+									  "{a\\b}",
+									  "{a{b}",
+									  "{{a},b}",
+									  "{a,{b}}",
+									  "{{a},{b,c}}",
+									  "{{a,b},{c}}",
+									  "{{}}",
+									  "{{},{}}",
+									  "{{a}{b}}",
+									  "{{a},}",
+									  "{{{{{{{a}}}}}}}",
+									  "[1:1]",
+									  "[1:1]=",
+									  "[1:1]{a}",
+									  "[1:2]={a}",
+									  "[1:1]={a,b}",
+									  "[1:1]={{a}}",
+									  "[1:1][1:1]={a}",
+									  "[1]={a}",
+									  "[:0]={a}",
+									  "[-:0]={a}",
+									  "[1:]={a}",
+									  "[1:1={a}",
+									  "[a:b]={a}",
+									  "[1:0]={}",
+									  "={a}",
+									  "[2147483648:2147483648]={a}",
+									  "[-2147483649:-2147483649]={a}",
+									  "[99999999999:1]={a}",
+									  "[1:1][1:1][1:1][1:1][1:1][1:1][1:1]={{{{{{{a}}}}}}}",
+									  " {a}",
+									  "{a} ",
+									  "[ 1:1]={a}"};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -569,6 +582,18 @@ maps(void **state)
 	}
 }
 
+/* An array of so many. */
+static void
+put_zeros(struct buf *message, uint32_t count)
+{
+	put_be(message, 20 + 6 * count, 4);
+	put_hex(message, "000000010000000000000015");
+	put_be(message, count, 4);
+	put_be(message, 1, 4);
+	for (uint32_t i = 0; i < count; i++)
+		put_hex(message, "000000020000");
+}
+
 /* Bytes beyond frame_bytes go aside, in order; beyond max_long they are left out. */
 static void
 longs(void **state)
@@ -588,10 +613,7 @@ longs(void **state)
 	put_be(&message, 4, 2);
 	put_field(&message, many, FRAME_BYTES + 1);
 	put_field(&message, many, FRAME_BYTES);
-	put_be(&message, 20 + 6 * 1021, 4);
-	put_hex(&message, "000000010000000000000015000003fd00000001");
-	for (int i = 0; i < 1021; i++)
-		put_hex(&message, "000000020000");
+	put_zeros(&message, 1020);
 	put_be(&message, 2 + FRAME_BYTES, 4);
 	buf_put(&message, "{", 1);
 	buf_put(&message, many, FRAME_BYTES);
@@ -600,9 +622,9 @@ longs(void **state)
 	assert_int_equal(chg.nlongs, 3);
 	assert_int_equal(chg.longs[0].len, FRAME_BYTES + 1);
 	assert_memory_equal(chg.longs[0].data, many, FRAME_BYTES + 1);
-	/* 1 dimension, 1021 elements from 1 on, no map, 1021 zeros */
-	assert_int_equal(chg.longs[1].len, 5 + 1021);
-	assert_memory_equal(chg.longs[1].data, "\1\xfd\7\2\0\0", 6);
+	/* 1 dimension, 1020 elements from 1 on, no map, the elements */
+	assert_int_equal(chg.longs[1].len, 5 + 1020);
+	assert_memory_equal(chg.longs[1].data, "\1\xfc\7\2\0\0", 6);
 	assert_int_equal(chg.longs[2].len, 4 + 2 + FRAME_BYTES);
 	assert_memory_equal(chg.longs[2].data, "\1\1\2\0\x80\x08x", 7);
 	assert_int_equal(chg.too_long, 0);
@@ -616,13 +638,15 @@ longs(void **state)
 	put_be(&message, 4, 2);
 	put_field(&message, many, LONG_MAX_BYTES);
 	put_field(&message, many, LONG_MAX_BYTES + 1);
-	put_hex(&message, NULL_FIELD NULL_FIELD);
+	put_zeros(&message, FRAME_BYTES - 5);
+	put_hex(&message, NULL_FIELD);
 	assert_rc_ok(read_exact(row, &message, &chg, &exact));
 	assert_int_equal(chg.nlongs, 2);
 	assert_int_equal(chg.longs[0].len, LONG_MAX_BYTES);
 	assert_null(chg.longs[1].data);
 	assert_int_equal(chg.longs[1].len, 0);
 	assert_int_equal(chg.too_long, LONG_MAX_BYTES + 1);
+	assert_int_equal(chg.new_tuple.p[2], WIRE_STATE_VALUE | WIRE_STATE_NULL << 4);
 	free(exact);
 
 	buf_reset(&message);
@@ -641,11 +665,12 @@ longs(void **state)
 static void
 select_list(void **state)
 {
-	struct column columns[] = {plain(WIRE_FORM_INT, 23),       plain(WIRE_FORM_TEXT, 25),
-							   plain(WIRE_FORM_TEXT, 869),     array_of(WIRE_FORM_INT, 23),
-							   array_of(WIRE_FORM_TEXT, 1043), array_of(WIRE_FORM_TEXT, 869)};
-	struct table  tbl = table_of(columns, 6);
-	struct buf    sql = {0};
+	static const uint32_t plain_texts[] = {19, 25, 114, 1042, 1043, 142};
+	struct column         columns[] = {plain(WIRE_FORM_INT, 23),       plain(WIRE_FORM_TEXT, 25),
+									   plain(WIRE_FORM_TEXT, 869),     array_of(WIRE_FORM_INT, 23),
+									   array_of(WIRE_FORM_TEXT, 1043), array_of(WIRE_FORM_TEXT, 869)};
+	struct table          tbl = table_of(columns, 6);
+	struct buf            sql = {0};
 
 	(void) state;
 	columns[0].name = "id";
@@ -653,16 +678,25 @@ select_list(void **state)
 	columns[2].name = "A, b";
 	columns[3].name = "select";
 	columns[5].name = "%s'";
-	copy_row_columns(&tbl, &sql);
+	copy_row_columns(&tbl, NULL, &sql);
 	assert_string_equal(
 		buf_cstr(&sql),
 		"\"id\", \"a\"\"b\", "
 		"CASE WHEN \"A, b\" IS DISTINCT FROM NULL THEN pg_catalog.format('%s', \"A, b\") END, "
 		"\"select\", \"c\", "
 		"CASE WHEN \"%s'\" IS DISTINCT FROM NULL THEN pg_catalog.format('%s', \"%s'\") END");
+	/* whose send function gives what the plugin sends */
+	for (size_t i = 0; i < sizeof(plain_texts) / sizeof(*plain_texts); i++)
+		columns[i] = plain(WIRE_FORM_TEXT, plain_texts[i]);
+	buf_reset(&sql);
+	copy_row_columns(&tbl, NULL, &sql);
+	assert_string_equal(
+		buf_cstr(&sql),
+		"\"c\", \"c\", \"c\", \"c\", \"c\", "
+		"CASE WHEN \"c\" IS DISTINCT FROM NULL THEN pg_catalog.format('%s', \"c\") END");
 	tbl.ncolumns = 0;
 	buf_reset(&sql);
-	copy_row_columns(&tbl, &sql);
+	copy_row_columns(&tbl, NULL, &sql);
 	assert_int_equal(sql.len, 0);
 	buf_free(&sql);
 }
@@ -702,19 +736,52 @@ messages(void **state)
 	assert_rc_err(read_hex(row, "0001000000020002"), ERR_PROTOCOL, E1404);
 
 	/* no rows; with an extension of the header and a flag that is not critical */
-	copy_row_restart(row);
+	copy_row_restart(row, NULL);
 	assert_false(copy_row_ended(row));
 	assert_rc_again(read_hex(row, "5047434f50590aff0d0a000000000100000002abcd"
 								  "ffff"));
 	assert_true(copy_row_ended(row));
 
 	/* the header alone */
-	copy_row_restart(row);
+	copy_row_restart(row, NULL);
 	assert_rc_again(read_hex(row, "5047434f50590aff0d0a000000000000000000"));
 	assert_rc_ok(read_hex(row, "0001000000020001"));
 	/* a COPY that was cut off, and its next one */
-	copy_row_restart(row);
+	copy_row_restart(row, NULL);
 	assert_rc_err(read_hex(row, "0001000000020001"), ERR_PROTOCOL, E1404);
+	copy_row_free(row);
+}
+
+/* What the server could not send is no NULL; NULLs beside it are. */
+static void
+left_out_is_unsendable(void **state)
+{
+	const bool       left_out[] = {false, true, false};
+	struct column    columns[] = {plain(WIRE_FORM_INT, 23), plain(WIRE_FORM_INT, 23),
+								  plain(WIRE_FORM_INT, 23)};
+	struct table     tbl = table_of(columns, 3);
+	struct copy_row *row = copy_row_new(&tbl, FRAME_BYTES, LONG_MAX_BYTES);
+	struct buf       sql = {0};
+	struct buf       message = {0};
+	struct change    chg;
+	struct tuple     tup;
+
+	(void) state;
+	copy_row_columns(&tbl, left_out, &sql);
+	assert_string_equal(buf_cstr(&sql), "\"c\", NULL, \"c\"");
+	buf_free(&sql);
+	copy_row_restart(row, left_out);
+	put_hex(&message, "5047434f50590aff0d0a000000000000000000"
+					  "0003"
+					  "0000000400000001"
+					  "ffffffff"
+					  "ffffffff");
+	assert_int_equal(copy_row_read(row, (struct str){(char *) message.data, message.len}, &chg, &e), RC_OK);
+	assert_int_equal(tuple_open(chg.new_tuple, 3, &tup, &e), RC_OK);
+	assert_int_equal(tuple_state(&tup, 0), WIRE_STATE_VALUE);
+	assert_int_equal(tuple_state(&tup, 1), WIRE_STATE_UNSENDABLE);
+	assert_int_equal(tuple_state(&tup, 2), WIRE_STATE_NULL);
+	buf_free(&message);
 	copy_row_free(row);
 }
 
@@ -761,25 +828,22 @@ refused(struct column col, const char *hex)
 static void
 rows_refused(void **state)
 {
-	static const char *const int2[] = {
-		"",
-		"00",
-		"0000",
-		"0002000000020001ffffffff",
-		"0001",
-		"00010000",
-		"000100000002",
-		"00010000000200",
-		"000100000002000100",
-		"0001000000010",
-		"000100000003000001",
-		"000100000000",
-		"0001fffffffe",
-		"00017fffffff0001",
-		"0001800000000001",
-		"fffe",
-		"ffff00",
-	};
+	static const char *const int2[] = {"",
+									   "00",
+									   "0000",
+									   "0002000000020001ffffffff",
+									   "0001",
+									   "00010000",
+									   "000100000002",
+									   "00010000000200",
+									   "000100000002000100",
+									   "000100000003000001",
+									   "000100000000",
+									   "0001fffffffe",
+									   "00017fffffff0001",
+									   "0001800000000001",
+									   "fffe",
+									   "ffff00"};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(int2) / sizeof(*int2); i++)
@@ -826,6 +890,11 @@ values_refused(void **state)
 		{WIRE_FORM_ARRAY, 21,
 		 "0000000600000001000000150000ffff000000010000ffff000000010000ffff00000001"
 		 "0000ffff000000010000ffff000000010000ffff00000001ffffffffffffffff"},
+		{WIRE_FORM_ARRAY, 21, "00000001000000000000001500000001000000010000000400000001"},
+		{WIRE_FORM_ARRAY, 21,
+		 "000000070000000000000015" /* 7 dimensions */
+		 "0000000100000001000000010000000100000001000000010000000100000001"
+		 "000000010000000100000001000000010000000100000001000000020001"},
 		{WIRE_FORM_ARRAY, 869, ""},
 		{WIRE_FORM_ARRAY, 869, "7b31302e302e302e31"},
 	};
@@ -895,6 +964,7 @@ main(void)
 		cmocka_unit_test(longs),
 		cmocka_unit_test(select_list),
 		cmocka_unit_test(messages),
+		cmocka_unit_test(left_out_is_unsendable),
 		cmocka_unit_test(headers_refused),
 		cmocka_unit_test(rows_refused),
 		cmocka_unit_test(values_refused),

@@ -24,6 +24,12 @@ full(void)
 		.sink = {.messages = 21, .bytes = UINT64_MAX, .acked = 20},
 		.schemas = {.requests = 31, .failures = 32},
 		.gaps_accepted = 33,
+		.snapshot = {.due = true,
+					 .tables = 61,
+					 .tables_complete = 62,
+					 .rows = 63,
+					 .estimated = 64,
+					 .failures = 66},
 		.unacked_messages = 41,
 		.unacked_transactions = 42,
 		.received_lsn = UINT64_C(0x1600000080),
@@ -39,6 +45,7 @@ full(void)
 										 .messages = 6,
 										 .transactions = 7,
 										 .received_bytes = 8,
+										 .rows = 65,
 										 .verified = 9};
 	m.pipeline.encode = (struct encode_stats){.unsendable = 11,
 											  .unavailable = 12,
@@ -81,6 +88,7 @@ every_field_has_its_sample(void **state)
 						"\",librdkafka=\"2.0.2\",libpq=\"15.13\"} 1\n"
 						"walrelay_state{state=\"connecting\"} 0\n"
 						"walrelay_state{state=\"streaming\"} 0\n"
+						"walrelay_state{state=\"snapshot\"} 0\n"
 						"walrelay_state{state=\"waiting_sink\"} 1\n"
 						"walrelay_state{state=\"waiting_registry\"} 0\n"
 						"walrelay_state{state=\"schema_refused\"} 0\n"
@@ -117,6 +125,14 @@ every_field_has_its_sample(void **state)
 						"walrelay_registry_requests_total 31\n"
 						"walrelay_registry_failures_total 32\n"
 						"walrelay_gaps_accepted_total 33\n"
+						"walrelay_snapshot_running 1\n"
+						"walrelay_snapshot_holds_stream 0\n"
+						"walrelay_snapshot_tables 61\n"
+						"walrelay_snapshot_tables_complete 62\n"
+						"walrelay_snapshot_rows 63\n"
+						"walrelay_snapshot_rows_estimated 64\n"
+						"walrelay_snapshot_rows_total 65\n"
+						"walrelay_snapshot_table_failures_total 66\n"
 						"walrelay_received_lsn_bytes 94489280640\n"
 						"walrelay_confirmed_lsn_bytes 94489280576\n"
 						"walrelay_server_lsn_bytes 94489280768\n"
@@ -389,6 +405,7 @@ ready_is_streaming_with_everybody_there(void **state)
 {
 	static const bool flows[] = {
 		[METRICS_CONNECTING] = false,     [METRICS_STREAMING] = true,
+		[METRICS_SNAPSHOT] = true,
 		[METRICS_WAITING_SINK] = true,    [METRICS_WAITING_REGISTRY] = true,
 		[METRICS_SCHEMA_REFUSED] = false, [METRICS_BACKING_OFF] = false,
 		[METRICS_DRAINING] = false};
