@@ -231,6 +231,9 @@ snapshot_begin_round(struct snapshot *snap)
 		snap->since_ms = snap->reported_ms = loop_now_ms();
 	loop_timer_set(snap->loop, &snap->report, SNAPSHOT_REPORT_MS);
 	query_connect(snap->readers[0].query, snap->cfg->source.conninfo, PG_SQL);
+	/* The round before may have kept the stream, and the sink has lost what that had sent. */
+	pipeline_hold(snap->pl, 0);
+	snap->events.released(snap->events.arg);
 	CRASH_POINT(snapshot_round_begun);
 }
 

@@ -392,6 +392,7 @@ snapshot_drop_unsent(struct snapshot *snap)
 		else if (batch->state == BATCH_READY)
 		{
 			batch->table->batches--;
+			batch->table->state = TABLE_PENDING; /* not all of it is read */
 			snapshot_batch_free(snap, batch);
 		}
 	return !sending;
@@ -438,6 +439,9 @@ snapshot_sink_failed(struct snapshot *snap)
 		else
 			batch->state = BATCH_SAFE;
 	}
+	/* Its round is over, and so is its position: the next one reads it again. */
+	if (snap->stage == STAGE_IDLE)
+		(void) snapshot_drop_unsent(snap);
 	for (struct snap_table *table = snap->tables; table; table = table->hh.next)
 		if (table->taken)
 			table->dirty = true;
