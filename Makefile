@@ -206,11 +206,13 @@ bench-tables: all
 	contrib/bench/tables
 bench-snapshot: all
 	contrib/bench/snapshot
+bench-resume: all
+	contrib/bench/resume
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
 	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
-	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot'
+	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume'
 
 clean:
 	@$(MODULE) -s clean
@@ -218,4 +220,4 @@ clean:
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
 	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare lint format bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
-	bench-startup bench-tables bench-snapshot help
+	bench-startup bench-tables bench-snapshot bench-resume help

@@ -19,6 +19,7 @@
 #include "producer.h"
 #include "session.h"
 #include "slot.h"
+#include "snapshot_status.h"
 
 /* What a command takes besides --help. */
 enum takes
@@ -130,6 +131,12 @@ execute_dlq_replay(const struct cli *cli, FILE *out, struct err *e)
 }
 
 static enum rc
+execute_snapshot_status(const struct cli *cli, FILE *out, struct err *e)
+{
+	return snapshot_status(cli->cfg, cli->json, out, e);
+}
+
+static enum rc
 execute_config(const struct cli *cli, FILE *out, struct err *e)
 {
 	config_print(cli->cfg, out);
@@ -164,8 +171,9 @@ static const struct command commands[] = {
 	 "Needs a database, brokers and topic.prefix, and a slot (\"walrelay slot create\")."},
 	{"tail", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
 	 "Print committed changes as lines of JSON, without Kafka",
-	 "Shows what is committed from now on, by a temporary slot. With --slot.name it reads that\n"
-	 "slot, which then counts what was printed as taken."},
+	 "Shows what is committed from now on, by a temporary slot; --snapshot.mode=initial shows the\n"
+	 "rows that are there first. With --slot.name it reads that slot, which then counts what was\n"
+	 "printed as taken."},
 	{"decode", "[FILE]", TAKES_DUMP | TAKES_FILE, execute_decode,
 	 "Print what pg_recvlogical has captured from a walrelay slot",
 	 "Without FILE, or with -, it reads standard input."},
@@ -186,6 +194,9 @@ static const struct command commands[] = {
 	 "Send dead letters to the topics that they were meant for",
 	 "Each once, in their order, however often it is run. Ended in the middle it may send some\n"
 	 "again. Raise the topic's limit or let the registry accept the schema first."},
+	{"snapshot status", "", TAKES_SETTINGS | TAKES_JSON, execute_snapshot_status,
+	 "Show how far the snapshot of the slot is, table by table",
+	 "Reads topic.progress alone: it needs Kafka, no relay that runs and no PostgreSQL."},
 	{"config", "", TAKES_SETTINGS, execute_config,
 	 "Show the settings in force and where each comes from", "Fails if a required one is missing."},
 	{"version", "", 0, execute_version, "Show the versions of walrelay and its libraries", NULL},
@@ -526,6 +537,21 @@ take_option(struct args *args, struct cli *cli, struct err *e)
 	return RC_OK;
 }
 
+/* The first word of several commands. */
+static enum rc
+usage_half(const char *word, struct err *e)
+{
+	struct buf text = {0};
+
+	for (unsigned i = 0; i < NCOMMANDS; i++)
+		if (strncmp(commands[i].name, word, strlen(word)) == 0)
+			buf_printf(&text, "%s\"walrelay %s\"", text.len ? " or " : "", commands[i].name);
+	err_set(e, ERR_USAGE, E1006, "\"%s\" needs to know what to do", word);
+	err_hint(e, "Write %s.", buf_cstr(&text));
+	buf_free(&text);
+	return RC_ERR;
+}
+
 /* The command that one or two words name; takes them. */
 static enum rc
 take_command(struct args *args, struct cli *cli, struct err *e)
@@ -549,7 +575,8 @@ take_command(struct args *args, struct cli *cli, struct err *e)
 		cli->command = &commands[i];
 	}
 	if (cli->command == NULL &&
-		(strcmp(args->at[0], "slot") == 0 || strcmp(args->at[0], "dlq") == 0))
+		(strcmp(args->at[0], "slot") == 0 || strcmp(args->at[0], "dlq") == 0 ||
+		 strcmp(args->at[0], "snapshot") == 0))
 	{
 		bool help = strstr(two, " -h") || strstr(two, " --help");
 
@@ -557,14 +584,7 @@ take_command(struct args *args, struct cli *cli, struct err *e)
 		if (help)
 			args->at = args->end;
 		else
-		{
-			bool slot = strcmp(args->at[0], "slot") == 0;
-
-			err_set(e, ERR_USAGE, E1006, "\"%s\" needs to know what to do", args->at[0]);
-			rc = err_hint(e, slot ? "Write \"walrelay slot create\", \"slot alter\", \"slot status\" or "
-									"\"slot drop\"."
-								  : "Write \"walrelay dlq list\", \"dlq show\" or \"dlq replay\".");
-		}
+			rc = usage_half(args->at[0], e);
 	}
 	else if (cli->command == NULL)
 		rc = usage_error(e, "unknown command", args->at[0], &near);
@@ -585,6 +605,9 @@ cli_preset(struct cli *cli, struct err *e)
 	snprintf(name, sizeof(name), "walrelay_tail_%d", (int) getpid());
 	if (*cfg->kafka.topic_prefix == '\0' &&
 		config_set(cfg, "topic.prefix", "walrelay", ORIGIN_DEFAULT, where, e) != RC_OK)
+		return RC_ERR;
+	/* What is committed from now on, and not what was before, unless somebody asks for it. */
+	if (config_set(cfg, "snapshot.mode", "never", ORIGIN_DEFAULT, where, e) != RC_OK)
 		return RC_ERR;
 	/* No side effects: no schemas registered, no one else's slot used up. */
 	if (config_set(cfg, "sink", "stdout", ORIGIN_FLAG, where, e) != RC_OK ||

@@ -23,10 +23,25 @@
 
 /* --- ends of a round -------------------------------------------------------------- */
 
+/* No other round is needed, once what was sent is safe. */
+static bool
+snapshot_has_all(const struct snapshot *snap)
+{
+	const struct snap_table *table = snap->tables;
+
+	if (snap->stopped || snap->nlate > 0 || snap->job.state != SNAPSHOT_COPYING)
+		return false;
+	while (table && (table->note.complete || table->state == TABLE_READ))
+		table = table->hh.next;
+	return table == NULL;
+}
+
 static void
 snapshot_release(struct snapshot *snap)
 {
 	snap->lsn = 0;
+	if (snap->cfg->snapshot.mode == SNAPSHOT_INITIAL_ONLY && snapshot_has_all(snap))
+		return; /* nothing is wanted of what follows */
 	pipeline_hold(snap->pl, 0);
 	if (snap->streaming)
 		snap->events.released(snap->events.arg);
@@ -189,6 +204,8 @@ snapshot_finish(struct snapshot *snap)
 			 snap->job.tables, snap->total_rows,
 			 snap->since_ms ? (double) (loop_now_ms() - snap->since_ms) / 1000 : 0.0);
 	snap->job.state = SNAPSHOT_DONE;
+	for (table = snap->tables; table; table = table->hh.next)
+		snap->job.rows += table->note.rows;
 	loop_timer_clear(snap->loop, &snap->again);
 	loop_timer_clear(snap->loop, &snap->report);
 	if (!snap->has_progress)
@@ -209,7 +226,6 @@ snapshot_begin_round(struct snapshot *snap)
 {
 	loop_timer_clear(snap->loop, &snap->again);
 	snap->stage = STAGE_CONNECTING;
-	snap->rows_sent = 0;
 	snap->numbers = 0;
 	if (snap->since_ms == 0)
 		snap->since_ms = snap->reported_ms = loop_now_ms();
@@ -318,6 +334,7 @@ snapshot_begin(struct snapshot *snap, const char *mode)
 	snap->told = false;
 	snap->since_ms = 0;
 	snap->total_rows = snap->reported_rows = 0;
+	snap->begun = false;
 	if (snap->has_progress)
 		pipeline_touch(snap->pl);
 	snapshot_step(snap);
@@ -342,6 +359,7 @@ table_recall(struct snapshot *snap, struct table_note *found)
 		table = snap_table_add(&snap->tables, found->relid);
 	table_note_free(&table->note);
 	table->note = *found;
+	snap->begun = snap->begun || table->note.rows > 0;
 	*found = (struct table_note){0};
 }
 

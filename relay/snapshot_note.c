@@ -25,8 +25,17 @@ snapshot_note_write(const struct snapshot_note *note, struct buf *out)
 {
 	buf_printf(out,
 			   "{\"version\":%d,\"snapshot\":%" PRIu64
-			   ",\"mode\":\"%s\",\"state\":\"%s\",\"tables\":%" PRIu64 "}",
+			   ",\"mode\":\"%s\",\"state\":\"%s\",\"tables\":%" PRIu64,
 			   NOTE_VERSION, note->id, note->mode, states[note->state], note->tables);
+	if (note->state == SNAPSHOT_DONE)
+		buf_printf(out, ",\"rows\":%" PRIu64, note->rows);
+	buf_put_u8(out, '}');
+}
+
+const char *
+snapshot_state_name(enum snapshot_state state)
+{
+	return states[state];
 }
 
 void
@@ -39,7 +48,10 @@ table_note_write(const struct table_note *note, struct buf *out)
 			   ",\"filenode\":%" PRIu32 ",\"xmin\":%" PRIu32 ",\"rows\":%" PRIu64 ",\"done\":\"",
 			   note->filenode, note->xmin, note->rows);
 	tid_set_write(&note->done, out);
-	buf_printf(out, "\",\"complete\":%s}", note->complete ? "true" : "false");
+	buf_puts(out, "\"");
+	if (note->estimated >= 0)
+		buf_printf(out, ",\"estimated\":%" PRId64, note->estimated);
+	buf_printf(out, ",\"complete\":%s}", note->complete ? "true" : "false");
 }
 
 /* --- reading ------------------------------------------------------------------- */
@@ -97,6 +109,7 @@ snapshot_note_read(struct str value, struct snapshot_note *note, struct err *e)
 	cJSON	   *json = note_parse(value, e);
 	int64_t		id = get_number(json, "snapshot");
 	int64_t		tables = get_number(json, "tables");
+	int64_t		rows = get_number(json, "rows");
 	const char *state = get_text(json, "state");
 
 	*note = (struct snapshot_note){0};
@@ -107,6 +120,7 @@ snapshot_note_read(struct str value, struct snapshot_note *note, struct err *e)
 			note->state = (enum snapshot_state) i;
 	note->id = id > 0 ? (uint64_t) id : 0;
 	note->tables = tables > 0 ? (uint64_t) tables : 0;
+	note->rows = rows > 0 ? (uint64_t) rows : 0;
 	snprintf(note->mode, sizeof(note->mode), "%s", get_text(json, "mode"));
 	cJSON_Delete(json);
 	if (note->state == SNAPSHOT_NONE || note->id == 0)
@@ -137,6 +151,7 @@ table_note_read(struct str value, struct table_note *note, struct err *e)
 	note->filenode = (uint32_t) filenode;
 	note->xmin = (uint32_t) xmin;
 	note->rows = (uint64_t) rows;
+	note->estimated = get_number(json, "estimated");
 	note->table = xstrdup(get_text(json, "table"));
 	note->complete = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "complete"));
 	cJSON_Delete(json);

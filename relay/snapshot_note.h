@@ -5,9 +5,9 @@
  *
  * Keys: SLOT/snapshot, and SLOT/snapshot/OID for each table, a tombstone once it does not
  * matter any more.  Values, as kcat shows them:
- *	{"version":1,"snapshot":3,"mode":"initial","state":"copying","tables":12}
+ *	{"version":1,"snapshot":3,"mode":"initial","state":"done","tables":12,"rows":9200000}
  *	{"version":1,"snapshot":3,"relid":16391,"table":"shop.orders","filenode":16391,
- *	 "xmin":742,"rows":120000,"done":"0,0-1280,0","complete":false}
+ *	 "xmin":742,"rows":120000,"estimated":900000,"done":"0,0-1280,0","complete":false}
  * Members that a reader does not know are passed over; version changes when they may not be.
  */
 #ifndef RELAY_SNAPSHOT_NOTE_H
@@ -30,7 +30,11 @@ struct snapshot_note
 	uint64_t			id; /* counts jobs of this slot, from 1 */
 	char				mode[24];
 	uint64_t			tables;
+	uint64_t			rows; /* sent; 0 until it is done */
 };
+
+/* "copying" */
+const char *snapshot_state_name(enum snapshot_state state);
 
 struct table_note
 {
@@ -40,6 +44,7 @@ struct table_note
 	uint32_t	   filenode; /* that the places are of */
 	uint32_t	   xmin;	 /* rows written by this transaction or later may have moved since */
 	uint64_t	   rows;	 /* sent */
+	int64_t		   estimated; /* rows, by PostgreSQL; -1: unknown */
 	struct tid_set done;
 	bool		   complete;
 };

@@ -63,7 +63,6 @@ struct snap_table
 	char			  *schema; /* as the server has it, of the table or partition itself */
 	char			  *name;
 	char			  *fingerprint; /* before it was described */
-	int64_t			   tuples; /* estimated; -1: unknown */
 	bool			   readable;
 	bool			   hidden;	/* some rows are, by row security */
 	struct table	  *tbl;		/* the plugin's description; NULL: none */
@@ -148,7 +147,7 @@ struct snapshot
 	struct snap_table *next_table; /* that is read; NULL: begin anew */
 	struct batch	  *batches;	   /* in the order in which they were taken */
 	uint64_t		   numbers;
-	uint64_t		   rows_sent; /* in this round */
+	bool			   begun;	  /* some row of the job was sent */
 	bool			   disturbed; /* the round comes to an end before its time */
 	unsigned		   rounds;	  /* in a row that came to nothing */
 	struct copy_row	  *copy;	  /* of copy_of */

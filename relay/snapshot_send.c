@@ -131,6 +131,17 @@ is_read(const struct snapshot *snap)
 	return true;
 }
 
+/* Whether another round will have to read something. */
+static bool
+is_lacking(const struct snapshot *snap)
+{
+	const struct snap_table *table = snap->tables;
+
+	while (table && table->state != TABLE_FAILED)
+		table = table->hh.next;
+	return table != NULL || snap->nlate > 0;
+}
+
 static unsigned
 snapshot_unsent(const struct snapshot *snap)
 {
@@ -158,12 +169,12 @@ batch_mark(const struct snapshot *snap, const struct batch *batch)
 	const struct snap_table *table = batch->table;
 	bool ends_table = batch->sent + 1 == batch->count && table->batches == 0 &&
 					  table->state != TABLE_READING;
-	bool ends_all = ends_table && snapshot_unsent(snap) == 1 && is_read(snap);
+	bool ends_all = ends_table && snapshot_unsent(snap) == 1 && is_read(snap) && !is_lacking(snap);
 	bool begins_table = table->sent == 0 && table->note.rows == 0;
 
 	if (ends_all)
 		return SNAPSHOT_LAST;
-	if (begins_table && snap->rows_sent == 0)
+	if (!snap->begun)
 		return SNAPSHOT_FIRST;
 	if (ends_table)
 		return SNAPSHOT_LAST_OF_TABLE;
@@ -241,7 +252,7 @@ batch_send_row(struct snapshot *snap, struct batch *batch, const struct rows *ro
 			return rc;
 		batch->sent++;
 		batch->table->sent++;
-		snap->rows_sent++;
+		snap->begun = true;
 		snap->total_rows++;
 	}
 	else if (rc == RC_ERR)

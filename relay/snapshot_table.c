@@ -111,7 +111,7 @@ snapshot_on_table(struct snapshot *snap, const struct pg_result *res, int row)
 	replace(&table->fingerprint, query_field(res, row, SNAPSHOT_FINGERPRINT));
 	free(table->note.table);
 	table->note.table = table_text(snap, table);
-	table->tuples = strtoll(query_field(res, row, SNAPSHOT_TUPLES), NULL, 10);
+	table->note.estimated = strtoll(query_field(res, row, SNAPSHOT_TUPLES), NULL, 10);
 	table->readable = *query_field(res, row, SNAPSHOT_READABLE) == 't';
 	table->hidden = *query_field(res, row, SNAPSHOT_HIDDEN) == 't';
 	filenode = (uint32_t) strtoul(query_field(res, row, SNAPSHOT_FILENODE), NULL, 10);

@@ -22,7 +22,7 @@ snapshot_stats(const struct snapshot *snap, struct snapshot_stats *stats)
 	{
 		stats->tables_complete += table->note.complete;
 		stats->rows += table->note.rows;
-		stats->estimated += table->tuples > 0 ? (uint64_t) table->tuples : 0;
+		stats->estimated += table->note.estimated > 0 ? (uint64_t) table->note.estimated : 0;
 	}
 	for (const struct batch *batch = snap->batches; batch; batch = batch->next)
 		stats->rows += batch->sent;

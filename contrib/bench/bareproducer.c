@@ -6,12 +6,14 @@
  *		bareproducer replay FILE BROKERS TOPIC [PROPERTY=VALUE ...]
  *		bareproducer spread TOPICS MESSAGES BYTES BROKERS PREFIX [PROPERTY=VALUE ...]
  *		bareproducer count BROKERS TOPIC
+ *		bareproducer tally ROWS BROKERS TOPIC
  *
  * capture saves the keys and values of a topic that the relay filled, ROWS of
  * them, and tallies the rows in them; replay produces what was saved, with the
  * relay's own properties, and prints what that cost; spread produces MESSAGES of
  * BYTES each to the topics PREFIX0, PREFIX1 and so on in turn, and prints what
- * the thread that produces took; count prints how many messages a topic holds.
+ * the thread that produces took; count prints how many messages a topic holds; tally
+ * tallies the rows in what a topic has for readers of committed messages, to its end.
  * replay and spread must never do anything per message but produce and count its
  * delivery.  Called by e2e and tables.
  */
@@ -126,37 +128,89 @@ message_save(const rd_kafka_message_t *message, FILE *file)
 		die("cannot write the file", "short write");
 }
 
-static void
-capture_run(const char *path, long rows, const char *brokers, const char *topic)
+/* Reads a topic from its beginning on; says where each partition ends. */
+static rd_kafka_t *
+reader_new(const char *brokers, const char *topic, int *partitions)
 {
 	rd_kafka_conf_t                 *conf = rd_kafka_conf_new();
 	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_t                      *client;
-	FILE                            *file = fopen(path, "w");
-	struct tally                     tally;
 
-	if (file == NULL)
-		die("cannot create the file", path);
 	property_set(conf, "group.id", "bareproducer");
 	property_set(conf, "enable.auto.commit", "false");
 	property_set(conf, "auto.offset.reset", "earliest");
+	property_set(conf, "enable.partition.eof", "true");
 	client = client_new(RD_KAFKA_CONSUMER, conf, brokers);
+	*partitions = topic_partitions(client, topic);
 	list = rd_kafka_topic_partition_list_new(1);
-	for (int i = 0, n = topic_partitions(client, topic); i < n; i++)
+	for (int i = 0; i < *partitions; i++)
 		rd_kafka_topic_partition_list_add(list, topic, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
 	if (rd_kafka_assign(client, list) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		die(topic, "cannot be read");
 	rd_kafka_topic_partition_list_destroy(list);
+	return client;
+}
 
+/* The next message; NULL at the end of a partition. */
+static rd_kafka_message_t *
+reader_next(rd_kafka_t *client, const char *topic)
+{
+	rd_kafka_message_t *message = rd_kafka_consumer_poll(client, TIMEOUT_MS);
+
+	if (message == NULL)
+		die(topic, "holds fewer messages than rows");
+	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+	{
+		rd_kafka_message_destroy(message);
+		return NULL;
+	}
+	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+		die(topic, rd_kafka_message_errstr(message));
+	return message;
+}
+
+static void
+tally_run(long rows, const char *brokers, const char *topic)
+{
+	int          partitions;
+	rd_kafka_t  *client = reader_new(brokers, topic, &partitions);
+	struct tally tally;
+
+	tally_init(&tally, rows);
+	while (partitions > 0)
+	{
+		rd_kafka_message_t *message = reader_next(client, topic);
+
+		if (message == NULL)
+		{
+			partitions--;
+			continue;
+		}
+		tally_add(&tally, message->payload, message->len);
+		rd_kafka_message_destroy(message);
+	}
+	rd_kafka_consumer_close(client);
+	rd_kafka_destroy(client);
+	tally_finish(&tally);
+}
+
+static void
+capture_run(const char *path, long rows, const char *brokers, const char *topic)
+{
+	int          partitions;
+	rd_kafka_t  *client = reader_new(brokers, topic, &partitions);
+	FILE        *file = fopen(path, "w");
+	struct tally tally;
+
+	if (file == NULL)
+		die("cannot create the file", path);
 	tally_init(&tally, rows);
 	while (tally.messages < rows)
 	{
-		rd_kafka_message_t *message = rd_kafka_consumer_poll(client, TIMEOUT_MS);
+		rd_kafka_message_t *message = reader_next(client, topic);
 
 		if (message == NULL)
-			die(topic, "holds fewer messages than rows");
-		if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-			die(topic, rd_kafka_message_errstr(message));
+			continue; /* more may be on its way */
 		message_save(message, file);
 		tally_add(&tally, message->payload, message->len);
 		rd_kafka_message_destroy(message);
@@ -344,7 +398,9 @@ spread_run(int ntopics, long messages, size_t bytes, const char *brokers, const 
 int
 main(int argc, char **argv)
 {
-	if (argc == 6 && strcmp(argv[1], "capture") == 0)
+	if (argc == 5 && strcmp(argv[1], "tally") == 0)
+		tally_run(atol(argv[2]), argv[3], argv[4]);
+	else if (argc == 6 && strcmp(argv[1], "capture") == 0)
 		capture_run(argv[2], atol(argv[3]), argv[4], argv[5]);
 	else if (argc >= 5 && strcmp(argv[1], "replay") == 0)
 		replay_run(argv[2], argv[3], argv[4], argv + 5, argc - 5);
@@ -359,7 +415,8 @@ main(int argc, char **argv)
 						"       bareproducer replay FILE BROKERS TOPIC [PROPERTY=VALUE ...]\n"
 						"       bareproducer spread TOPICS MESSAGES BYTES BROKERS PREFIX "
 						"[PROPERTY=VALUE ...]\n"
-						"       bareproducer count BROKERS TOPIC\n");
+						"       bareproducer count BROKERS TOPIC\n"
+						"       bareproducer tally ROWS BROKERS TOPIC\n");
 		return 2;
 	}
 	return 0;

@@ -43,7 +43,7 @@ HOLDING = ('kafka-*', 'broker-*', 'disk-broker', 'relay-stop')  # faults that ke
 
 class Campaign(LedgerTrial):
     def __init__(self):
-        settings = [f'--progress.interval.ms={PROGRESS_MS}']
+        settings = [f'--progress.interval.ms={PROGRESS_MS}', '--snapshot.mode=never']
         if os.environ.get('MODE') == 'exactly-once':
             settings.append(f'--transaction.max.messages={SPLIT_MESSAGES}')
         super().__init__('chaos', settings)

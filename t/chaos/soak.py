@@ -83,7 +83,7 @@ def processor(pid):
 
 class Soak(Trial):
     def __init__(self):
-        super().__init__('soak', ['--table.include.list=public[.]pulse'])
+        super().__init__('soak', ['--table.include.list=public[.]pulse', '--snapshot.mode=never'])
         self.is_outage = os.environ.get('AWAY') == '1'
         self.seconds = number('SECONDS', 3600.0 if self.is_outage else 7200.0)
         self.tps = number('TPS', 1000 if self.is_outage else 2000)
