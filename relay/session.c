@@ -369,6 +369,8 @@ session_write(struct session *ses)
 	int64_t	   due_in;
 	struct err e;
 
+	if (ses->follows.system_id == 0)
+		return; /* of which server a position would be is not known before the first stream */
 	if (pipeline_write(ses->pl, ses->sink, now_ms, urgent, &e) == RC_ERR)
 	{
 		session_fail(ses, &e);

@@ -279,9 +279,10 @@ snapshot_step(struct snapshot *snap)
 	switch (snap->stage)
 	{
 		case STAGE_IDLE:
+			/* Which tables are complete the notes say. */
 			if (snap->streaming && !snap->stopped && snapshot_is_due(snap) &&
-				snap->again.due_ms == 0 && !(snap->job.state == SNAPSHOT_COPYING && snapshot_is_complete(snap)) &&
-				snap->batches == NULL)
+				snap->again.due_ms == 0 && snapshot_is_noted(snap) &&
+				!(snap->job.state == SNAPSHOT_COPYING && snapshot_is_complete(snap)))
 				snapshot_begin_round(snap);
 			break;
 		case STAGE_CONNECTING:
@@ -301,8 +302,8 @@ snapshot_step(struct snapshot *snap)
 		case STAGE_EXPORTING:
 		case STAGE_LOOKING: break;
 	}
-	if (snap->stage == STAGE_IDLE && snap->job.state == SNAPSHOT_COPYING && snap->batches == NULL &&
-		snapshot_is_complete(snap))
+	if (snap->streaming && snap->stage == STAGE_IDLE && snap->job.state == SNAPSHOT_COPYING &&
+		snapshot_is_noted(snap) && snapshot_is_complete(snap))
 		snapshot_finish(snap);
 	if (snap->job.state == SNAPSHOT_DONE && snap->job_written == SNAPSHOT_DONE && !snap->told)
 	{

@@ -229,7 +229,7 @@ bool snapshot_has_room(const struct snapshot *snap);
 void snapshot_settle(struct snapshot *snap);
 /* Drops what was not begun to be sent; false: something is being sent. */
 bool snapshot_drop_unsent(struct snapshot *snap);
-/* Everything that was sent is safe and written down. */
+/* Everything that was read and sent is safe and written down. */
 bool snapshot_is_noted(const struct snapshot *snap);
 
 #endif /* RELAY_SNAPSHOT_PARTS_H */

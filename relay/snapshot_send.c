@@ -457,12 +457,11 @@ snapshot_sink_failed(struct snapshot *snap)
 bool
 snapshot_is_noted(const struct snapshot *snap)
 {
-	if (snap->batches || snap->job_dirty || snap->job_taken)
-		return false;
-	for (const struct snap_table *table = snap->tables; table; table = table->hh.next)
-		if (table->dirty || table->taken)
-			return false;
-	return true;
+	const struct snap_table *table = snap->tables;
+
+	while (table && !table->dirty && !table->taken)
+		table = table->hh.next;
+	return snap->batches == NULL && (table == NULL || !snap->has_progress);
 }
 
 bool
@@ -470,6 +469,10 @@ snapshot_is_urgent(const struct snapshot *snap)
 {
 	const struct batch *batch;
 
+	if (!snap->has_progress)
+		return false;
+	if (snap->stage == STAGE_IDLE && snapshot_is_due(snap) && !snapshot_is_noted(snap))
+		return true; /* what follows waits for it */
 	if (snap->cfg->kafka.exactly_once)
 		return snap->batches && !snapshot_has_room(snap);
 	DL_FOREACH(snap->batches, batch)

@@ -38,10 +38,12 @@ JOBS = 6				# trials that die side by side
 THREADS, CHUNK = 2, 20	# connections of a relay; rows that it reads at once, as far as it knows how many these are
 SPLIT = 500				# messages; exactly once, larger transactions are split
 WHOLE = (SPLIT - 2) // 2	# events; each with a tombstone; BEGIN and END
-ACCOUNTS, FILL_S, TPS = 1200, 0.5, 10
+ACCOUNTS, FILL_S, TPS = 900, 0.5, 10
 LATE_S = 5				# behind the end of a snapshot no point of it is reached
-# Few rows a block: a table is read in chunks of whole blocks, at first of some hundred.
-SPARSE = "".join(f"ALTER TABLE {table} SET (fillfactor = 10);" for table in ("acct", "bulk", "nokey"))
+# One row a block: a table is read in chunks of whole blocks, at first of some hundred.
+SPARSE = "".join(f"ALTER TABLE {table} SET (fillfactor = 10);" for table in ("acct", "bulk", "nokey")) + \
+	"ALTER TABLE acct ADD filler text DEFAULT repeat('x', 450)"
+FILLED = "ALTER TABLE acct DROP filler"
 
 
 # --- what comes again, and may not ------------------------------------------------------
@@ -221,10 +223,12 @@ class Trial(crash_trial.Trial):
 			raise ValueError(f"the last life ended with {status}; it says\n{self.log()}")
 
 	def options(self):
+		"""Of the checker.  kills: also a table that is truncated meanwhile has rows at a position of its own,
+		with marks of their own."""
 		args = self.bench.args
 		return argparse.Namespace(dir=self.bench.dir, bootstrap=args.bootstrap, registry=args.registry,
 			prefix=self.name, mode=self.mode, runs_max=self.lives - 1 + self.losses, run_ms_max=None, whole_max=WHOLE,
-			snapshot="initial", start=self.began, done=self.done, past=True, kills=bool(self.steps), jobs=None, begins=(),
+			snapshot="initial", start=self.began, done=self.done, past=True, kills=True, jobs=None, begins=(),
 			given_up=())
 
 	def attempt(self, step, *args):
@@ -271,6 +275,7 @@ class Bench:
 		self.workload("run", "--tps=0", f"--seconds={FILL_S}", f"--accounts={ACCOUNTS}", "--big-every=20", "--big-rows=100",
 			"--big-values=640")
 		with pq.Session(self.conninfo) as session:
+			session.rows(FILLED)
 			session.rows("VACUUM ANALYZE")
 		with open(os.path.join(self.dir, "relay.args"), encoding="utf-8") as file:
 			self.settings = file.read().splitlines()
