@@ -8,10 +8,10 @@
 
 #define BLOCK ((tid) 1 << 16) /* tids from one block to the next */
 
-#define FIRST_BLOCKS 256	   /* of a table of which nothing is known, at most */
+#define FIRST_BLOCKS 256       /* of a table of which nothing is known, at most */
 #define FIRST_ROWS_A_BLOCK 200 /* that they might have: narrow rows */
-#define MOST_BLOCKS 131072	   /* of a chunk, whatever it holds */
-#define AGAIN_BLOCKS 16		   /* times as many where few rows are newer */
+#define MOST_BLOCKS 131072     /* of a chunk, whatever it holds */
+#define AGAIN_BLOCKS 16        /* times as many where few rows are newer */
 #define MOST_ROWS_A_BLOCK 1200 /* blocks of 32 kB have no more line pointers */
 
 void
@@ -62,7 +62,8 @@ chunk_span(const struct chunk_plan *plan, const struct chunk_limits *limits, boo
 			blocks = by_bytes;
 	}
 	blocks = within(blocks, 1, MOST_BLOCKS);
-	/* A table grows by what it has shown itself to be, not at once: empty blocks may be an exception. */
+	/* A table grows by what it has shown itself to be, not at once: empty blocks may be an
+	 * exception. */
 	if (plan->seen_blocks > 0)
 		blocks = within(blocks, 1, plan->seen_blocks * 4);
 	if (again)
@@ -159,8 +160,8 @@ chunk_plan_next(struct chunk_plan *plan, const struct chunk_limits *limits, stru
 }
 
 void
-chunk_plan_finish(struct chunk_plan *plan, const struct chunk *chunk, uint64_t rows,
-				  uint64_t bytes, uint64_t blocks)
+chunk_plan_finish(struct chunk_plan *plan, const struct chunk *chunk, uint64_t rows, uint64_t bytes,
+				  uint64_t blocks)
 {
 	uint64_t span = chunk->range.end - chunk->range.from;
 

@@ -20,24 +20,24 @@ struct chunk_limits
 struct chunk
 {
 	struct tid_range range;
-	bool			 again; /* was read by a round before: only rows that are newer count */
+	bool             again; /* was read by a round before: only rows that are newer count */
 };
 
 /* Zero it; chunk_plan_begin() before the rest, chunk_plan_free() at the end. */
 struct chunk_plan
 {
-	struct tid_set	 done;	 /* by rounds before */
-	struct tid_set	 taken;	 /* finished, being read or given back */
-	struct chunk	*returned;
-	uint32_t		 nreturned;
-	uint32_t		 max_returned;
-	uint32_t		 reading; /* chunks that are taken and neither finished nor given back */
-	bool			 sized;	  /* blocks is known */
-	uint64_t		 blocks;
-	uint64_t		 seen_blocks; /* of chunks that were finished */
-	uint64_t		 seen_rows;
-	uint64_t		 seen_bytes;
-	uint64_t		 span; /* tids that a chunk may have since one was too large; 0: no limit */
+	struct tid_set done;  /* by rounds before */
+	struct tid_set taken; /* finished, being read or given back */
+	struct chunk  *returned;
+	uint32_t       nreturned;
+	uint32_t       max_returned;
+	uint32_t       reading; /* chunks that are taken and neither finished nor given back */
+	bool           sized;   /* blocks is known */
+	uint64_t       blocks;
+	uint64_t       seen_blocks; /* of chunks that were finished */
+	uint64_t       seen_rows;
+	uint64_t       seen_bytes;
+	uint64_t       span; /* tids that a chunk may have since one was too large; 0: no limit */
 };
 
 /* A new round: done is copied. */

@@ -108,10 +108,10 @@ pipeline_rows_begin(struct pipeline *pl, const struct rows *rows, struct err *e)
 }
 
 enum rc
-pipeline_row(struct pipeline *pl, const struct rows *rows, const struct change *chg,
-			 struct err *e)
+pipeline_row(struct pipeline *pl, const struct rows *rows, const struct change *chg, struct err *e)
 {
-	enum rc rc = pipeline_open_table(pl, rows->tbl, e); /* letters may end with an answer of the registry */
+	enum rc rc =
+		pipeline_open_table(pl, rows->tbl, e); /* letters may end with an answer of the registry */
 
 	if (rc == RC_OK && pl->nout == 0)
 		rc = pipeline_encode(pl, pl->rows, rows->tbl, chg, rows->stamp, e);

@@ -7,12 +7,10 @@
 #include "log.h"
 #include "session_parts.h"
 
-static const char *const modes[] = {[SNAPSHOT_INITIAL] = "initial",
-									[SNAPSHOT_ALWAYS] = "always",
-									[SNAPSHOT_INITIAL_ONLY] = "initial_only",
-									[SNAPSHOT_NO_DATA] = "no_data",
-									[SNAPSHOT_WHEN_NEEDED] = "when_needed",
-									[SNAPSHOT_NEVER] = "never"};
+static const char *const modes[] = {
+	[SNAPSHOT_INITIAL] = "initial",           [SNAPSHOT_ALWAYS] = "always",
+	[SNAPSHOT_INITIAL_ONLY] = "initial_only", [SNAPSHOT_NO_DATA] = "no_data",
+	[SNAPSHOT_WHEN_NEEDED] = "when_needed",   [SNAPSHOT_NEVER] = "never"};
 
 static void
 on_snapshot_released(void *arg)
@@ -55,7 +53,7 @@ session_open_snapshot(struct session *ses)
 										   .finished = on_snapshot_finished,
 										   .failed = on_snapshot_failed,
 										   .arg = ses};
-	struct progress_notes		 notes = {.next = snapshot_next_note, .taken = snapshot_note_taken};
+	struct progress_notes        notes = {.next = snapshot_next_note, .taken = snapshot_note_taken};
 
 	ses->snap = snapshot_new(ses->loop, ses->cfg, ses->pl, ses->progress != NULL, &events);
 	notes.arg = ses->snap;
@@ -89,7 +87,8 @@ session_wants_snapshot(const struct session *ses)
 		case SNAPSHOT_INITIAL_ONLY:
 		case SNAPSHOT_NO_DATA:
 		case SNAPSHOT_WHEN_NEEDED:
-			/* Without a progress topic nothing tells whether there was one, but a slot that is new. */
+			/* Without a progress topic nothing tells whether there was one, but a slot that is new.
+			 */
 			return snapshot_state(ses->snap) == SNAPSHOT_NONE && !ses->had_position &&
 				   (ses->progress || ses->cfg->slot.temporary);
 		case SNAPSHOT_NEVER: break;
@@ -108,7 +107,8 @@ session_decide_snapshot(struct session *ses)
 	if (mode == SNAPSHOT_NEVER)
 	{
 		if (snapshot_is_due(ses->snap))
-			log_warn("a snapshot is not complete, and snapshot.mode = never: its rows are left out");
+			log_warn(
+				"a snapshot is not complete, and snapshot.mode = never: its rows are left out");
 		snapshot_stop(ses->snap);
 	}
 	else if (session_wants_snapshot(ses))
@@ -122,7 +122,7 @@ session_decide_snapshot(struct session *ses)
 void
 session_pump_snapshot(struct session *ses)
 {
-	bool	   up = ses->state == SESSION_STREAMING && ses->sink && !ses->sink_broken &&
+	bool up = ses->state == SESSION_STREAMING && ses->sink && !ses->sink_broken &&
 			  ses->sink_stage == SINK_READY && ses->gaps.count == 0;
 	struct err e;
 

@@ -18,8 +18,8 @@
 #include "policy.h"
 #include "snapshot_parts.h"
 
-#define AGAIN_MS 1000		 /* after a table has changed */
-#define AGAIN_MAX_MS 60000	 /* after trouble */
+#define AGAIN_MS 1000      /* after a table has changed */
+#define AGAIN_MAX_MS 60000 /* after trouble */
 
 /* --- ends of a round -------------------------------------------------------------- */
 
@@ -78,8 +78,8 @@ void
 snapshot_trouble(struct snapshot *snap, const struct err *why)
 {
 	struct policy_situation sit = {.ran = true};
-	struct err				e = *why;
-	int64_t					delay_ms;
+	struct err              e = *why;
+	int64_t                 delay_ms;
 
 	if (snap->stage == STAGE_IDLE || snap->disturbed)
 		return;
@@ -94,7 +94,8 @@ snapshot_trouble(struct snapshot *snap, const struct err *why)
 	if (delay_ms > AGAIN_MAX_MS)
 		delay_ms = AGAIN_MAX_MS;
 	snap->rounds++;
-	log_err(LOG_WARN, &e, "the snapshot goes on in %.0f s with what is missing; changes stream meanwhile",
+	log_err(LOG_WARN, &e,
+			"the snapshot goes on in %.0f s with what is missing; changes stream meanwhile",
 			(double) delay_ms / 1000);
 	snapshot_end_round(snap);
 	snapshot_again(snap, delay_ms);
@@ -141,7 +142,7 @@ snapshot_on_looked(struct snapshot *snap)
 
 /* --- the round ------------------------------------------------------------------------------- */
 
-static bool
+bool
 snapshot_has_read_all(const struct snapshot *snap)
 {
 	const struct snap_table *table = snap->next_table;
@@ -179,7 +180,7 @@ static void
 snapshot_round_done(struct snapshot *snap)
 {
 	struct snap_table *table;
-	unsigned		   left = 0;
+	unsigned           left = 0;
 
 	CRASH_POINT(snapshot_round_done);
 	for (table = snap->tables; table; table = table->hh.next)
@@ -200,12 +201,13 @@ snapshot_finish(struct snapshot *snap)
 {
 	struct snap_table *table;
 
-	log_info("snapshot is done: %" PRIu64 " tables, %" PRIu64 " rows in %.1f s",
-			 snap->job.tables, snap->total_rows,
-			 snap->since_ms ? (double) (loop_now_ms() - snap->since_ms) / 1000 : 0.0);
 	snap->job.state = SNAPSHOT_DONE;
+	snap->job.rows = 0;
 	for (table = snap->tables; table; table = table->hh.next)
 		snap->job.rows += table->note.rows;
+	log_info("snapshot is done: %" PRIu64 " tables, %" PRIu64 " rows; %.1f s of this process",
+			 snap->job.tables, snap->job.rows,
+			 snap->since_ms ? (double) (loop_now_ms() - snap->since_ms) / 1000 : 0.0);
 	loop_timer_clear(snap->loop, &snap->again);
 	loop_timer_clear(snap->loop, &snap->report);
 	if (!snap->has_progress)
@@ -269,7 +271,8 @@ snapshot_step_copying(struct snapshot *snap)
 		return;
 	if (query_is_ready(snap->control))
 		snapshot_disconnect(snap); /* nobody needs the exported snapshot any more */
-	if (!snapshot_has_unsent(snap))
+	/* What the sink loses before it is written down is sent again, at the same position. */
+	if (snap->batches == NULL)
 		snapshot_round_done(snap);
 }
 
@@ -313,7 +316,8 @@ snapshot_step(struct snapshot *snap)
 	}
 }
 
-/* --- the job ----------------------------------------------------------------------------------- */
+/* --- the job -----------------------------------------------------------------------------------
+ */
 
 bool
 snapshot_is_due(const struct snapshot *snap)
@@ -367,19 +371,27 @@ table_recall(struct snapshot *snap, struct table_note *found)
 	*found = (struct table_note){0};
 }
 
+/* Ours is newer than what anybody has written down: it goes on from what we know. */
+static bool
+is_unwritten(const struct snapshot *snap, const struct snapshot_note *found)
+{
+	return found->id < snap->job.id ||
+		   (found->id == snap->job.id && snap->job_dirty && found->state < snap->job.state);
+}
+
 void
 snapshot_recall(struct snapshot *snap, struct snapshot_found *found, uint64_t position)
 {
 	struct batch *batch;
 	struct batch *next;
-	bool		  same = found->job.id == snap->job.id && snap->stage == STAGE_COPYING &&
-				found->job.state == SNAPSHOT_COPYING && position <= snap->lsn;
+	bool          unwritten = is_unwritten(snap, &found->job);
+	bool          same =
+		snap->stage == STAGE_COPYING && !snap->disturbed && position <= snap->lsn &&
+		(unwritten || (found->job.id == snap->job.id && found->job.state == SNAPSHOT_COPYING));
 
 	if (!same && snap->stage != STAGE_IDLE)
 		snapshot_end_round(snap);
-	/* One that we have begun and nobody has written down yet. */
-	if (found->job.id < snap->job.id || (found->job.id == snap->job.id && snap->job_dirty &&
-										 found->job.state < snap->job.state && !same))
+	if (unwritten)
 	{
 		snapshot_found_clear(found);
 		return;
@@ -434,7 +446,8 @@ snapshot_stop(struct snapshot *snap)
 	CRASH_POINT(snapshot_stopped);
 }
 
-/* --- the object -------------------------------------------------------------------------------------- */
+/* --- the object
+ * -------------------------------------------------------------------------------------- */
 
 static void
 on_again(void *arg)
@@ -453,9 +466,11 @@ struct snapshot *
 snapshot_new(struct loop *loop, const struct config *cfg, struct pipeline *pl, bool has_progress,
 			 const struct snapshot_events *events)
 {
-	struct snapshot				 *snap = xcalloc(1, sizeof(*snap));
-	const struct pipeline_control control = {
-		.relation = snapshot_on_relation, .message = snapshot_on_message, .written = snapshot_notes_written, .arg = snap};
+	struct snapshot              *snap = xcalloc(1, sizeof(*snap));
+	const struct pipeline_control control = {.relation = snapshot_on_relation,
+											 .message = snapshot_on_message,
+											 .written = snapshot_notes_written,
+											 .arg = snap};
 
 	snap->loop = loop;
 	snap->cfg = cfg;

@@ -41,16 +41,16 @@ struct snapshot_events
 struct snapshot_stats
 {
 	enum snapshot_state state;
-	uint64_t			id;
-	bool				due;	 /* rows are missing */
-	bool				reading; /* a round is under way */
-	bool				holding; /* the stream waits for it */
-	uint64_t			tables;
-	uint64_t			tables_complete;
-	uint64_t			rows;	   /* sent in this job, as far as is known */
-	uint64_t			estimated; /* rows of all tables, as PostgreSQL guesses; 0: unknown */
-	uint64_t			failures;  /* of tables, that are tried again */
-	int64_t				since_ms;  /* loop time: when this process began with it; 0: not yet */
+	uint64_t            id;
+	bool                due;     /* rows are missing */
+	bool                reading; /* a round is under way */
+	bool                holding; /* the stream waits for it */
+	uint64_t            tables;
+	uint64_t            tables_complete;
+	uint64_t            rows;      /* sent in this job, as far as is known */
+	uint64_t            estimated; /* rows of all tables, as PostgreSQL guesses; 0: unknown */
+	uint64_t            failures;  /* of tables, that are tried again */
+	int64_t             since_ms;  /* loop time: when this process began with it; 0: not yet */
 };
 
 /*
@@ -59,7 +59,7 @@ struct snapshot_stats
  */
 struct snapshot *snapshot_new(struct loop *loop, const struct config *cfg, struct pipeline *pl,
 							  bool has_progress, const struct snapshot_events *events);
-void			 snapshot_free(struct snapshot *snap);
+void             snapshot_free(struct snapshot *snap);
 
 /*
  * What the progress topic says, each time that it is read; found is emptied.  position: the
@@ -70,7 +70,7 @@ void snapshot_recall(struct snapshot *snap, struct snapshot_found *found, uint64
 /* Job of all captured tables, when no job is under way. */
 void snapshot_begin(struct snapshot *snap, const char *mode);
 /* Whether rows of a job are missing. */
-bool snapshot_is_due(const struct snapshot *snap);
+bool                snapshot_is_due(const struct snapshot *snap);
 enum snapshot_state snapshot_state(const struct snapshot *snap);
 /* The note of a job that is to begin with the next start, instead of what there is. */
 void snapshot_note_anew(const struct snapshot *snap, const char *mode, struct buf *out);

@@ -67,7 +67,7 @@ static int64_t
 get_number(const cJSON *json, const char *name)
 {
 	const cJSON *number = cJSON_GetObjectItemCaseSensitive(json, name);
-	double		 value = cJSON_IsNumber(number) ? number->valuedouble : -1;
+	double       value = cJSON_IsNumber(number) ? number->valuedouble : -1;
 
 	if (!(value >= 0 && value <= 9007199254740992.0) || (double) (int64_t) value != value)
 		return -1;
@@ -86,7 +86,7 @@ get_text(const cJSON *json, const char *name)
 static cJSON *
 note_parse(struct str value, struct err *e)
 {
-	cJSON *json = value.data ? cJSON_ParseWithLength(value.data, value.len) : NULL;
+	cJSON  *json = value.data ? cJSON_ParseWithLength(value.data, value.len) : NULL;
 	int64_t version = get_number(json, "version");
 
 	if (version == NOTE_VERSION)
@@ -106,10 +106,10 @@ note_parse(struct str value, struct err *e)
 enum rc
 snapshot_note_read(struct str value, struct snapshot_note *note, struct err *e)
 {
-	cJSON	   *json = note_parse(value, e);
-	int64_t		id = get_number(json, "snapshot");
-	int64_t		tables = get_number(json, "tables");
-	int64_t		rows = get_number(json, "rows");
+	cJSON      *json = note_parse(value, e);
+	int64_t     id = get_number(json, "snapshot");
+	int64_t     tables = get_number(json, "tables");
+	int64_t     rows = get_number(json, "rows");
 	const char *state = get_text(json, "state");
 
 	*note = (struct snapshot_note){0};
@@ -132,14 +132,14 @@ snapshot_note_read(struct str value, struct snapshot_note *note, struct err *e)
 enum rc
 table_note_read(struct str value, struct table_note *note, struct err *e)
 {
-	cJSON	   *json = note_parse(value, e);
-	int64_t		id = get_number(json, "snapshot");
-	int64_t		relid = get_number(json, "relid");
-	int64_t		filenode = get_number(json, "filenode");
-	int64_t		xmin = get_number(json, "xmin");
-	int64_t		rows = get_number(json, "rows");
+	cJSON      *json = note_parse(value, e);
+	int64_t     id = get_number(json, "snapshot");
+	int64_t     relid = get_number(json, "relid");
+	int64_t     filenode = get_number(json, "filenode");
+	int64_t     xmin = get_number(json, "xmin");
+	int64_t     rows = get_number(json, "rows");
 	const char *done = get_text(json, "done");
-	bool		good;
+	bool        good;
 
 	*note = (struct table_note){0};
 	if (json == NULL)
@@ -202,7 +202,7 @@ snapshot_found_add(struct snapshot_found *found, struct str key, struct str valu
 {
 	struct table_note  note;
 	struct table_note *table;
-	char			   digits[16] = "";
+	char               digits[16] = "";
 
 	if (key.len == 0 && value.data == NULL)
 	{

@@ -18,19 +18,19 @@
 
 enum snapshot_state
 {
-	SNAPSHOT_NONE,	  /* there never was one */
+	SNAPSHOT_NONE,    /* there never was one */
 	SNAPSHOT_LISTING, /* which tables it is of is not written down: it begins anew */
 	SNAPSHOT_COPYING, /* rows are missing of those tables that are not complete */
-	SNAPSHOT_DONE	  /* all rows are in Kafka */
+	SNAPSHOT_DONE     /* all rows are in Kafka */
 };
 
 struct snapshot_note
 {
 	enum snapshot_state state;
-	uint64_t			id; /* counts jobs of this slot, from 1 */
-	char				mode[24];
-	uint64_t			tables;
-	uint64_t			rows; /* sent; 0 until it is done */
+	uint64_t            id; /* counts jobs of this slot, from 1 */
+	char                mode[24];
+	uint64_t            tables;
+	uint64_t            rows; /* sent; 0 until it is done */
 };
 
 /* "copying" */
@@ -38,15 +38,15 @@ const char *snapshot_state_name(enum snapshot_state state);
 
 struct table_note
 {
-	uint64_t	   id; /* of its job */
-	uint32_t	   relid;
-	char		  *table; /* schema.table, owned */
-	uint32_t	   filenode; /* that the places are of */
-	uint32_t	   xmin;	 /* rows written by this transaction or later may have moved since */
-	uint64_t	   rows;	 /* sent */
-	int64_t		   estimated; /* rows, by PostgreSQL; -1: unknown */
+	uint64_t       id; /* of its job */
+	uint32_t       relid;
+	char          *table;     /* schema.table, owned */
+	uint32_t       filenode;  /* that the places are of */
+	uint32_t       xmin;      /* rows written by this transaction or later may have moved since */
+	uint64_t       rows;      /* sent */
+	int64_t        estimated; /* rows, by PostgreSQL; -1: unknown */
 	struct tid_set done;
-	bool		   complete;
+	bool           complete;
 };
 
 void table_note_free(struct table_note *note); /* what it points to */
@@ -62,9 +62,9 @@ enum rc table_note_read(struct str value, struct table_note *note, struct err *e
 struct snapshot_found
 {
 	struct snapshot_note job;
-	struct table_note	*tables;
-	uint32_t			 count;
-	uint32_t			 max;
+	struct table_note   *tables;
+	uint32_t             count;
+	uint32_t             max;
 };
 
 void snapshot_found_clear(struct snapshot_found *found);

@@ -26,137 +26,137 @@ enum batch_state
 	BATCH_READING,
 	BATCH_READY,   /* all of it was read, and it is good */
 	BATCH_SENDING, /* some of its rows may have been sent */
-	BATCH_SENT,	   /* all were */
-	BATCH_SAFE,	   /* and are in Kafka for good once the next position is */
+	BATCH_SENT,    /* all were */
+	BATCH_SAFE,    /* and are in Kafka for good once the next position is */
 	BATCH_NOTING   /* which is being written, with a note of it */
 };
 
 /* The rows of a chunk. */
 struct batch
 {
-	struct batch		*prev, *next;
-	struct snap_table	*table;
-	struct chunk		 chunk;
-	enum batch_state	 state;
-	struct buf			 rows;	 /* messages of the COPY: u32 length, bytes */
-	size_t				 at;	 /* of the next to be sent */
-	uint64_t			 count;	 /* rows in it */
-	uint64_t			 sent;	 /* of them */
-	uint64_t			 number; /* of the batch in its round */
-	ack_ticket			 item;
-	bool				*left_out; /* columns of its row that the server cannot send; NULL: none */
+	struct batch      *prev, *next;
+	struct snap_table *table;
+	struct chunk       chunk;
+	enum batch_state   state;
+	struct buf         rows;   /* messages of the COPY: u32 length, bytes */
+	size_t             at;     /* of the next to be sent */
+	uint64_t           count;  /* rows in it */
+	uint64_t           sent;   /* of them */
+	uint64_t           number; /* of the batch in its round */
+	ack_ticket         item;
+	bool              *left_out; /* columns of its row that the server cannot send; NULL: none */
 };
 
 /* Where a table is in the round. */
 enum table_state
 {
-	TABLE_PENDING,	/* not described yet */
-	TABLE_READING,	/* described, and not all of it is read */
-	TABLE_READ,		/* nothing is left to be read */
-	TABLE_FAILED	/* not in this round any more */
+	TABLE_PENDING, /* not described yet */
+	TABLE_READING, /* described, and not all of it is read */
+	TABLE_READ,    /* nothing is left to be read */
+	TABLE_FAILED   /* not in this round any more */
 };
 
 struct snap_table
 {
-	UT_hash_handle	   hh;
-	uint32_t		   relid;
-	char			  *schema; /* as the server has it, of the table or partition itself */
-	char			  *name;
-	char			  *fingerprint; /* before it was described */
-	bool			   readable;
-	bool			   hidden;	/* some rows are, by row security */
-	struct table	  *tbl;		/* the plugin's description; NULL: none */
-	enum table_state   state;
-	struct chunk_plan  plan;
-	uint64_t		   batches; /* of this round, not empty, that were read and not yet begun to be sent */
-	uint64_t		   sent;	/* rows, in this round */
-	struct table_note  note;	/* what is known to be done */
-	bool			   dirty;	/* to be written down */
-	bool			   taken;	/* it is being written */
-	bool			   completes; /* what is being written says that it is complete */
-	bool			   dead;	/* its tombstone is to be written */
-	unsigned		   failures;
+	UT_hash_handle    hh;
+	uint32_t          relid;
+	char             *schema; /* as the server has it, of the table or partition itself */
+	char             *name;
+	char             *fingerprint; /* before it was described */
+	bool              readable;
+	bool              hidden; /* some rows are, by row security */
+	struct table     *tbl;    /* the plugin's description; NULL: none */
+	enum table_state  state;
+	struct chunk_plan plan;
+	uint64_t batches; /* of this round, not empty, that were read and not yet begun to be sent */
+	uint64_t sent;    /* rows, in this round */
+	struct table_note note;      /* what is known to be done */
+	bool              dirty;     /* to be written down */
+	bool              taken;     /* it is being written */
+	bool              completes; /* what is being written says that it is complete */
+	bool              dead;      /* its tombstone is to be written */
+	unsigned          failures;
 };
 
 /* One connection. */
 struct reader
 {
-	struct snapshot	 *snap;
-	struct query	 *query;
+	struct snapshot  *snap;
+	struct query     *query;
 	struct loop_timer retry;
-	bool			  prepared; /* its settings are made */
-	struct batch	 *batch;	/* that it reads; NULL: none */
-	uint32_t		  probed;	/* columns of its row that are known to be sent, or not; only if left_out */
-	bool			  probing;	/* one of them is being tried */
-	bool			  ended;	/* the rows of the batch have come, and it is as it was described */
-	bool			  changed;	/* the table is not */
-	bool			  too_large;
-	uint64_t		  blocks;
-	unsigned		  losses; /* in a row */
+	bool              prepared; /* its settings are made */
+	struct batch     *batch;    /* that it reads; NULL: none */
+	uint32_t probed;  /* columns of its row that are known to be sent, or not; only if left_out */
+	bool     probing; /* one of them is being tried */
+	bool     ended;   /* the rows of the batch have come, and it is as it was described */
+	bool     changed; /* the table is not */
+	bool     too_large;
+	uint64_t blocks;
+	unsigned losses; /* in a row */
 };
 
 enum stage
 {
-	STAGE_IDLE,		  /* no round; the next one may wait for the stream or a timer */
+	STAGE_IDLE,       /* no round; the next one may wait for the stream or a timer */
 	STAGE_CONNECTING, /* the first reader */
-	STAGE_LISTING,	  /* it asks which tables there are */
+	STAGE_LISTING,    /* it asks which tables there are */
 	STAGE_DESCRIBING, /* the plugin has been asked, and the stream brings what it says */
 	STAGE_EXPORTING,  /* the slot is being made */
-	STAGE_LOOKING,	  /* what the exported snapshot sees */
+	STAGE_LOOKING,    /* what the exported snapshot sees */
 	STAGE_COPYING,
-	STAGE_OPENING	  /* no_data: schemas are registered, and topics opened */
+	STAGE_OPENING /* no_data: schemas are registered, and topics opened */
 };
 
 struct snapshot
 {
-	struct loop			   *loop;
-	const struct config	   *cfg;
-	struct pipeline		   *pl;
-	struct snapshot_events	events;
-	bool					has_progress;
-	struct snapshot_note	job;
-	bool					job_dirty;
-	bool					job_taken;	 /* it is in what is being written */
-	enum snapshot_state		job_written; /* what the topic has of it */
-	bool					stopped;	 /* SIGTERM */
-	bool					no_data;	 /* no rows: schemas and topics only */
-	bool					streaming;
-	bool					told;	  /* that it is finished */
-	struct snap_table	   *tables;	  /* of the job, by relid */
-	struct snap_table	   *listed;	  /* in this round, and not of the job: not yet, or never */
-	uint32_t			   *late;	  /* tables that are new since the job was listed */
-	size_t					nlate;
-	struct snap_table	   *noting;	  /* where snapshot_next_note() is */
+	struct loop           *loop;
+	const struct config   *cfg;
+	struct pipeline       *pl;
+	struct snapshot_events events;
+	bool                   has_progress;
+	struct snapshot_note   job;
+	bool                   job_dirty;
+	bool                   job_taken;   /* it is in what is being written */
+	enum snapshot_state    job_written; /* what the topic has of it */
+	bool                   stopped;     /* SIGTERM */
+	bool                   no_data;     /* no rows: schemas and topics only */
+	bool                   streaming;
+	bool                   told;   /* that it is finished */
+	struct snap_table     *tables; /* of the job, by relid */
+	struct snap_table     *listed; /* in this round, and not of the job: not yet, or never */
+	uint32_t              *late;   /* tables that are new since the job was listed */
+	size_t                 nlate;
+	struct snap_table     *noting; /* where snapshot_next_note() is */
 
 	/* The round. */
-	enum stage		   stage;
-	struct loop_timer  again; /* the next one */
-	struct loop_timer  report;
-	struct loop_timer  work; /* more rows can be sent */
-	char			   nonce[NONCE_LEN + 1];
-	bool			   described; /* the stream has brought it */
-	bool			   emitted;	  /* the message is committed */
-	uint32_t		   xid;		  /* of that transaction */
-	struct query	  *control;	  /* holds the exported snapshot */
-	struct reader	  *readers;
-	unsigned		   nreaders;
-	char			  *exported; /* snapshot's name */
-	uint64_t		   lsn;		 /* P; 0: not known */
-	uint32_t		   xmin;
-	struct stamp	   stamp; /* of its rows */
-	struct snap_table *next_table; /* that is read; NULL: begin anew */
-	struct batch	  *batches;	   /* in the order in which they were taken */
-	uint64_t		   numbers;
-	bool			   begun;	  /* some row of the job was sent */
-	bool			   disturbed; /* the round comes to an end before its time */
-	unsigned		   rounds;	  /* in a row that came to nothing */
-	struct copy_row	  *copy;	  /* of copy_of */
+	enum stage          stage;
+	struct loop_timer   again; /* the next one */
+	struct loop_timer   report;
+	struct loop_timer   work; /* more rows can be sent */
+	char                nonce[NONCE_LEN + 1];
+	bool                described; /* the stream has brought it */
+	bool                emitted;   /* the message is committed */
+	uint32_t            xid;       /* of that transaction */
+	struct query       *control;   /* holds the exported snapshot */
+	struct reader      *readers;
+	unsigned            nreaders;
+	char               *exported; /* snapshot's name */
+	uint64_t            lsn;      /* P; 0: not known */
+	uint32_t            xmin;
+	struct stamp        stamp;      /* of its rows */
+	struct snap_table  *next_table; /* that is read; NULL: begin anew */
+	struct batch       *batches;    /* in the order in which they were taken */
+	uint64_t            numbers;
+	bool                begun;     /* some row of the job was sent */
+	bool                disturbed; /* the round comes to an end before its time */
+	unsigned            rounds;    /* in a row that came to nothing */
+	struct copy_row    *copy;      /* of copy_of */
 	const struct table *copy_of;
 
-	int64_t	 since_ms;
+	int64_t  since_ms;
 	uint64_t failures;
 	uint64_t reported_rows;
-	int64_t	 reported_ms;
+	int64_t  reported_ms;
 	uint64_t total_rows; /* sent by this process */
 };
 
@@ -164,6 +164,8 @@ struct snapshot
 
 /* The round cannot go on; another one begins after a while, or somebody is needed. */
 void snapshot_trouble(struct snapshot *snap, const struct err *e);
+/* Nothing is left to be read in this round. */
+bool snapshot_has_read_all(const struct snapshot *snap);
 /* Whatever may be done next is done. */
 void snapshot_step(struct snapshot *snap);
 /* A table cannot be read to its end in this round: it is tried again in the next. */
@@ -173,8 +175,8 @@ void snapshot_table_failed(struct snapshot *snap, struct snap_table *table, cons
 
 struct snap_table *snap_table_find(struct snap_table *tables, uint32_t relid);
 struct snap_table *snap_table_add(struct snap_table **tables, uint32_t relid);
-void			   snap_table_free(struct snap_table *table);
-void			   snap_tables_clear(struct snap_table **tables);
+void               snap_table_free(struct snap_table *table);
+void               snap_tables_clear(struct snap_table **tables);
 /* Of the stream: a description, and the message that follows the last of them. */
 void snapshot_on_relation(void *snap, struct cursor body);
 void snapshot_on_message(void *snap, struct str content, uint32_t xid);
@@ -218,7 +220,7 @@ void snapshot_on_looked(struct snapshot *snap);
 
 struct batch *snapshot_batch_new(struct snapshot *snap, struct snap_table *table,
 								 const struct chunk *chunk);
-void		  snapshot_batch_free(struct snapshot *snap, struct batch *batch);
+void          snapshot_batch_free(struct snapshot *snap, struct batch *batch);
 /* One message of its COPY. */
 void batch_take(struct batch *batch, struct str message);
 /* It was read. */

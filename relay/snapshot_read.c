@@ -71,8 +71,8 @@ static void
 on_control_ready(void *arg)
 {
 	struct snapshot *snap = arg;
-	unsigned		 wait_s = EXPORT_WAIT_S << (snap->rounds < 6 ? snap->rounds : 6);
-	char			*sql = xasprintf("SET lock_timeout = '%us'", wait_s);
+	unsigned         wait_s = EXPORT_WAIT_S << (snap->rounds < 6 ? snap->rounds : 6);
+	char            *sql = xasprintf("SET lock_timeout = '%us'", wait_s);
 
 	query_run(snap->control, sql, PG_LOOK);
 	free(sql);
@@ -94,13 +94,14 @@ static void
 on_control_done(void *arg, bool failed, const char *state, const struct err *e)
 {
 	struct snapshot *snap = arg;
-	struct err		 waited = *e;
-	struct buf		 sql = {0};
-	char			*slot;
+	struct err       waited = *e;
+	struct buf       sql = {0};
+	char            *slot;
 
 	if (failed && strcmp(state, "55P03") == 0)
 	{
-		err_set(&waited, ERR_TRANSIENT, E1299, "transactions under way keep the snapshot from beginning");
+		err_set(&waited, ERR_TRANSIENT, E1299,
+				"transactions under way keep the snapshot from beginning");
 		err_hint(&waited, "End them, or wait: SELECT pid, usename, state, xact_start, query FROM "
 						  "pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start; and "
 						  "SELECT * FROM pg_prepared_xacts;");
@@ -157,10 +158,10 @@ reader_give_back(struct reader *rdr)
 static void
 reader_run_chunk(struct reader *rdr, const bool *left_out)
 {
-	const struct batch		*batch = rdr->batch;
+	const struct batch      *batch = rdr->batch;
 	const struct snap_table *table = batch->table;
-	struct buf				 sql = {0};
-	struct chunk_query		 query = {.snapshot = rdr->snap->exported,
+	struct buf               sql = {0};
+	struct chunk_query       query = {.snapshot = rdr->snap->exported,
 									  .tbl = table->tbl,
 									  .relid = table->relid,
 									  .schema = table->schema,
@@ -193,8 +194,8 @@ static void
 reader_probe(struct reader *rdr)
 {
 	struct batch *batch = rdr->batch;
-	uint32_t	  count = batch->table->tbl->ncolumns;
-	bool		 *others;
+	uint32_t      count = batch->table->tbl->ncolumns;
+	bool         *others;
 
 	rdr->probing = rdr->probed < count;
 	if (!rdr->probing)
@@ -238,7 +239,8 @@ reader_narrow(struct reader *rdr)
 static bool
 snapshot_next_chunk(struct snapshot *snap, struct snap_table **found, struct chunk *chunk)
 {
-	struct chunk_limits limits = {.rows = snap->cfg->snapshot.chunk_rows, .bytes = BATCH_ROWS_BYTES};
+	struct chunk_limits limits = {.rows = snap->cfg->snapshot.chunk_rows,
+								  .bytes = BATCH_ROWS_BYTES};
 
 	while (snap->next_table && snap->next_table->state != TABLE_READING)
 		snap->next_table = snap->next_table->hh.next;
@@ -256,9 +258,9 @@ snapshot_feed(struct snapshot *snap)
 {
 	for (unsigned i = 0; i < snap->nreaders && snap->stage == STAGE_COPYING; i++)
 	{
-		struct reader	  *rdr = &snap->readers[i];
+		struct reader     *rdr = &snap->readers[i];
 		struct snap_table *table;
-		struct chunk	   chunk;
+		struct chunk       chunk;
 
 		if (rdr->prepared && rdr->batch == NULL && snapshot_has_room(snap) &&
 			snapshot_next_chunk(snap, &table, &chunk))
@@ -280,10 +282,11 @@ static void
 reader_table_changed(struct reader *rdr)
 {
 	struct snap_table *table = rdr->batch->table;
-	struct err		   e;
+	struct err         e;
 
 	reader_give_back(rdr);
-	err_set(&e, ERR_TRANSIENT, E1243, "table \"%s\" has changed during the snapshot", table->note.table);
+	err_set(&e, ERR_TRANSIENT, E1243, "table \"%s\" has changed during the snapshot",
+			table->note.table);
 	err_detail(&e, "It was altered, truncated, rewritten, renamed or dropped.");
 	snapshot_table_failed(rdr->snap, table, &e);
 }
@@ -316,7 +319,7 @@ static void
 reader_failed(struct reader *rdr, const char *state, const struct err *why)
 {
 	struct snap_table *table = rdr->batch->table;
-	struct err		   e = *why;
+	struct err         e = *why;
 
 	if (is_gone(state))
 	{
@@ -339,10 +342,11 @@ reader_failed(struct reader *rdr, const char *state, const struct err *why)
 			table->note.table, state);
 	if (!is_of_a_value(state))
 		err_detail(&e, "%s", why->detail);
-	err_hint(&e, "%s", strcmp(state, "42501") == 0
-						   ? "Grant the role SELECT on it, and USAGE on its schema."
-						   : "Put right what the server says, or leave the table out with "
-							 "table.exclude.list; the server's log says more.");
+	err_hint(&e, "%s",
+			 strcmp(state, "42501") == 0
+				 ? "Grant the role SELECT on it, and USAGE on its schema."
+				 : "Put right what the server says, or leave the table out with "
+				   "table.exclude.list; the server's log says more.");
 	snapshot_table_failed(rdr->snap, table, &e);
 }
 
@@ -375,9 +379,9 @@ reader_finish(struct reader *rdr)
 static void
 on_reader_ready(void *arg)
 {
-	struct reader		  *rdr = arg;
+	struct reader         *rdr = arg;
 	const struct pg_facts *facts = query_facts(rdr->query);
-	struct buf			   sql = {0};
+	struct buf             sql = {0};
 
 	snapshot_sql_session(&sql, facts->encoding, facts->version);
 	reader_run(rdr, &sql);
@@ -399,7 +403,7 @@ reader_take_looked(struct snapshot *snap, const struct pg_result *res)
 static void
 on_reader_result(void *arg, const struct pg_result *res)
 {
-	struct reader	*rdr = arg;
+	struct reader   *rdr = arg;
 	struct snapshot *snap = rdr->snap;
 
 	if (!rdr->prepared)
@@ -407,8 +411,8 @@ on_reader_result(void *arg, const struct pg_result *res)
 	if (rdr->batch && query_columns(res) == 2)
 	{
 		rdr->ended = query_rows(res) == 1;
-		rdr->changed = !rdr->ended ||
-					   strcmp(query_field(res, 0, 0), rdr->batch->table->fingerprint) != 0;
+		rdr->changed =
+			!rdr->ended || strcmp(query_field(res, 0, 0), rdr->batch->table->fingerprint) != 0;
 		rdr->blocks = rdr->ended ? strtoull(query_field(res, 0, 1), NULL, 10) : 0;
 	}
 	else if (snap->stage == STAGE_LISTING)
@@ -437,7 +441,7 @@ on_reader_copied(void *arg, struct str message)
 static void
 on_reader_done(void *arg, bool failed, const char *state, const struct err *e)
 {
-	struct reader	*rdr = arg;
+	struct reader   *rdr = arg;
 	struct snapshot *snap = rdr->snap;
 
 	if (rdr->batch && failed)
@@ -516,7 +520,7 @@ snapshot_readers_new(struct snapshot *snap)
 	snap->readers = xcalloc(snap->nreaders, sizeof(*snap->readers));
 	for (unsigned i = 0; i < snap->nreaders; i++)
 	{
-		struct reader	   *rdr = &snap->readers[i];
+		struct reader      *rdr = &snap->readers[i];
 		struct query_events events = {.ready = on_reader_ready,
 									  .result = on_reader_result,
 									  .copied = on_reader_copied,

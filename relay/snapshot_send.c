@@ -14,9 +14,9 @@
 #include "crash_point.h"
 #include "snapshot_parts.h"
 
-#define ROWS_A_ROUND 2000		  /* of the loop, so that the rest gets its turn */
+#define ROWS_A_ROUND 2000 /* of the loop, so that the rest gets its turn */
 #define TABLES_A_ROUND 20
-#define COPY_HEADER_FIXED 19	  /* signature, flags, length of what follows it */
+#define COPY_HEADER_FIXED 19 /* signature, flags, length of what follows it */
 
 /* --- in memory ----------------------------------------------------------------- */
 
@@ -75,7 +75,7 @@ static struct str
 batch_message(const struct batch *batch)
 {
 	const char *p = (const char *) batch->rows.data + batch->at;
-	uint32_t	len;
+	uint32_t    len;
 
 	memcpy(&len, p, sizeof(len));
 	return (struct str){p + sizeof(len), len};
@@ -85,10 +85,10 @@ bool
 snapshot_has_room(const struct snapshot *snap)
 {
 	const struct batch *batch;
-	unsigned			count = 0;
+	unsigned            count = 0;
 
 	DL_FOREACH(snap->batches, batch)
-		count++;
+	count++;
 	return count < 3 * snap->nreaders + 2;
 }
 
@@ -148,10 +148,10 @@ static unsigned
 snapshot_unsent(const struct snapshot *snap)
 {
 	const struct batch *batch;
-	unsigned			count = 0;
+	unsigned            count = 0;
 
 	DL_FOREACH(snap->batches, batch)
-		count += batch->state == BATCH_READY || batch->state == BATCH_SENDING;
+	count += batch->state == BATCH_READY || batch->state == BATCH_SENDING;
 	return count;
 }
 
@@ -169,8 +169,8 @@ static enum snapshot_mark
 batch_mark(const struct snapshot *snap, const struct batch *batch)
 {
 	const struct snap_table *table = batch->table;
-	bool ends_table = batch->sent + 1 == batch->count && table->batches == 0 &&
-					  table->state != TABLE_READING;
+	bool                     ends_table =
+		batch->sent + 1 == batch->count && table->batches == 0 && table->state != TABLE_READING;
 	bool ends_all = ends_table && snapshot_unsent(snap) == 1 && is_read(snap) && !is_lacking(snap);
 	bool begins_table = table->sent == 0 && table->note.rows == 0;
 
@@ -193,12 +193,12 @@ static bool
 snapshot_may_send(const struct snapshot *snap)
 {
 	const struct batch *batch;
-	unsigned			count = 0;
+	unsigned            count = 0;
 
 	if (!snap->has_progress || snap->cfg->kafka.exactly_once)
 		return true;
 	DL_FOREACH(snap->batches, batch)
-		count += batch->state > BATCH_SENDING;
+	count += batch->state > BATCH_SENDING;
 	return count < snap->nreaders;
 }
 
@@ -208,13 +208,13 @@ snapshot_next_batch(struct snapshot *snap)
 	struct batch *batch;
 
 	DL_FOREACH(snap->batches, batch)
-		if (batch->state == BATCH_SENDING)
-			return batch;
+	if (batch->state == BATCH_SENDING)
+		return batch;
 	if (snap->disturbed || !snapshot_may_send(snap))
 		return NULL;
 	DL_FOREACH(snap->batches, batch)
-		if (batch->state == BATCH_READY && batch_is_marked(snap, batch))
-			return batch;
+	if (batch->state == BATCH_READY && batch_is_marked(snap, batch))
+		return batch;
 	return NULL;
 }
 
@@ -233,9 +233,9 @@ snapshot_use_table(struct snapshot *snap, const struct table *tbl)
 static enum rc
 batch_send_row(struct snapshot *snap, struct batch *batch, const struct rows *rows, struct err *e)
 {
-	struct str	  message = batch_message(batch);
+	struct str    message = batch_message(batch);
 	struct change chg = {0};
-	enum rc		  rc = RC_OK;
+	enum rc       rc = RC_OK;
 
 	if (!pipeline_row_waits(snap->pl))
 	{
@@ -271,7 +271,7 @@ batch_send(struct snapshot *snap, struct batch *batch, int *budget, struct err *
 						/* Like a position behind P, and none that a commit or a message has. */
 						.tag = (snap->lsn & ~(uint64_t) 7) + 8 * batch->number + 3,
 						.place = batch->chunk.range.from};
-	enum rc		rc;
+	enum rc     rc;
 
 	if (batch->state == BATCH_READY)
 	{
@@ -308,7 +308,7 @@ snapshot_open_tables(struct snapshot *snap, int *budget, struct err *e)
 	for (; snap->next_table; snap->next_table = snap->next_table->hh.next)
 	{
 		struct snap_table *table = snap->next_table;
-		enum rc			   rc;
+		enum rc            rc;
 
 		if (table->state != TABLE_READING)
 			continue;
@@ -327,9 +327,9 @@ snapshot_open_tables(struct snapshot *snap, int *budget, struct err *e)
 enum rc
 snapshot_pump(struct snapshot *snap, struct err *e)
 {
-	int			  budget = ROWS_A_ROUND;
+	int           budget = ROWS_A_ROUND;
 	struct batch *batch;
-	enum rc		  rc = RC_OK;
+	enum rc       rc = RC_OK;
 
 	snapshot_settle(snap);
 	if (snap->streaming && snap->stage == STAGE_OPENING)
@@ -384,17 +384,17 @@ snapshot_drop_unsent(struct snapshot *snap)
 {
 	struct batch *batch;
 	struct batch *next;
-	bool		  sending = false;
+	bool          sending = false;
 
 	DL_FOREACH_SAFE(snap->batches, batch, next)
-		if (batch->state == BATCH_SENDING)
-			sending = true;
-		else if (batch->state == BATCH_READY)
-		{
-			batch->table->batches--;
-			batch->table->state = TABLE_PENDING; /* not all of it is read */
-			snapshot_batch_free(snap, batch);
-		}
+	if (batch->state == BATCH_SENDING)
+		sending = true;
+	else if (batch->state == BATCH_READY)
+	{
+		batch->table->batches--;
+		batch->table->state = TABLE_PENDING; /* not all of it is read */
+		snapshot_batch_free(snap, batch);
+	}
 	return !sending;
 }
 
@@ -406,12 +406,12 @@ snapshot_stream_stopped(struct snapshot *snap)
 
 	snap->streaming = false;
 	DL_FOREACH(snap->batches, batch)
-		if (batch->state == BATCH_SENDING)
-		{
-			batch->state = BATCH_READY;
-			batch->sent = 0;
-			batch->table->batches++;
-		}
+	if (batch->state == BATCH_SENDING)
+	{
+		batch->state = BATCH_READY;
+		batch->sent = 0;
+		batch->table->batches++;
+	}
 }
 
 /*
@@ -452,7 +452,8 @@ snapshot_sink_failed(struct snapshot *snap)
 	CRASH_POINT(snapshot_sink_lost);
 }
 
-/* --- notes -------------------------------------------------------------------------------------- */
+/* --- notes --------------------------------------------------------------------------------------
+ */
 
 bool
 snapshot_is_noted(const struct snapshot *snap)
@@ -474,10 +475,11 @@ snapshot_is_urgent(const struct snapshot *snap)
 	if (snap->stage == STAGE_IDLE && snapshot_is_due(snap) && !snapshot_is_noted(snap))
 		return true; /* what follows waits for it */
 	if (snap->cfg->kafka.exactly_once)
-		return snap->batches && !snapshot_has_room(snap);
+		return snap->batches && (!snapshot_has_room(snap) ||
+								 (snapshot_unsent(snap) == 0 && snapshot_has_read_all(snap)));
 	DL_FOREACH(snap->batches, batch)
-		if (batch->state == BATCH_SAFE)
-			return true;
+	if (batch->state == BATCH_SAFE)
+		return true;
 	return false;
 }
 
@@ -486,8 +488,8 @@ static void
 table_note_put(struct snapshot *snap, struct snap_table *table, struct buf *value)
 {
 	struct table_note note = table->note;
-	struct batch	 *batch;
-	bool			  all = table->state == TABLE_READ;
+	struct batch     *batch;
+	bool              all = table->state == TABLE_READ;
 
 	note.id = snap->job.id;
 	note.done = (struct tid_set){0};
@@ -533,7 +535,7 @@ snapshot_dirty_table(struct snapshot *snap)
 bool
 snapshot_next_note(void *arg, struct buf *key, struct buf *value)
 {
-	struct snapshot	  *snap = arg;
+	struct snapshot   *snap = arg;
 	struct snap_table *table = snapshot_dirty_table(snap);
 
 	buf_reset(key);
@@ -553,9 +555,9 @@ snapshot_next_note(void *arg, struct buf *key, struct buf *value)
 void
 snapshot_note_taken(void *arg)
 {
-	struct snapshot	  *snap = arg;
+	struct snapshot   *snap = arg;
 	struct snap_table *table = snapshot_dirty_table(snap);
-	struct batch	  *batch;
+	struct batch      *batch;
 
 	if (table == NULL)
 	{
@@ -569,24 +571,24 @@ snapshot_note_taken(void *arg)
 	table->taken = true;
 	CRASH_POINT(snapshot_table_noting);
 	DL_FOREACH(snap->batches, batch)
-		if (batch->table == table && batch->state == BATCH_SAFE)
-			batch->state = BATCH_NOTING;
+	if (batch->table == table && batch->state == BATCH_SAFE)
+		batch->state = BATCH_NOTING;
 }
 
 void
 snapshot_notes_written(void *arg)
 {
-	struct snapshot	  *snap = arg;
-	struct batch	  *batch;
-	struct batch	  *next_batch;
+	struct snapshot   *snap = arg;
+	struct batch      *batch;
+	struct batch      *next_batch;
 	struct snap_table *table;
 	struct snap_table *next;
 
 	CRASH_POINT(snapshot_noted);
 	snap->noting = NULL;
 	DL_FOREACH_SAFE(snap->batches, batch, next_batch)
-		if (batch->state == BATCH_NOTING)
-			batch_done(snap, batch);
+	if (batch->state == BATCH_NOTING)
+		batch_done(snap, batch);
 	HASH_ITER(hh, snap->tables, table, next)
 	{
 		if (!table->taken)

@@ -18,13 +18,13 @@
  * and swapping names, of schemas, tables and columns shows in the names, and where they were
  * given back by now, in the transactions that wrote them (xmin).
  */
-#define FINGERPRINT                                                                               \
-	"pg_catalog.concat_ws('/', pg_catalog.pg_relation_filenode(c.oid), c.xmin, c.relname, "       \
-	"(SELECT pg_catalog.concat_ws(',', s.oid, s.xmin, s.nspname) "                                \
-	"FROM pg_catalog.pg_namespace s WHERE s.oid = c.relnamespace), "                              \
-	"(SELECT pg_catalog.hashtextextended(pg_catalog.string_agg(pg_catalog.concat_ws(',', "        \
-	"a.attnum, a.xmin, a.atttypid, a.atttypmod, a.attisdropped, a.attname), ';' "                 \
-	"ORDER BY a.attnum), 0) FROM pg_catalog.pg_attribute a "                                      \
+#define FINGERPRINT                                                                         \
+	"pg_catalog.concat_ws('/', pg_catalog.pg_relation_filenode(c.oid), c.xmin, c.relname, " \
+	"(SELECT pg_catalog.concat_ws(',', s.oid, s.xmin, s.nspname) "                          \
+	"FROM pg_catalog.pg_namespace s WHERE s.oid = c.relnamespace), "                        \
+	"(SELECT pg_catalog.hashtextextended(pg_catalog.string_agg(pg_catalog.concat_ws(',', "  \
+	"a.attnum, a.xmin, a.atttypid, a.atttypmod, a.attisdropped, a.attname), ';' "           \
+	"ORDER BY a.attnum), 0) FROM pg_catalog.pg_attribute a "                                \
 	"WHERE a.attrelid = c.oid AND a.attnum > 0))"
 
 static void
@@ -57,18 +57,17 @@ void
 snapshot_sql_tables(struct buf *sql)
 {
 	buf_reset(sql);
-	buf_puts(sql,
-			 "SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_filenode(c.oid), "
-			 "c.reltuples::pg_catalog.int8, " FINGERPRINT ", "
-			 "pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND "
-			 "(pg_catalog.has_table_privilege(c.oid, 'SELECT') OR NOT EXISTS (SELECT FROM "
-			 "pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND "
-			 "(a.attnum > 0 OR a.attname IN ('ctid', 'tableoid', 'xmin')) "
-			 "AND NOT a.attisdropped AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, "
-			 "'SELECT'))), pg_catalog.row_security_active(c.oid) "
-			 "FROM pg_catalog.pg_class c "
-			 "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-			 "WHERE " IS_CANDIDATE " ORDER BY n.nspname, c.relname");
+	buf_puts(sql, "SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_filenode(c.oid), "
+				  "c.reltuples::pg_catalog.int8, " FINGERPRINT ", "
+				  "pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND "
+				  "(pg_catalog.has_table_privilege(c.oid, 'SELECT') OR NOT EXISTS (SELECT FROM "
+				  "pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND "
+				  "(a.attnum > 0 OR a.attname IN ('ctid', 'tableoid', 'xmin')) "
+				  "AND NOT a.attisdropped AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, "
+				  "'SELECT'))), pg_catalog.row_security_active(c.oid) "
+				  "FROM pg_catalog.pg_class c "
+				  "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+				  "WHERE " IS_CANDIDATE " ORDER BY n.nspname, c.relname");
 }
 
 static void
@@ -124,10 +123,9 @@ snapshot_sql_look(struct buf *sql, const char *snapshot)
 {
 	buf_reset(sql);
 	put_import(sql, snapshot);
-	buf_puts(sql,
-			 "SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()), "
-			 "(EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::pg_catalog.int8; "
-			 "SELECT c.oid FROM pg_catalog.pg_class c WHERE " IS_CANDIDATE "; COMMIT");
+	buf_puts(sql, "SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()), "
+				  "(EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::pg_catalog.int8; "
+				  "SELECT c.oid FROM pg_catalog.pg_class c WHERE " IS_CANDIDATE "; COMMIT");
 }
 
 /* xmin as the row says it; one that is 2^31 transactions old or older counts as old. */

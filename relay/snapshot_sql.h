@@ -23,10 +23,10 @@ enum snapshot_column
 	SNAPSHOT_SCHEMA,
 	SNAPSHOT_TABLE,
 	SNAPSHOT_FILENODE,
-	SNAPSHOT_TUPLES,	  /* estimated; -1: unknown */
+	SNAPSHOT_TUPLES,      /* estimated; -1: unknown */
 	SNAPSHOT_FINGERPRINT, /* changes with whatever decides what a COPY of it says */
-	SNAPSHOT_READABLE,	  /* t: the role may read every column */
-	SNAPSHOT_HIDDEN		  /* t: row security hides rows from the role */
+	SNAPSHOT_READABLE,    /* t: the role may read every column */
+	SNAPSHOT_HIDDEN       /* t: row security hides rows from the role */
 };
 
 /* Every table that the plugin could send changes of. */
@@ -51,14 +51,14 @@ void snapshot_sql_look(struct buf *sql, const char *snapshot);
 /* One chunk of a table. */
 struct chunk_query
 {
-	const char			*snapshot; /* exported */
-	const struct table	*tbl;	   /* where names and columns come from */
-	uint32_t			 relid;	   /* of the table, or the partition, that is read */
-	const char			*schema;   /* of it */
-	const char			*name;
-	struct tid_range	 range;
+	const char         *snapshot; /* exported */
+	const struct table *tbl;      /* where names and columns come from */
+	uint32_t            relid;    /* of the table, or the partition, that is read */
+	const char         *schema;   /* of it */
+	const char         *name;
+	struct tid_range    range;
 	/* Only rows that no transaction before this one has written; 0: all of the range. */
-	uint32_t	newer_than;
+	uint32_t    newer_than;
 	const bool *left_out; /* columns that are not asked for, by place; NULL: all are */
 };
 

@@ -15,10 +15,10 @@
 
 struct reading
 {
-	struct loop			 *loop;
-	char				 *topic;
-	char				 *prefix; /* of the keys that are looked for */
-	struct snapshot_found found; /* the thread's while it reads */
+	struct loop          *loop;
+	char                 *topic;
+	char                 *prefix; /* of the keys that are looked for */
+	struct snapshot_found found;  /* the thread's while it reads */
 };
 
 /* In the reader's thread. */
@@ -26,8 +26,8 @@ static enum rc
 on_record(void *arg, const struct topic_record *record, struct err *e)
 {
 	struct reading *reading = arg;
-	size_t			len = strlen(reading->prefix);
-	struct str		rest;
+	size_t          len = strlen(reading->prefix);
+	struct str      rest;
 
 	if (record->key.data == NULL || record->key.len < len ||
 		memcmp(record->key.data, reading->prefix, len) != 0 ||
@@ -52,8 +52,8 @@ reading_run(struct reading *reading, const struct config *cfg, struct err *e)
 									   .record = on_record,
 									   .done = on_read,
 									   .arg = reading};
-	struct topic_reader		  *reader;
-	enum rc					   rc;
+	struct topic_reader       *reader;
+	enum rc                    rc;
 
 	reading->loop = loop_new();
 	reader = topic_reader_new(reading->loop, cfg, &what);
@@ -163,8 +163,8 @@ status_table(const struct snapshot_found *found, const char *slot, FILE *out)
 	for (uint32_t i = 0; i < found->count; i++)
 	{
 		const struct table_note *note = &found->tables[i];
-		char					 estimated[24] = "?";
-		char					 share[8];
+		char                     estimated[24] = "?";
+		char                     share[8];
 
 		if (note->estimated >= 0)
 			snprintf(estimated, sizeof(estimated), "%" PRId64, note->estimated);
@@ -177,7 +177,7 @@ enum rc
 snapshot_status(const struct config *cfg, bool json, FILE *out, struct err *e)
 {
 	struct reading reading = {0};
-	enum rc		   rc = config_check_kafka(cfg, e);
+	enum rc        rc = config_check_kafka(cfg, e);
 
 	if (rc != RC_OK)
 		return rc;

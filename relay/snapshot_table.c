@@ -71,12 +71,12 @@ snap_tables_clear(struct snap_table **tables)
 static char *
 server_text(const struct snapshot *snap, char *raw)
 {
-	const char	*encoding = query_facts(snap->readers[0].query)->encoding;
-	uint64_t	 replaced = 0;
+	const char  *encoding = query_facts(snap->readers[0].query)->encoding;
+	uint64_t     replaced = 0;
 	struct text *text;
-	struct str	 utf8;
-	struct err	 e;
-	char		*name;
+	struct str   utf8;
+	struct err   e;
+	char        *name;
 
 	if (text_new(encoding, &replaced, &text, &e) != RC_OK)
 		return raw;
@@ -86,7 +86,6 @@ server_text(const struct snapshot *snap, char *raw)
 	free(raw);
 	return name;
 }
-
 
 /* --- listing ------------------------------------------------------------------------- */
 
@@ -100,9 +99,9 @@ replace(char **field, const char *text)
 void
 snapshot_on_table(struct snapshot *snap, const struct pg_result *res, int row)
 {
-	uint32_t		   relid = (uint32_t) strtoul(query_field(res, row, SNAPSHOT_OID), NULL, 10);
+	uint32_t           relid = (uint32_t) strtoul(query_field(res, row, SNAPSHOT_OID), NULL, 10);
 	struct snap_table *table = snap_table_find(snap->tables, relid);
-	uint32_t		   filenode;
+	uint32_t           filenode;
 
 	if (table == NULL)
 		table = snap_table_add(&snap->listed, relid);
@@ -118,7 +117,8 @@ snapshot_on_table(struct snapshot *snap, const struct pg_result *res, int row)
 	if (table->note.filenode != filenode && table->note.done.count > 0)
 	{
 		/* Its rows have other places now. */
-		log_info("table \"%s\" was truncated or rewritten: its snapshot begins anew", table->note.table);
+		log_info("table \"%s\" was truncated or rewritten: its snapshot begins anew",
+				 table->note.table);
 		tid_set_free(&table->note.done);
 		table->note.rows = 0;
 		table->dirty = true;
@@ -164,10 +164,10 @@ nonce_make(char nonce[NONCE_LEN + 1])
 void
 snapshot_on_listed(struct snapshot *snap)
 {
-	size_t			   max = HASH_CNT(hh, snap->tables) + HASH_CNT(hh, snap->listed);
-	uint32_t		  *relids = xcalloc(max + 1, sizeof(*relids));
-	size_t			   count = 0;
-	bool			   fresh = snap->job.state == SNAPSHOT_LISTING;
+	size_t             max = HASH_CNT(hh, snap->tables) + HASH_CNT(hh, snap->listed);
+	uint32_t          *relids = xcalloc(max + 1, sizeof(*relids));
+	size_t             count = 0;
+	bool               fresh = snap->job.state == SNAPSHOT_LISTING;
 	struct snap_table *table;
 	struct snap_table *next;
 
@@ -180,8 +180,8 @@ snapshot_on_listed(struct snapshot *snap)
 			relids[count++] = table->relid;
 	}
 	HASH_ITER(hh, snap->listed, table, next)
-		if (fresh || is_late(snap, table->relid))
-			relids[count++] = table->relid;
+	if (fresh || is_late(snap, table->relid))
+		relids[count++] = table->relid;
 	snap->stage = STAGE_DESCRIBING;
 	snap->described = snap->emitted = false;
 	nonce_make(snap->nonce);
@@ -194,14 +194,13 @@ snapshot_on_listed(struct snapshot *snap)
 void
 snapshot_on_relation(void *arg, struct cursor body)
 {
-	struct snapshot	  *snap = arg;
+	struct snapshot   *snap = arg;
 	struct snap_table *table;
-	struct table	  *tbl;
-	uint32_t		   relid;
-	struct err		   e;
+	struct table      *tbl;
+	uint32_t           relid;
+	struct err         e;
 
-	if (snap->stage != STAGE_DESCRIBING || snap->described ||
-		table_read(body, &tbl, &e) != RC_OK)
+	if (snap->stage != STAGE_DESCRIBING || snap->described || table_read(body, &tbl, &e) != RC_OK)
 		return;
 	relid = tbl->partition ? tbl->partition : tbl->relid;
 	table = snap_table_find(snap->tables, relid);
@@ -221,8 +220,8 @@ void
 snapshot_on_message(void *arg, struct str content, uint32_t xid)
 {
 	static const char word[] = "described ";
-	struct snapshot	 *snap = arg;
-	size_t			  len = sizeof(word) - 1;
+	struct snapshot  *snap = arg;
+	size_t            len = sizeof(word) - 1;
 
 	if (snap->stage != STAGE_DESCRIBING || content.len != len + NONCE_LEN ||
 		memcmp(content.data, word, len) != 0 ||
@@ -236,11 +235,11 @@ snapshot_on_message(void *arg, struct str content, uint32_t xid)
 /* Tables that the role cannot read whole, and what mends it. */
 struct denied
 {
-	unsigned	count;
-	struct buf	unreadable; /* as people write them */
-	struct buf	hidden;
-	struct buf	schemas; /* of the first, as SQL has them */
-	struct buf	tables;
+	unsigned    count;
+	struct buf  unreadable; /* as people write them */
+	struct buf  hidden;
+	struct buf  schemas; /* of the first, as SQL has them */
+	struct buf  tables;
 	const char *schema; /* the last of them */
 };
 
@@ -269,9 +268,9 @@ denied_add(struct denied *denied, const struct snap_table *table)
 static char *
 denied_remedy(const struct snapshot *snap, const struct denied *denied)
 {
-	struct buf	role = {0};
-	struct buf	sql = {0};
-	char	   *text;
+	struct buf role = {0};
+	struct buf sql = {0};
+	char      *text;
 
 	quote_name(&role, query_facts(snap->readers[0].query)->role);
 	if (denied->tables.len)
@@ -292,7 +291,7 @@ static bool
 snapshot_check_rights(struct snapshot *snap, struct err *e)
 {
 	struct denied denied = {0};
-	char		 *remedy;
+	char         *remedy;
 
 	for (const struct snap_table *table = snap->tables; table; table = table->hh.next)
 		if (table->state == TABLE_READING && (!table->readable || table->hidden))
@@ -307,8 +306,10 @@ snapshot_check_rights(struct snapshot *snap, struct err *e)
 			   buf_cstr(&denied.unreadable), denied.unreadable.len ? ". " : "",
 			   denied.hidden.len ? "With row security that hides rows: " : "",
 			   buf_cstr(&denied.hidden), denied.hidden.len ? "." : "");
-	err_hint(e, "As their owner or superuser: %s\nOr leave them out with table.exclude.list, or "
-				"set snapshot.mode = never.", remedy);
+	err_hint(e,
+			 "As their owner or superuser: %s\nOr leave them out with table.exclude.list, or "
+			 "set snapshot.mode = never.",
+			 remedy);
 	free(remedy);
 	buf_free(&denied.unreadable);
 	buf_free(&denied.hidden);
@@ -317,7 +318,8 @@ snapshot_check_rights(struct snapshot *snap, struct err *e)
 	return false;
 }
 
-/* The plugin has said which are captured: these are the job's, or those of them that are missing. */
+/* The plugin has said which are captured: these are the job's, or those of them that are missing.
+ */
 static void
 snapshot_take_described(struct snapshot *snap)
 {
@@ -353,7 +355,7 @@ snapshot_take_described(struct snapshot *snap)
 void
 snapshot_on_described(struct snapshot *snap)
 {
-	bool	   fresh = snap->job.state == SNAPSHOT_LISTING;
+	bool       fresh = snap->job.state == SNAPSHOT_LISTING;
 	struct err e;
 
 	CRASH_POINT(snapshot_described);

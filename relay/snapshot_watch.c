@@ -32,10 +32,10 @@ snapshot_stats(const struct snapshot *snap, struct snapshot_stats *stats)
 void
 snapshot_on_report(void *arg)
 {
-	struct snapshot		 *snap = arg;
-	int64_t				  now_ms = loop_now_ms();
+	struct snapshot      *snap = arg;
+	int64_t               now_ms = loop_now_ms();
 	struct snapshot_stats stats;
-	double				  rate;
+	double                rate;
 
 	if (!snapshot_is_due(snap))
 		return;
@@ -57,4 +57,3 @@ snapshot_on_report(void *arg)
 	snap->reported_ms = now_ms;
 	loop_timer_set(snap->loop, &snap->report, SNAPSHOT_REPORT_MS);
 }
-

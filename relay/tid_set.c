@@ -71,8 +71,7 @@ tid_set_gap(const struct tid_set *set, tid from, struct tid_range *gap)
 		from = set->ranges[i++].end;
 	if (from == TID_END)
 		return false;
-	*gap = (struct tid_range){.from = from,
-							  .end = i < set->count ? set->ranges[i].from : TID_END};
+	*gap = (struct tid_range){.from = from, .end = i < set->count ? set->ranges[i].from : TID_END};
 	return true;
 }
 

@@ -32,8 +32,8 @@ struct tid_range
 struct tid_set
 {
 	struct tid_range *ranges;
-	uint32_t		  count;
-	uint32_t		  max;
+	uint32_t          count;
+	uint32_t          max;
 };
 
 void tid_set_free(struct tid_set *set);

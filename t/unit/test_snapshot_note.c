@@ -18,7 +18,8 @@ str_of(const struct buf *buf)
 static void
 test_job(void **state)
 {
-	struct snapshot_note note = {SNAPSHOT_COPYING, 3, "initial_only", 12};
+	struct snapshot_note note = {
+		.state = SNAPSHOT_COPYING, .id = 3, .mode = "initial_only", .tables = 12};
 	struct snapshot_note back;
 	struct buf			 out = {0};
 
