@@ -96,7 +96,7 @@ chunk_is_smallest(const struct chunk *chunk)
 	return chunk->range.end - chunk->range.from == 1;
 }
 
-/* --- what is next ---------------------------------------------------------------- */
+/* --- what is next -------------------------------------------------------------- */
 
 static void
 put_back(struct chunk_plan *plan, const struct chunk *chunk)

@@ -23,7 +23,7 @@ pipeline_touch(struct pipeline *pl)
 	delivery_touch(pl->dlv);
 }
 
-/* --- holding the stream ------------------------------------------------------ */
+/* --- holding the stream -------------------------------------------------------- */
 
 void
 pipeline_hold(struct pipeline *pl, uint64_t lsn)

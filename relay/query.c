@@ -43,7 +43,7 @@ struct query
 
 static void on_socket(void *arg, int fd, short revents);
 
-/* --- ending ------------------------------------------------------------------- */
+/* --- ending -------------------------------------------------------------------- */
 
 void
 query_disconnect(struct query *q)
@@ -118,7 +118,7 @@ query_run(struct query *q, const char *sql, enum pg_stage stage)
 	query_ask(q, QUERY_RUNNING, sql);
 }
 
-/* --- answers --------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------- */
 
 /* All answers to what was asked have come. */
 static void
@@ -268,7 +268,7 @@ on_work(void *arg)
 		query_read(q);
 }
 
-/* --- connecting -------------------------------------------------------------------- */
+/* --- connecting ---------------------------------------------------------------- */
 
 static void
 ignore_notice(void *arg, const PGresult *res)
@@ -311,7 +311,7 @@ query_connect(struct query *q, const char *conninfo, enum pg_kind kind)
 		query_lose(q, &e);
 }
 
-/* --- the object ---------------------------------------------------------------------- */
+/* --- the object ---------------------------------------------------------------- */
 
 struct query *
 query_new(struct loop *loop, const struct config *cfg, const struct query_events *events)

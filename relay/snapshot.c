@@ -21,7 +21,7 @@
 #define AGAIN_MS 1000      /* after a table has changed */
 #define AGAIN_MAX_MS 60000 /* after trouble */
 
-/* --- ends of a round -------------------------------------------------------------- */
+/* --- ends of a round ----------------------------------------------------------- */
 
 /* No other round is needed, once what was sent is safe. */
 static bool
@@ -114,7 +114,7 @@ snapshot_table_failed(struct snapshot *snap, struct snap_table *table, const str
 	snapshot_step(snap);
 }
 
-/* --- what the exported snapshot sees ------------------------------------------------------- */
+/* --- what the exported snapshot sees ------------------------------------------- */
 
 /* A table that was made after the listing: its first rows may have come before P. */
 void
@@ -140,7 +140,7 @@ snapshot_on_looked(struct snapshot *snap)
 	snapshot_connect_readers(snap);
 }
 
-/* --- the round ------------------------------------------------------------------------------- */
+/* --- the round ----------------------------------------------------------------- */
 
 bool
 snapshot_has_read_all(const struct snapshot *snap)
@@ -229,6 +229,7 @@ snapshot_begin_round(struct snapshot *snap)
 	loop_timer_clear(snap->loop, &snap->again);
 	snap->stage = STAGE_CONNECTING;
 	snap->numbers = 0;
+	snap->waiting = false;
 	if (snap->since_ms == 0)
 		snap->since_ms = snap->reported_ms = loop_now_ms();
 	loop_timer_set(snap->loop, &snap->report, SNAPSHOT_REPORT_MS);
@@ -316,8 +317,7 @@ snapshot_step(struct snapshot *snap)
 	}
 }
 
-/* --- the job -----------------------------------------------------------------------------------
- */
+/* --- the job ------------------------------------------------------------------- */
 
 bool
 snapshot_is_due(const struct snapshot *snap)
@@ -446,8 +446,7 @@ snapshot_stop(struct snapshot *snap)
 	CRASH_POINT(snapshot_stopped);
 }
 
-/* --- the object
- * -------------------------------------------------------------------------------------- */
+/* --- the object ---------------------------------------------------------------- */
 
 static void
 on_again(void *arg)

@@ -89,7 +89,7 @@ void snapshot_sink_failed(struct snapshot *snap);
  */
 enum rc snapshot_pump(struct snapshot *snap, struct err *e) MUST_CHECK;
 
-/* --- what is written down ------------------------------------------------------- */
+/* --- what is written down ------------------------------------------------------ */
 
 /* There is something that should not wait for progress.interval.ms. */
 bool snapshot_is_urgent(const struct snapshot *snap);

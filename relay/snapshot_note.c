@@ -18,7 +18,7 @@ static const char *const states[] = {[SNAPSHOT_NONE] = "none",
 									 [SNAPSHOT_COPYING] = "copying",
 									 [SNAPSHOT_DONE] = "done"};
 
-/* --- writing ------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------- */
 
 void
 snapshot_note_write(const struct snapshot_note *note, struct buf *out)
@@ -170,7 +170,7 @@ table_note_free(struct table_note *note)
 	*note = (struct table_note){0};
 }
 
-/* --- what was found -------------------------------------------------------------- */
+/* --- what was found ------------------------------------------------------------ */
 
 void
 snapshot_found_clear(struct snapshot_found *found)

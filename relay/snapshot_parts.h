@@ -138,6 +138,7 @@ struct snapshot
 	bool                emitted;   /* the message is committed */
 	uint32_t            xid;       /* of that transaction */
 	struct query       *control;   /* holds the exported snapshot */
+	bool                waiting;   /* it only waits for transactions to end */
 	struct reader      *readers;
 	unsigned            nreaders;
 	char               *exported; /* snapshot's name */
@@ -160,7 +161,7 @@ struct snapshot
 	uint64_t total_rows; /* sent by this process */
 };
 
-/* --- snapshot.c --------------------------------------------------------------- */
+/* --- snapshot.c ---------------------------------------------------------------- */
 
 /* The round cannot go on; another one begins after a while, or somebody is needed. */
 void snapshot_trouble(struct snapshot *snap, const struct err *e);
@@ -171,7 +172,7 @@ void snapshot_step(struct snapshot *snap);
 /* A table cannot be read to its end in this round: it is tried again in the next. */
 void snapshot_table_failed(struct snapshot *snap, struct snap_table *table, const struct err *why);
 
-/* --- snapshot_table.c ----------------------------------------------------------- */
+/* --- snapshot_table.c ---------------------------------------------------------- */
 
 struct snap_table *snap_table_find(struct snap_table *tables, uint32_t relid);
 struct snap_table *snap_table_add(struct snap_table **tables, uint32_t relid);
@@ -189,11 +190,11 @@ snap_table_is_missing(const struct snap_table *table)
 	return !table->note.complete && !table->dead;
 }
 
-/* --- snapshot_watch.c ------------------------------------------------------------ */
+/* --- snapshot_watch.c ---------------------------------------------------------- */
 
 void snapshot_on_report(void *snap);
 
-/* --- snapshot_read.c ------------------------------------------------------------ */
+/* --- snapshot_read.c ----------------------------------------------------------- */
 
 void snapshot_readers_new(struct snapshot *snap);
 void snapshot_readers_free(struct snapshot *snap);
@@ -216,7 +217,7 @@ void snapshot_on_exported(struct snapshot *snap);
 void snapshot_on_seen(struct snapshot *snap, uint32_t relid);
 void snapshot_on_looked(struct snapshot *snap);
 
-/* --- snapshot_send.c ------------------------------------------------------------- */
+/* --- snapshot_send.c ----------------------------------------------------------- */
 
 struct batch *snapshot_batch_new(struct snapshot *snap, struct snap_table *table,
 								 const struct chunk *chunk);

@@ -17,9 +17,10 @@
 #define BATCH_MAX_BYTES ((size_t) 16 << 20)   /* that it is given up at */
 #define RETRY_MS 1000
 #define LOSSES_MAX 5
-#define EXPORT_WAIT_S 10 /* for transactions under way, the first time */
+#define WAIT_TOGETHER_S 5 /* for transactions under way, with the stream */
+#define WAIT_ALONE_S 600  /* and without it, before that is said again */
 
-/* --- the first questions ------------------------------------------------------ */
+/* --- the first questions ------------------------------------------------------- */
 
 static void
 reader_run(struct reader *rdr, struct buf *sql)
@@ -57,7 +58,7 @@ snapshot_look(struct snapshot *snap)
 	reader_run(&snap->readers[0], &sql);
 }
 
-/* --- the exported snapshot ------------------------------------------------------- */
+/* --- the exported snapshot ----------------------------------------------------- */
 
 void
 snapshot_export(struct snapshot *snap)
@@ -66,13 +67,17 @@ snapshot_export(struct snapshot *snap)
 	query_connect(snap->control, snap->cfg->source.conninfo, PG_REPLICATION);
 }
 
-/* The server waits for each transaction that is under way, and the stream with it: not for long. */
+/*
+ * The server waits for each transaction that is under way, and the stream with it: not for
+ * long.  Longer than that it waits without the stream, and what it makes then is of no use
+ * but that these transactions have ended.
+ */
 static void
 on_control_ready(void *arg)
 {
 	struct snapshot *snap = arg;
-	unsigned         wait_s = EXPORT_WAIT_S << (snap->rounds < 6 ? snap->rounds : 6);
-	char            *sql = xasprintf("SET lock_timeout = '%us'", wait_s);
+	char            *sql =
+		xasprintf("SET lock_timeout = '%us'", snap->waiting ? WAIT_ALONE_S : WAIT_TOGETHER_S);
 
 	query_run(snap->control, sql, PG_LOOK);
 	free(sql);
@@ -90,36 +95,73 @@ on_control_result(void *arg, const struct pg_result *res)
 	CRASH_POINT(snapshot_answered);
 }
 
+/* Transactions do not end: changes go on meanwhile. */
+static void
+snapshot_wait_alone(struct snapshot *snap)
+{
+	struct err e;
+
+	err_set(&e, ERR_TRANSIENT, E1299, "transactions under way keep the snapshot from beginning");
+	err_hint(&e, "End them, or wait: SELECT pid, usename, state, xact_start, query FROM "
+				 "pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start; and "
+				 "SELECT * FROM pg_prepared_xacts;");
+	log_err(LOG_WARN, &e, "it begins once they have ended; changes stream meanwhile");
+	snap->waiting = true;
+	pipeline_hold(snap->pl, 0);
+	snap->events.released(snap->events.arg);
+	on_control_ready(snap);
+}
+
+static void
+snapshot_create_slot(struct snapshot *snap)
+{
+	char      *slot = xasprintf("walrelay_snapshot_%.16s", snap->nonce);
+	struct buf sql = {0};
+
+	/* What the stream brings from here on may be behind the position that we will get. */
+	if (!snap->waiting)
+		pipeline_hold(snap->pl, 1);
+	snapshot_sql_export(&sql, slot, snap->cfg->slot.plugin);
+	query_run(snap->control, buf_cstr(&sql), PG_CREATE);
+	buf_free(&sql);
+	free(slot);
+	CRASH_POINT(snapshot_exporting);
+}
+
+/* The slot could not be made. */
+static void
+snapshot_lacks_slot(struct snapshot *snap, const struct err *why)
+{
+	struct err e = *why;
+
+	if (e.code == E1213)
+		err_hint(&e, "A snapshot needs one replication slot and one walsender more while it runs.  %s",
+				 why->hint);
+	snapshot_trouble(snap, &e);
+}
+
 static void
 on_control_done(void *arg, bool failed, const char *state, const struct err *e)
 {
 	struct snapshot *snap = arg;
-	struct err       waited = *e;
-	struct buf       sql = {0};
-	char            *slot;
 
 	if (failed && strcmp(state, "55P03") == 0)
-	{
-		err_set(&waited, ERR_TRANSIENT, E1299,
-				"transactions under way keep the snapshot from beginning");
-		err_hint(&waited, "End them, or wait: SELECT pid, usename, state, xact_start, query FROM "
-						  "pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start; and "
-						  "SELECT * FROM pg_prepared_xacts;");
-	}
-	if (failed)
-		snapshot_trouble(snap, &waited);
-	else if (snap->exported)
+		snapshot_wait_alone(snap);
+	else if (failed)
+		snapshot_lacks_slot(snap, e);
+	else if (snap->exported == NULL)
+		snapshot_create_slot(snap);
+	else if (!snap->waiting)
 		snapshot_on_exported(snap);
 	else
 	{
-		/* What the stream brings from here on may be behind the position that we will get. */
-		pipeline_hold(snap->pl, 1);
-		slot = xasprintf("walrelay_snapshot_%.16s", snap->nonce);
-		snapshot_sql_export(&sql, slot, snap->cfg->slot.plugin);
-		query_run(snap->control, buf_cstr(&sql), PG_CREATE);
-		buf_free(&sql);
-		free(slot);
-		CRASH_POINT(snapshot_exporting);
+		/* The stream may have passed its position. */
+		snap->waiting = false;
+		free(snap->exported);
+		snap->exported = NULL;
+		snap->lsn = 0;
+		query_disconnect(snap->control);
+		snapshot_export(snap);
 	}
 }
 
@@ -138,7 +180,7 @@ on_control_lost(void *arg, const struct err *e)
 	snapshot_trouble(arg, e);
 }
 
-/* --- a chunk ------------------------------------------------------------------------ */
+/* --- a chunk ------------------------------------------------------------------- */
 
 /* What it was reading comes again. */
 static void
@@ -374,7 +416,7 @@ reader_finish(struct reader *rdr)
 	snapshot_batch_ready(rdr->snap, batch);
 }
 
-/* --- answers -------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------- */
 
 static void
 on_reader_ready(void *arg)
@@ -487,7 +529,7 @@ on_reader_retry(void *arg)
 	query_connect(rdr->query, rdr->snap->cfg->source.conninfo, PG_SQL);
 }
 
-/* --- the objects ------------------------------------------------------------------------ */
+/* --- the objects --------------------------------------------------------------- */
 
 void
 snapshot_connect_readers(struct snapshot *snap)

@@ -121,7 +121,7 @@ snapshot_batch_ready(struct snapshot *snap, struct batch *batch)
 		table->batches++;
 }
 
-/* --- which row is which ----------------------------------------------------------- */
+/* --- which row is which -------------------------------------------------------- */
 
 /* Tables whose rows have not all been read. */
 static bool
@@ -183,7 +183,7 @@ batch_mark(const struct snapshot *snap, const struct batch *batch)
 	return begins_table ? SNAPSHOT_FIRST_OF_TABLE : SNAPSHOT_TRUE;
 }
 
-/* --- sending -------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------- */
 
 /*
  * At least once a start repeats what was sent and not written down: no more than one batch
@@ -346,7 +346,7 @@ snapshot_pump(struct snapshot *snap, struct err *e)
 	return RC_OK;
 }
 
-/* --- what became of it -------------------------------------------------------------------- */
+/* --- what became of it --------------------------------------------------------- */
 
 /* It needs not be sent again. */
 static void
@@ -452,8 +452,7 @@ snapshot_sink_failed(struct snapshot *snap)
 	CRASH_POINT(snapshot_sink_lost);
 }
 
-/* --- notes --------------------------------------------------------------------------------------
- */
+/* --- notes --------------------------------------------------------------------- */
 
 bool
 snapshot_is_noted(const struct snapshot *snap)

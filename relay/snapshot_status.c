@@ -65,7 +65,7 @@ reading_run(struct reading *reading, const struct config *cfg, struct err *e)
 	return rc;
 }
 
-/* --- what it says ----------------------------------------------------------------- */
+/* --- what it says -------------------------------------------------------------- */
 
 static int
 compare_tables(const void *a, const void *b)

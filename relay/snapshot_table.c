@@ -87,7 +87,7 @@ server_text(const struct snapshot *snap, char *raw)
 	return name;
 }
 
-/* --- listing ------------------------------------------------------------------------- */
+/* --- listing ------------------------------------------------------------------- */
 
 static void
 replace(char **field, const char *text)
@@ -189,7 +189,7 @@ snapshot_on_listed(struct snapshot *snap)
 	free(relids);
 }
 
-/* --- described by the stream ------------------------------------------------------------ */
+/* --- described by the stream --------------------------------------------------- */
 
 void
 snapshot_on_relation(void *arg, struct cursor body)
