@@ -391,8 +391,11 @@ class Seam:
                 self.breaches.add('mark', where, f"{of_all['first']} rows are first, {of_all['last']} are last, "
                                   f'at {position:x}')
         for mark in ('first', 'last'):
-            # in front of what comes again, and of a table that has become empty
-            if total[mark] > 1 and not self.rules.kills or sum(total.values()) > 1 and not total[mark]:
+            # in front of what comes again, and of a table that has become empty: it may have been all
+            # that was left to be read, and then there is no row to be the last
+            is_open = mark == 'last' and self.truncated and (self.rules.kills or len(job.positions) > 1)
+            if (total[mark] > 1 and not self.rules.kills or
+                    sum(total.values()) > 1 and not total[mark] and not is_open):
                 self.breaches.add('mark', where, f'{total[mark]} rows are {mark}')
 
     def marks_of_table(self, collection, marks, where):
