@@ -71,10 +71,14 @@ enum err_class
 	X(E1221, "server says nothing any more")                                                      \
 	X(E1230, "server is a standby that cannot be streamed from")                                  \
 	X(E1231, "server cannot have failover slots")                                                 \
+	X(E1232, "stream cannot begin where rows were loaded by hand")                                \
 	X(E1240, "role may not read tables of the snapshot")                                          \
 	X(E1241, "snapshot cannot be taken on a standby")                                             \
 	X(E1242, "table cannot be read for the snapshot")                                             \
 	X(E1243, "table has changed during the snapshot")                                             \
+	X(E1244, "signal cannot be understood")                                                       \
+	X(E1245, "no table is what the signal means")                                                 \
+	X(E1246, "snapshot.conninfo leads to another cluster")                                        \
 	X(E1299, "PostgreSQL reported an error")                                                      \
 	X(E1401, "not a walrelay frame")                                                              \
 	X(E1402, "frame is truncated")                                                                \

@@ -7,8 +7,7 @@
 
 #include "framebuilder.h"
 
-/* By schoolbook: digits in fours from the point outwards.  "NaN", "Infinity" and "-Infinity" too.
- */
+/* By schoolbook: digits in fours from the point outwards; "NaN", "Infinity", "-Infinity" too. */
 static inline void
 numeral_put(struct buf *wire, const char *s)
 {
