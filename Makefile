@@ -167,7 +167,7 @@ property:
 chaos:
 	@$(MAKE) -s all
 	contrib/chaos
-# Snapshots of every mode while a ledger is written, half of them killed: N=100 KINDS=initial,always,... KILLS= SEED= MODE=
+# Snapshots of every mode while a ledger is written, half of them killed: N=100 KINDS=initial,always,incremental,... KILLS= SEED= MODE=
 snapshot-campaign:
 	@$(MAKE) -s all
 	contrib/snapshot-campaign
@@ -208,11 +208,13 @@ bench-snapshot: all
 	contrib/bench/snapshot
 bench-resume: all
 	contrib/bench/resume
+bench-incremental: all
+	contrib/bench/incremental
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
 	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
-	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume'
+	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume bench-incremental'
 
 clean:
 	@$(MODULE) -s clean
@@ -220,4 +222,4 @@ clean:
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
 	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare lint format bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
-	bench-startup bench-tables bench-snapshot bench-resume help
+	bench-startup bench-tables bench-snapshot bench-resume bench-incremental help

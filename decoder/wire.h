@@ -120,10 +120,10 @@ enum wire_kind
 
 /*
  * RELATION: before the first record that uses the index, again after the
- * server invalidated the relation, and when a request asks for it.  It replaces what the index meant before.
- * One index may come to mean another relation, and several may mean one:
- * with root partitions on, each partition has its own, with the root's relid
- * and columns and its own replica identity.
+ * server invalidated the relation, and when a request asks for it.  It
+ * replaces what the index meant before.  One index may come to mean another
+ * relation, and several may mean one: with root partitions on, each partition
+ * has its own, with the root's relid and columns and its own replica identity.
  *		uv  index
  *		uv  relid, oid of the table (of the root with root partitions on)
  *		u8  replica identity: 'd' default, 'i' index, 'f' full, 'n' nothing

@@ -171,9 +171,9 @@ chronicle_free(struct chronicle *chr)
 	if (chr == NULL)
 		return;
 	HASH_ITER(hh, chr->holders, holder, next_holder)
-	holder_remove(chr, holder);
+		holder_remove(chr, holder);
 	HASH_ITER(hh, chr->entries, entry, next_entry)
-	entry_free(chr, entry);
+		entry_free(chr, entry);
 	free(chr);
 }
 
@@ -272,7 +272,7 @@ names_renew(struct chronicle *chr)
 	struct entry  *next;
 
 	HASH_ITER(hh, chr->holders, holder, next_holder)
-	holder_remove(chr, holder);
+		holder_remove(chr, holder);
 	HASH_ITER(hh, chr->entries, entry, next)
 	{
 		holder = holder_find(chr, entry->newest->schema, entry->newest->name);

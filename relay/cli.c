@@ -19,6 +19,7 @@
 #include "producer.h"
 #include "session.h"
 #include "slot.h"
+#include "snapshot_command.h"
 #include "snapshot_status.h"
 
 /* What a command takes besides --help. */
@@ -32,7 +33,11 @@ enum takes
 	TAKES_LETTERS = 0x20, /* --table, --code */
 	TAKES_SHOW = 0x40,    /* --offset, --limit */
 	TAKES_DRY_RUN = 0x80,
-	TAKES_GAP = 0x100
+	TAKES_GAP = 0x100,
+	TAKES_FROM = 0x200,
+	TAKES_EXPORT = 0x400,
+	TAKES_TABLES = 0x800,
+	TAKES_WHERE = 0x1000 /* --where, --blocking */
 };
 
 typedef enum rc command_fn(const struct cli *cli, FILE *out, struct err *e);
@@ -91,7 +96,7 @@ execute_decode(const struct cli *cli, FILE *out, struct err *e)
 static enum rc
 execute_slot_create(const struct cli *cli, FILE *out, struct err *e)
 {
-	return slot_create(cli->cfg, out, e);
+	return slot_create(cli->cfg, cli->exports, cli->json, out, e);
 }
 
 static enum rc
@@ -137,6 +142,39 @@ execute_snapshot_status(const struct cli *cli, FILE *out, struct err *e)
 }
 
 static enum rc
+execute_order(const struct cli *cli, enum signal_kind kind, FILE *out, struct err *e)
+{
+	struct snapshot_order order = cli->order;
+
+	order.kind = kind;
+	return snapshot_command(cli->cfg, &order, out, e);
+}
+
+static enum rc
+execute_snapshot_start(const struct cli *cli, FILE *out, struct err *e)
+{
+	return execute_order(cli, SIGNAL_EXECUTE, out, e);
+}
+
+static enum rc
+execute_snapshot_stop(const struct cli *cli, FILE *out, struct err *e)
+{
+	return execute_order(cli, SIGNAL_STOP, out, e);
+}
+
+static enum rc
+execute_snapshot_pause(const struct cli *cli, FILE *out, struct err *e)
+{
+	return execute_order(cli, SIGNAL_PAUSE, out, e);
+}
+
+static enum rc
+execute_snapshot_resume(const struct cli *cli, FILE *out, struct err *e)
+{
+	return execute_order(cli, SIGNAL_RESUME, out, e);
+}
+
+static enum rc
 execute_config(const struct cli *cli, FILE *out, struct err *e)
 {
 	config_print(cli->cfg, out);
@@ -166,7 +204,7 @@ execute_crash_points(const struct cli *cli, FILE *out, struct err *e)
 #endif
 
 static const struct command commands[] = {
-	{"run", "", TAKES_SETTINGS | TAKES_ENDPOS | TAKES_GAP, execute_relay,
+	{"run", "", TAKES_SETTINGS | TAKES_ENDPOS | TAKES_GAP | TAKES_FROM, execute_relay,
 	 "Stream committed changes to Kafka until told to stop",
 	 "Needs a database, brokers and topic.prefix, and a slot (\"walrelay slot create\")."},
 	{"tail", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
@@ -177,7 +215,11 @@ static const struct command commands[] = {
 	{"decode", "[FILE]", TAKES_DUMP | TAKES_FILE, execute_decode,
 	 "Print what pg_recvlogical has captured from a walrelay slot",
 	 "Without FILE, or with -, it reads standard input."},
-	{"slot create", "", TAKES_SETTINGS, execute_slot_create, "Create the replication slot", NULL},
+	{"slot create", "", TAKES_SETTINGS | TAKES_JSON | TAKES_EXPORT, execute_slot_create,
+	 "Create the replication slot",
+	 "With --export-snapshot it stays until Enter or the end of standard input, or a signal, so\n"
+	 "that the rows of before can be read by pg_dump or COPY exactly as of the slot's position.\n"
+	 "\"walrelay run --from-lsn=THAT\" goes on from there."},
 	{"slot alter", "", TAKES_SETTINGS, execute_slot_alter,
 	 "Make the slot one that standbys keep a copy of (failover)",
 	 "Needs PostgreSQL 17 or later and a slot that nobody uses just now. With\n"
@@ -194,8 +236,18 @@ static const struct command commands[] = {
 	 "Send dead letters to the topics that they were meant for",
 	 "Each once, in their order, however often it is run. Ended in the middle it may send some\n"
 	 "again. Raise the topic's limit or let the registry accept the schema first."},
+	{"snapshot start", "TABLE...", TAKES_SETTINGS | TAKES_TABLES | TAKES_WHERE,
+	 execute_snapshot_start, "Read rows of tables again while changes stream",
+	 "TABLE is schema.table or a regular expression for that, as in table.include.list. The relay\n"
+	 "does it as soon as its stream comes to the signal; if it does not run, when it does."},
+	{"snapshot stop", "[TABLE...]", TAKES_SETTINGS | TAKES_TABLES, execute_snapshot_stop,
+	 "End what \"snapshot start\" has begun, of all tables or these", NULL},
+	{"snapshot pause", "", TAKES_SETTINGS, execute_snapshot_pause,
+	 "Read no more rows of it until told to resume", NULL},
+	{"snapshot resume", "", TAKES_SETTINGS, execute_snapshot_resume,
+	 "Go on where it was paused", NULL},
 	{"snapshot status", "", TAKES_SETTINGS | TAKES_JSON, execute_snapshot_status,
-	 "Show how far the snapshot of the slot is, table by table",
+	 "Show how far the snapshots of the slot are, table by table",
 	 "Reads topic.progress alone: it needs Kafka, no relay that runs and no PostgreSQL."},
 	{"config", "", TAKES_SETTINGS, execute_config,
 	 "Show the settings in force and where each comes from", "Fails if a required one is missing."},
@@ -215,7 +267,8 @@ help_all(FILE *out)
 	fprintf(out, "walrelay streams committed changes of a PostgreSQL database to Kafka.\n\n"
 				 "Usage: walrelay COMMAND [--KEY=VALUE ...]\n\nCommands:\n");
 	for (unsigned i = 0; i < NCOMMANDS; i++)
-		fprintf(out, "  %-12s%-7s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+		fprintf(out, "  %-15s %-10s %s\n", commands[i].name, commands[i].arguments,
+				commands[i].help);
 	fprintf(out, "\n\"walrelay COMMAND --help\" says more.\n"
 				 "Exit codes: 0 done, 1 failed, 2 wrong command line, 69 a server cannot be "
 				 "reached,\n75 the slot is in use, 77 no permission, 78 a setting has to "
@@ -242,8 +295,16 @@ help_command(const struct command *cmd, bool markdown, FILE *out)
 		fprintf(out,
 				"  --accept-gap=TOKEN[,TOKEN...]\n"
 				"                      go on over the gap that walrelay has refused with this token\n");
+	if (cmd->takes & TAKES_FROM)
+		fprintf(out, "  --from-lsn=LSN      first start: rows were loaded by hand as of this position;\n"
+					 "                      what commits before it is left out, and no row is read\n");
+	if (cmd->takes & TAKES_EXPORT)
+		fprintf(out, "  --export-snapshot   print a snapshot as of the slot's position, and hold it\n");
 	if (cmd->takes & TAKES_JSON)
 		fprintf(out, "  --json              one JSON object instead of a table\n");
+	if (cmd->takes & TAKES_WHERE)
+		fprintf(out, "  --where=CONDITION   only rows for which this is true, as behind SQL's WHERE\n"
+					 "  --blocking          the stream waits meanwhile: for tables without a key\n");
 	if (cmd->takes & TAKES_LETTERS)
 		fprintf(out, "  --table=TABLE       only letters of this table, as schema.table\n"
 					 "  --code=CODE         only letters with this code, such as E2003\n");
@@ -357,14 +418,15 @@ arg_value(struct args *args, const char *name, const char **value, struct err *e
 }
 
 static enum rc
-take_endpos(struct args *args, const char *value, struct cli *cli, struct err *e)
+take_lsn(struct args *args, const char *name, const char *value, uint64_t *lsn, struct err *e)
 {
-	if (arg_value(args, "--endpos", &value, e) != RC_OK)
+	if (arg_value(args, name, &value, e) != RC_OK)
 		return RC_ERR;
-	cli->cfg->end_lsn = pg_lsn_parse(value);
-	if (cli->cfg->end_lsn != 0)
+	*lsn = pg_lsn_parse(value);
+	if (*lsn != 0 && strspn(value, "0123456789ABCDEFabcdef/") == strlen(value) &&
+		strlen(strchr(value, '/')) <= sizeof("/FFFFFFFF") - 1)
 		return RC_OK;
-	err_set(e, ERR_USAGE, E1006, "invalid position for --endpos");
+	err_set(e, ERR_USAGE, E1006, "invalid position for %s", name);
 	return err_hint(e, "Give an LSN as the server prints it, such as 16/B374D848.");
 }
 
@@ -403,6 +465,30 @@ take_limit(struct args *args, const char *value, struct cli *cli, struct err *e)
 	}
 	err_set(e, ERR_USAGE, E1006, "invalid number for --limit");
 	return err_hint(e, "Give a number from 1 to 1000000.");
+}
+
+/* Rows that are not asked for may be many: one condition of two is not taken for both. */
+static enum rc
+take_where(struct args *args, const char *value, struct cli *cli, struct err *e)
+{
+	if (arg_value(args, "--where", &value, e) != RC_OK)
+		return RC_ERR;
+	if (cli->order.where)
+	{
+		err_set(e, ERR_USAGE, E1006, "--where is given twice");
+		return err_hint(e, "Join the conditions by AND or OR.");
+	}
+	cli->order.where = value;
+	return RC_OK;
+}
+
+static void
+take_table(struct args *args, struct cli *cli)
+{
+	struct snapshot_order *order = &cli->order;
+
+	order->tables = xrealloc(order->tables, (order->ntables + 1) * sizeof(*order->tables));
+	order->tables[order->ntables++] = *args->at++;
 }
 
 /* Which letters; false: it is no such option. */
@@ -484,7 +570,8 @@ unknown_option(const char *arg, const struct command *cmd, struct err *e)
 									  "--endpos",       "--no-lsn",   "--no-xids", "--no-timestamp",
 									  "--no-relations", "--no-hello", "--no-marks", "--table",
 									  "--code",         "--offset",   "--limit",    "--dry-run",
-									  "--accept-gap"};
+									  "--accept-gap",   "--from-lsn", "--export-snapshot",
+									  "--where",        "--blocking"};
 	struct nearest           near = {.name = ""};
 	enum rc                  rc;
 
@@ -515,10 +602,18 @@ take_option(struct args *args, struct cli *cli, struct err *e)
 		cli->json = true;
 	else if (strcmp(arg, "--dry-run") == 0 && (takes & TAKES_DRY_RUN))
 		cli->dry_run = true;
+	else if (strcmp(arg, "--export-snapshot") == 0 && (takes & TAKES_EXPORT))
+		cli->exports = true;
 	else if (take_letters(args, arg, takes, cli, &rc, e))
 		return rc;
+	else if (strcmp(arg, "--blocking") == 0 && (takes & TAKES_WHERE))
+		cli->order.blocking = true;
+	else if (arg_is(arg, "--where", &value) && (takes & TAKES_WHERE))
+		return take_where(args, value, cli, e);
 	else if (arg_is(arg, "--endpos", &value) && (takes & TAKES_ENDPOS))
-		return take_endpos(args, value, cli, e);
+		return take_lsn(args, "--endpos", value, &cli->cfg->end_lsn, e);
+	else if (arg_is(arg, "--from-lsn", &value) && (takes & TAKES_FROM))
+		return take_lsn(args, "--from-lsn", value, &cli->cfg->from_lsn, e);
 	else if (arg_is(arg, "--accept-gap", &value) && (takes & TAKES_GAP))
 		return take_gaps(args, value, cli, e);
 	else if ((arg_is(arg, "--config", &value) || arg_is(arg, "-c", &value)) &&
@@ -614,6 +709,7 @@ cli_preset(struct cli *cli, struct err *e)
 		config_set(cfg, "registry.url", "", ORIGIN_FLAG, where, e) != RC_OK ||
 		config_set(cfg, "schemas.dir", "", ORIGIN_FLAG, where, e) != RC_OK)
 		return RC_ERR;
+	cfg->signal.channels &= CHANNEL_SOURCE; /* the other needs Kafka */
 	/* The screen has no other place for what fails. */
 	if (cfg->relay.on_error == ON_ERROR_DEAD_LETTER &&
 		config_set(cfg, "on.error", "stop", ORIGIN_FLAG, where, e) != RC_OK)
@@ -666,6 +762,8 @@ cli_parse(int argc, char **argv, char **environ_, struct cli *cli, struct err *e
 		}
 		else if ((cli->command->takes & TAKES_FILE) && cli->file == NULL)
 			cli->file = *args.at++;
+		else if (cli->command->takes & TAKES_TABLES)
+			take_table(&args, cli);
 		else
 			return usage_unexpected(&args, cli->command, e);
 	}
@@ -681,6 +779,8 @@ cli_free(struct cli *cli)
 {
 	config_free(cli->cfg);
 	cli->cfg = NULL;
+	free(cli->order.tables);
+	cli->order = (struct snapshot_order){0};
 }
 
 enum rc

@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "dlq.h"
+#include "snapshot_order.h"
 
 struct command; /* cli.c's own */
 
@@ -23,7 +24,9 @@ struct cli
 	bool                  json;
 	bool                  markdown;
 	bool                  dry_run;
+	bool                  exports; /* --export-snapshot */
 	struct dlq_choice     choice;
+	struct snapshot_order order;      /* its tables: the array is owned, kind plays no part */
 	unsigned              dump_flags; /* enum dump_flags */
 	const char           *file;       /* decode's; NULL: standard input */
 };

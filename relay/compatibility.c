@@ -11,6 +11,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "json_member.h"
 #include "schema.h"
 
 #define NAMES_MAX 64
@@ -44,14 +45,6 @@ struct comparison
 
 /* --- trees --------------------------------------------------------------- */
 
-static const char *
-text_of(const cJSON *object, const char *key)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
-
-	return text ? text : "";
-}
-
 static const cJSON *
 item_of(const cJSON *object, const char *key)
 {
@@ -74,7 +67,7 @@ kind_of(const cJSON *node)
 		return "union";
 	if (cJSON_IsString(node))
 		return node->valuestring;
-	return text_of(node, "type");
+	return member_text(node, "type");
 }
 
 static bool
@@ -100,7 +93,8 @@ tree_collect(struct tree *tree, const cJSON *node, unsigned depth)
 	if (is_named(node) && tree->nnamed < NAMES_MAX)
 		tree->named[tree->nnamed++] = node;
 	if (cJSON_IsArray(node))
-		cJSON_ArrayForEach(item, node) tree_collect(tree, item, depth + 1);
+		cJSON_ArrayForEach(item, node)
+			tree_collect(tree, item, depth + 1);
 	else if (cJSON_IsObject(node))
 	{
 		cJSON_ArrayForEach(item, item_of(node, "fields"))
@@ -128,7 +122,7 @@ resolve(const struct tree *tree, const cJSON *node)
 		node = item_of(node, "type"); /* {"type": {...}} */
 	if (cJSON_IsString(node))
 		for (unsigned i = 0; i < tree->nnamed; i++)
-			if (strcmp(simple_name(text_of(tree->named[i], "name")),
+			if (strcmp(simple_name(member_text(tree->named[i], "name")),
 					   simple_name(node->valuestring)) == 0)
 				return tree->named[i];
 	return node;
@@ -139,8 +133,9 @@ field_named(const cJSON *record, const char *name)
 {
 	const cJSON *field;
 
-	cJSON_ArrayForEach(field, item_of(record, "fields")) if (strcmp(text_of(field, "name"), name) ==
-															 0) return field;
+	cJSON_ArrayForEach(field, item_of(record, "fields"))
+		if (strcmp(member_text(field, "name"), name) == 0)
+			return field;
 	return NULL;
 }
 
@@ -173,7 +168,7 @@ can_read_record(const struct tree *reader, const cJSON *to, const struct tree *w
 
 	cJSON_ArrayForEach(field, item_of(to, "fields"))
 	{
-		const cJSON *written = field_named(from, text_of(field, "name"));
+		const cJSON *written = field_named(from, member_text(field, "name"));
 
 		if (written == NULL ? item_of(field, "default") == NULL
 							: !can_read(reader, item_of(field, "type"), writer,
@@ -196,8 +191,8 @@ can_read_enum(const cJSON *to, const cJSON *from)
 	{
 		bool here = false;
 
-		cJSON_ArrayForEach(known, item_of(to, "symbols")) here =
-			here || cJSON_Compare(known, symbol, true);
+		cJSON_ArrayForEach(known, item_of(to, "symbols"))
+			here = here || cJSON_Compare(known, symbol, true);
 		found = found && here;
 	}
 	return found;
@@ -215,20 +210,22 @@ can_read(const struct tree *reader, const cJSON *to, const struct tree *writer, 
 		return true;
 	if (cJSON_IsArray(from))
 	{
-		cJSON_ArrayForEach(branch,
-						   from) if (!can_read(reader, to, writer, branch, depth + 1)) return false;
+		cJSON_ArrayForEach(branch, from)
+			if (!can_read(reader, to, writer, branch, depth + 1))
+				return false;
 		return true;
 	}
 	if (cJSON_IsArray(to))
 	{
-		cJSON_ArrayForEach(branch,
-						   to) if (can_read(reader, branch, writer, from, depth + 1)) return true;
+		cJSON_ArrayForEach(branch, to)
+			if (can_read(reader, branch, writer, from, depth + 1))
+				return true;
 		return false;
 	}
 	if (!widens(kind_of(from), kind_of(to)))
 		return false;
 	if (is_named(to) &&
-		strcmp(simple_name(text_of(to, "name")), simple_name(text_of(from, "name"))) != 0)
+		strcmp(simple_name(member_text(to, "name")), simple_name(member_text(from, "name"))) != 0)
 		return false;
 	if (is_kind(to, "record"))
 		return can_read_record(reader, to, writer, from, depth);
@@ -247,11 +244,11 @@ can_read(const struct tree *reader, const cJSON *to, const struct tree *writer, 
 static void
 put_meaning(const cJSON *node, struct buf *out)
 {
-	const char  *name = text_of(node, "connect.name");
+	const char  *name = member_text(node, "connect.name");
 	const cJSON *scale = item_of(node, "scale");
 
 	if (name[0] == '\0')
-		name = text_of(node, "logicalType");
+		name = member_text(node, "logicalType");
 	if (name[0])
 		buf_printf(out, " (%s", name);
 	if (cJSON_IsNumber(scale))
@@ -276,7 +273,7 @@ put_type(const struct tree *tree, const cJSON *node, unsigned depth, struct buf 
 		}
 	}
 	else if (is_named(node))
-		buf_printf(out, "%s %s", kind_of(node), simple_name(text_of(node, "name")));
+		buf_printf(out, "%s %s", kind_of(node), simple_name(member_text(node, "name")));
 	else if ((is_kind(node, "array") || is_kind(node, "map")) && depth < DEPTH_MAX)
 	{
 		buf_printf(out, "%s of ", kind_of(node));
@@ -319,9 +316,9 @@ add_missing_field(struct comparison *cmp, const struct tree *tree, const cJSON *
 	struct buf sentence = {0};
 	unsigned   breach = was_added ? BREACH_BACKWARD : BREACH_FORWARD;
 
-	buf_printf(&sentence, "Field \"%s\" (", text_of(field, "name"));
+	buf_printf(&sentence, "Field \"%s\" (", member_text(field, "name"));
 	put_type(tree, item_of(field, "type"), 0, &sentence);
-	buf_printf(&sentence, ") of record %s was %s", simple_name(text_of(record, "name")),
+	buf_printf(&sentence, ") of record %s was %s", simple_name(member_text(record, "name")),
 			   was_added ? "added" : "removed");
 	buf_puts(&sentence, has_default ? (was_added ? " with a default" : "; it had a default")
 									: (was_added ? " without a default" : "; it had no default"));
@@ -343,15 +340,17 @@ compare_inner(struct comparison *cmp, const cJSON *theirs, const cJSON *ours, un
 	if (depth > DEPTH_MAX)
 		return;
 	if (cJSON_IsArray(ours))
-		cJSON_ArrayForEach(branch, ours) compare_inner(cmp, theirs, branch, depth + 1);
+		cJSON_ArrayForEach(branch, ours)
+			compare_inner(cmp, theirs, branch, depth + 1);
 	else if (cJSON_IsArray(theirs))
 	{
-		cJSON_ArrayForEach(
-			other, theirs) if (strcmp(kind_of(resolve(&cmp->theirs, other)), kind_of(ours)) == 0)
-			compare_inner(cmp, other, ours, depth + 1);
+		cJSON_ArrayForEach(other, theirs)
+			if (strcmp(kind_of(resolve(&cmp->theirs, other)), kind_of(ours)) == 0)
+				compare_inner(cmp, other, ours, depth + 1);
 	}
 	else if (is_kind(ours, "record") && is_kind(theirs, "record") &&
-			 strcmp(simple_name(text_of(theirs, "name")), simple_name(text_of(ours, "name"))) == 0)
+			 strcmp(simple_name(member_text(theirs, "name")),
+					simple_name(member_text(ours, "name"))) == 0)
 		compare_records(cmp, theirs, ours, depth + 1);
 	else if (is_kind(ours, "array") && is_kind(theirs, "array"))
 		compare_inner(cmp, item_of(theirs, "items"), item_of(ours, "items"), depth + 1);
@@ -379,8 +378,8 @@ compare_field(struct comparison *cmp, const cJSON *record, const cJSON *theirs, 
 		if (!can_read(&cmp->theirs, from, &cmp->ours, to, 0))
 			breaches |= BREACH_FORWARD;
 		buf_printf(&sentence, "Field \"%s\" of record %s changed from %s to %s",
-				   text_of(ours, "name"), simple_name(text_of(record, "name")), buf_cstr(&was),
-				   buf_cstr(&is));
+				   member_text(ours, "name"), simple_name(member_text(record, "name")),
+				   buf_cstr(&was), buf_cstr(&is));
 		add_difference(cmp, breaches, &sentence);
 	}
 	buf_free(&was);
@@ -402,15 +401,15 @@ compare_records(struct comparison *cmp, const cJSON *theirs, const cJSON *ours, 
 	cmp->seen[cmp->nseen++] = ours;
 	cJSON_ArrayForEach(field, item_of(ours, "fields"))
 	{
-		other = field_named(theirs, text_of(field, "name"));
+		other = field_named(theirs, member_text(field, "name"));
 		if (other)
 			compare_field(cmp, ours, other, field, depth);
 		else
 			add_missing_field(cmp, &cmp->ours, ours, field, true);
 	}
-	cJSON_ArrayForEach(
-		field, item_of(theirs, "fields")) if (field_named(ours, text_of(field, "name")) == NULL)
-		add_missing_field(cmp, &cmp->theirs, ours, field, false);
+	cJSON_ArrayForEach(field, item_of(theirs, "fields"))
+		if (field_named(ours, member_text(field, "name")) == NULL)
+			add_missing_field(cmp, &cmp->theirs, ours, field, false);
 }
 
 /* The schemas themselves, which no field leads to. */

@@ -36,8 +36,7 @@ unsigned compatibility_explain(const char *theirs, const char *ours, const char 
  */
 bool compatibility_same(const char *theirs, const char *ours, struct buf *difference);
 
-/* Appends up to max bytes of a schema from byte at on, whole characters, with dots where it is cut.
- */
+/* Appends up to max bytes of a schema from byte at on, whole characters, with dots where cut. */
 void compatibility_excerpt(const char *schema, size_t at, size_t max, struct buf *out);
 
 #endif /* RELAY_COMPATIBILITY_H */

@@ -468,6 +468,41 @@ config_check_patterns(const char *setting, const char *list, struct err *e)
 	return rc;
 }
 
+char *
+config_signal_topic(const struct config *cfg)
+{
+	return *cfg->signal.topic ? xstrdup(cfg->signal.topic)
+								: xasprintf("%s-signal", cfg->kafka.topic_prefix);
+}
+
+static enum rc
+config_check_signals(const struct config *cfg, struct err *e)
+{
+	char   *topic;
+	char   *progress;
+	enum rc rc = RC_OK;
+
+	if ((cfg->signal.channels & CHANNEL_KAFKA) == 0)
+		return RC_OK;
+	if (cfg->format.sink != SINK_KAFKA || cfg->slot.temporary)
+	{
+		err_set(e, ERR_CONFIG, E1002, "signal.enabled.channels=kafka needs sink=kafka, and a slot that "
+									  "stays");
+		return err_hint(e, "Leave kafka away: which signals were taken is kept in topic.progress.");
+	}
+	topic = config_signal_topic(cfg);
+	progress = xasprintf("%s%s%s", cfg->kafka.topic_prefix, cfg->kafka.topic_delimiter,
+						 cfg->kafka.topic_progress);
+	if (strcmp(topic, progress) == 0)
+	{
+		rc = err_set(e, ERR_CONFIG, E1002, "signal.kafka.topic is the progress topic, \"%s\"", topic);
+		err_hint(e, "Give it a topic of its own: nothing else may be in topic.progress.");
+	}
+	free(topic);
+	free(progress);
+	return rc;
+}
+
 enum rc
 config_check(const struct config *cfg, struct err *e)
 {
@@ -531,6 +566,8 @@ config_check(const struct config *cfg, struct err *e)
 				cfg->relay.on_error == ON_ERROR_DEAD_LETTER ? "on.error" : "schema.on.incompatible");
 		return err_hint(e, "Leave it at stop; lines of JSON need no registry, and have no limit.");
 	}
+	if (config_check_signals(cfg, e) != RC_OK)
+		return RC_ERR;
 	rc = config_check_patterns("column.propagate.source.type", cfg->format.propagate_columns, e);
 	if (rc == RC_OK)
 		rc = config_check_patterns("datatype.propagate.source.type", cfg->format.propagate_types,

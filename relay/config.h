@@ -70,6 +70,13 @@ enum snapshot_mode
 	SNAPSHOT_NEVER
 };
 
+/* Where signals for snapshots are taken from: bits. */
+enum signal_channel
+{
+	CHANNEL_SOURCE = 0x01, /* logical messages in the database */
+	CHANNEL_KAFKA = 0x02   /* signal.kafka.topic */
+};
+
 /* Who set a value; a higher one wins. */
 enum origin
 {
@@ -193,7 +200,16 @@ struct config
 		enum snapshot_mode mode;        /* snapshot.mode */
 		uint32_t           max_threads; /* snapshot.max.threads: connections that read */
 		uint32_t           chunk_rows;  /* snapshot.chunk.size */
+		char              *conninfo;    /* snapshot.conninfo; "": source.conninfo */
+		uint32_t           rate_limit;  /* snapshot.rate.limit: rows/s; 0: none */
+		char              *window;      /* snapshot.window: hours.h; "" for the whole day */
+		uint64_t           max_retained; /* snapshot.max.retained.bytes; 0: off */
 	} snapshot;
+	struct
+	{
+		uint32_t channels; /* signal.enabled.channels: enum signal_channel bits */
+		char    *topic;    /* signal.kafka.topic; "": see config_signal_topic() */
+	} signal;
 	struct
 	{
 		char           *listen; /* admin.listen: host:port, "" for none */
@@ -201,6 +217,7 @@ struct config
 		int             log_level;
 	} admin;
 	uint64_t end_lsn; /* --endpos: stop once everything up to it is safe; 0 never */
+	uint64_t from_lsn; /* --from-lsn: rows were loaded by hand as of there; 0: they were not */
 	char    *accept_gaps; /* --accept-gap: tokens, separated by commas (gap.h); NULL: none */
 };
 
@@ -228,6 +245,9 @@ enum rc config_check_kafka(const struct config *cfg, struct err *e) MUST_CHECK;
 
 /* What no single key can tell: required settings, contradictions. */
 enum rc config_check(const struct config *cfg, struct err *e) MUST_CHECK;
+
+/* The topic that signals come from; the caller frees it. */
+char *config_signal_topic(const struct config *cfg);
 
 /* What happens to changes whose schema the registry refuses: schema.on.incompatible, if set, else on.error. */
 enum on_error config_on_refusal(const struct config *cfg);

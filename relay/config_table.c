@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "hours.h"
 
 #define AT(field) offsetof(struct config, field), sizeof(((struct config *) 0)->field)
 
@@ -42,6 +43,7 @@ static const char *const incompatibles[] = {"stop", "dead-letter", NULL};
 static const char *const snapshot_modes[] = {"initial", "always",      "initial_only",
 											 "no_data", "when_needed", "never",
 											 NULL};
+static const char *const channels[] = {"source", "kafka", NULL};
 static const char *const failovers[] = {"auto", "true", "false", NULL};
 static const char *const on_errors[] = {"stop", "dead-letter", "skip", NULL};
 static const char *const generated[] = {"exclude", "include", NULL};
@@ -247,10 +249,31 @@ const struct setting settings[] = {
 			 "the position that is known; never. Without sink = kafka, initial needs slot.temporary"},
 	{"snapshot", "snapshot.max.threads", NULL, KIND_COUNT, AT(snapshot.max_threads), "2", 1, 64,
 	 .help = "Connections that read rows at the same time, of several tables or of one"},
+	{"snapshot", "snapshot.conninfo", NULL, KIND_CONNINFO, AT(snapshot.conninfo), "", .secret = true,
+	 .help = "Where rows of snapshots are read, if not at source.conninfo: a standby of it, for incremental "
+			 "snapshots; or its primary, if source.conninfo is a standby"},
 	{"snapshot", "snapshot.chunk.size", NULL, KIND_COUNT, AT(snapshot.chunk_rows), "50000", 1,
 	 100000000,
 	 .help = "Rows that are read, delivered and noted as done together, about; fewer where they are "
 			 "large"},
+	{"snapshot", "snapshot.rate.limit", NULL, KIND_COUNT, AT(snapshot.rate_limit), "0", 0,
+	 100000000,
+	 .help = "Rows that are read in a second at most, of all tables together, on average; 0: no limit"},
+	{"snapshot", "snapshot.window", NULL, KIND_HOURS, AT(snapshot.window), "",
+	 .help = "Hours of the day, in the relay's local time, in which rows are read, such as "
+			 "22:00-06:00; outside of them changes stream. Empty: always"},
+	{"snapshot", "snapshot.max.retained.bytes", NULL, KIND_SIZE, AT(snapshot.max_retained), "0", 0,
+	 UINT64_C(1024) * GB,
+	 .help = "WAL kept by the slot at which no more rows are read, and changes stream, until it is "
+			 "less than half of that; 0: no limit"},
+
+	{"signal", "signal.enabled.channels", NULL, KIND_SET, AT(signal.channels), "",
+	 .words = channels,
+	 .help = "Who may ask for snapshots by Debezium's signals: source, whoever may call "
+			 "pg_logical_emit_message in the database; kafka, whoever may write to "
+			 "signal.kafka.topic. Empty: nobody but walrelay snapshot start and so on"},
+	{"signal", "signal.kafka.topic", NULL, KIND_NAME, AT(signal.topic), "",
+	 .help = "Topic of signals, with signal.enabled.channels = kafka. Empty: PREFIX-signal"},
 
 	{"admin", "admin.listen", NULL, KIND_LISTEN, AT(admin.listen), "",
 	 .help = "HOST:PORT for metrics and health, :PORT for this machine only. Empty: none"},
@@ -483,6 +506,8 @@ consists_of(const char *text, const char *others, bool upper)
 bool
 setting_parse(const struct setting *set, const char *text, uint64_t *number)
 {
+	struct hours hours;
+
 	switch (set->kind)
 	{
 		case KIND_STRING: return true;
@@ -492,6 +517,7 @@ setting_parse(const struct setting *set, const char *text, uint64_t *number)
 		case KIND_SLOT: return *text && strlen(text) < 64 && consists_of(text, "_", false);
 		case KIND_OPERATIONS: return operations_are_valid(text);
 		case KIND_LISTEN: return listen_is_valid(text);
+		case KIND_HOURS: return hours_parse(text, &hours);
 		case KIND_BOOL: return bool_parse(text, number);
 		case KIND_WORD:
 		case KIND_CHOICE: return word_find(set->words, text, number);
@@ -533,6 +559,7 @@ setting_takes(const struct setting *set, char *text, size_t size)
 			snprintf(text, size, "c, u, d, t separated by commas, or none");
 			break;
 		case KIND_LISTEN: snprintf(text, size, "HOST:PORT"); break;
+		case KIND_HOURS: snprintf(text, size, "HH:MM-HH:MM"); break;
 		case KIND_BOOL: snprintf(text, size, "true or false"); break;
 		case KIND_SET:
 		case KIND_WORD:

@@ -22,6 +22,7 @@ enum kind
 	KIND_SLOT,
 	KIND_OPERATIONS,
 	KIND_LISTEN,
+	KIND_HOURS,
 	KIND_WORD, /* one of words */
 	/* These are numbers of the field's size: */
 	KIND_CHOICE, /* place in words */

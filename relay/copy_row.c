@@ -13,6 +13,7 @@
 
 #include "array_literal.h"
 #include "copy_value.h"
+#include "sql_quote.h"
 #include "value.h"
 
 /* The plugin sends no longer text in place of a column's own form. */
@@ -61,19 +62,6 @@ struct copy_row
 
 /* --- how columns are asked for -------------------------------------------------------- */
 
-static void
-column_name_put(const char *name, struct buf *sql)
-{
-	buf_put_u8(sql, '"');
-	for (; *name; name++)
-	{
-		if (*name == '"')
-			buf_put_u8(sql, '"');
-		buf_put_u8(sql, (uint8_t) *name);
-	}
-	buf_put_u8(sql, '"');
-}
-
 /*
  * format() is the one way in SQL to an output function: a cast to text is another
  * function for some types (inet, "char", xml).  It makes '' of NULL; IS NULL would hold
@@ -98,10 +86,10 @@ copy_row_columns(const struct table *tbl, const bool *left_out, struct buf *sql)
 		if (output)
 		{
 			buf_puts(sql, "CASE WHEN ");
-			column_name_put(col->name, sql);
+			sql_name_put(col->name, sql);
 			buf_puts(sql, " IS DISTINCT FROM NULL THEN pg_catalog.format('%s', ");
 		}
-		column_name_put(col->name, sql);
+		sql_name_put(col->name, sql);
 		if (output)
 			buf_puts(sql, ") END");
 	}

@@ -25,7 +25,10 @@
  * sink fails.  DRAIN: SIGTERM.  PART: the relay starts again where a part of a
  * transaction is delivered.  GAP: it passes a gap (t/058).  ROWS: it reads the rows that
  * were there before; meanwhile, ROWSUPSET: the exported snapshot is lost; ROWSLOSS: the
- * stream is; ROWSFAIL: the sink fails; ROWSDRAIN: SIGTERM.
+ * stream is; ROWSFAIL: the sink fails; ROWSDRAIN: SIGTERM.  INC: it reads rows while changes
+ * stream; meanwhile, INCWAIT: somebody's transaction keeps it from that; INCUPSET: a connection
+ * is lost; INCAGAIN: a row is changed without all of its values; INCLOSS, INCFAIL, INCDRAIN as
+ * above.  Those come here in the order in which one trial can have them.
  */
 #define CRASH_POINTS(X)                                                                    \
 	/* session.c: a connection is made */                                                  \
@@ -140,6 +143,36 @@
 	X(snapshot_stream_lost, BOTH, ROWSLOSS)                                                \
 	X(snapshot_sink_lost, BOTH, ROWSFAIL) /* what is not noted comes again */              \
 	X(snapshot_stopped, BOTH, ROWSDRAIN)                                                   \
+	/* incremental*.c: tables are read while their changes stream */                       \
+	X(incremental_asked, BOTH, INC)            /* a signal has come */                     \
+	X(incremental_job_noting, BOTH, INC)       /* written; the position is not */          \
+	X(incremental_looking_up, BOTH, INC)       /* what it means is being asked */          \
+	X(incremental_found, BOTH, INC)            /* it is known, not written */              \
+	X(incremental_begun, BOTH, INC)            /* its first connection is being made */    \
+	X(incremental_dropped, BOTH, INC)          /* a table cannot be read */                \
+	X(incremental_last_known, BOTH, INC)       /* the largest key is */                    \
+	X(incremental_ordered, BOTH, INC)          /* the order of a key is known */           \
+	X(incremental_chunk_again, BOTH, INCAGAIN) /* it cannot be sent */                     \
+	X(incremental_hidden, BOTH, INCWAIT)       /* not all can be seen yet */               \
+	X(incremental_reader_lost, BOTH, INCUPSET)                                             \
+	X(incremental_stream_lost, BOTH, INCLOSS)                                              \
+	X(incremental_sink_lost, BOTH, INCFAIL) /* what is not noted comes again */            \
+	X(incremental_stopped, BOTH, INCDRAIN)                                                 \
+	X(incremental_describing, BOTH, INC)  /* the plugin is being asked of a table */       \
+	X(incremental_described, BOTH, INC)   /* the stream has brought it */                  \
+	X(incremental_chunk_asked, BOTH, INC) /* its window is open */                         \
+	X(incremental_chunk_read, BOTH, INC)                                                   \
+	X(incremental_watermark, BOTH, INC)   /* the stream is held for it */                  \
+	X(incremental_chunk_begun, BOTH, INC) /* none of its rows is sent */                   \
+	X(incremental_row_sent, BOTH, INC)                                                     \
+	X(incremental_chunk_sent, BOTH, INC)   /* all are, the stream is still held */         \
+	X(incremental_chunk_safe, BOTH, INC)   /* acknowledged, not noted */                   \
+	X(incremental_table_noting, BOTH, INC) /* of one table; others are not */              \
+	X(incremental_noted, BOTH, INC)        /* all of that is in Kafka */                   \
+	X(incremental_recalled, BOTH, INC)     /* tables that another process was at */        \
+	X(incremental_table_over, BOTH, INC)   /* that nothing is left of a table is noted */  \
+	X(incremental_table_done, BOTH, INC)   /* that is in Kafka */                          \
+	X(incremental_finished, BOTH, INC)     /* nothing is left of any */                    \
 	/* session.c: the end */                                                               \
 	X(drain_asked, BOTH, DRAIN)                                                            \
 	X(drain_began, BOTH, DRAIN)                                                            \

@@ -85,8 +85,7 @@ put_interval_modifier(struct buf *out, int32_t typmod)
 		buf_printf(out, "(%u)", (unsigned) precision);
 }
 
-/* What typmodout of the type prints; of types that we do not know, what it prints if there is none.
- */
+/* What typmodout of the type prints; of types that we do not know, what it prints without one. */
 static void
 put_modifier(struct buf *out, const struct type_name *type, int32_t typmod)
 {

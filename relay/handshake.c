@@ -179,9 +179,7 @@ handshake_ask_slot(struct handshake *shake)
 static void
 handshake_stream(struct handshake *shake)
 {
-	shake->start_lsn = shake->past.start_lsn;
-	if (shake->facts.slot.confirmed_lsn > shake->start_lsn)
-		shake->start_lsn = shake->facts.slot.confirmed_lsn;
+	shake->start_lsn = lineage_begins(&shake->past, &shake->facts);
 	pg_start_command(&shake->sql, shake->cfg, shake->start_lsn);
 	handshake_ask(shake, SHAKE_STARTING, buf_cstr(&shake->sql), ANSWER_MS);
 }
@@ -195,7 +193,13 @@ handshake_decide(struct handshake *shake)
 	struct err           e;
 	enum rc              rc = pg_server_check(&shake->facts, cfg, &e);
 
-	if (cfg->slot.temporary)
+	if (shake->past.from_lsn)
+	{
+		create = false; /* it would begin too late */
+		if (rc == RC_OK && !shake->facts.slot.exists)
+			rc = lineage_check_from(&shake->past, &shake->facts, cfg->slot.name, &e);
+	}
+	else if (cfg->slot.temporary)
 		create = !shake->past.streamed;
 	else if (!shake->facts.slot.exists && lineage_has_slot(&shake->past))
 	{
@@ -209,11 +213,13 @@ handshake_decide(struct handshake *shake)
 		rc = pg_failover_check(&shake->facts, cfg, &e);
 	if (rc == RC_OK)
 		rc = lineage_check(&shake->past, &shake->facts, cfg->slot.name, &e);
+	if (rc == RC_OK && shake->past.from_lsn)
+		rc = lineage_check_from(&shake->past, &shake->facts, cfg->slot.name, &e);
 	if (rc != RC_OK)
 		handshake_fail(shake, &e);
 	else if (create)
 	{
-		pg_create_command(&shake->sql, &shake->facts, cfg);
+		pg_create_command(&shake->sql, &shake->facts, cfg, false);
 		/* Waits for transactions that run: no limit but that of a silence. */
 		handshake_ask(shake, SHAKE_CREATING, buf_cstr(&shake->sql), 0);
 	}

@@ -249,3 +249,12 @@ kafka_conf_consumer(const struct config *cfg, enum isolation isolation)
 				 isolation == READ_COMMITTED ? "read_committed" : "read_uncommitted");
 	return conf;
 }
+
+void
+kafka_conf_stay(rd_kafka_conf_t *conf)
+{
+	conf_set_own(conf, "fetch.wait.max.ms", "500");
+	conf_set_own(conf, "queued.min.messages", "100");
+	conf_set_own(conf, "queued.max.messages.kbytes", "1024");
+	conf_set_own(conf, "auto.offset.reset", "error");
+}

@@ -4,7 +4,7 @@
  *
  * The one place that says what a producer and a consumer of ours is like, and
  * what [kafka] may not change.  Called by config.c while it reads, by
- * producer.c and topic_reader.c when they make their clients.
+ * producer.c, topic_reader.c and signal_topic.c when they make their clients.
  */
 #ifndef RELAY_KAFKA_CONF_H
 #define RELAY_KAFKA_CONF_H
@@ -43,6 +43,12 @@ enum isolation
 
 /* For reading a topic to its end.  Cannot fail: what is no property of a consumer is passed over. */
 rd_kafka_conf_t *kafka_conf_consumer(const struct config *cfg, enum isolation isolation);
+
+/*
+ * Of such a consumer that stays: brokers may think for half a second, little is kept in
+ * memory, and an offset that a partition does not have (any more) is an error.
+ */
+void kafka_conf_stay(rd_kafka_conf_t *conf);
 
 /* The value of a property as librdkafka understood it, cut off to size; "": it has none. */
 void kafka_conf_read(const rd_kafka_conf_t *conf, const char *name, char *value, size_t size);

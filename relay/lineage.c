@@ -68,7 +68,7 @@ lineage_slot_gone(const struct lineage *past, const char *slot, struct err *e)
 static bool
 lineage_is_behind(const struct lineage *past, const struct pg_facts *facts)
 {
-	return past->start_lsn > facts->wal_end;
+	return past->start_lsn > facts->wal_end && past->start_lsn > facts->insert_lsn;
 }
 
 static enum rc
@@ -158,4 +158,51 @@ lineage_check(const struct lineage *past, const struct pg_facts *facts, const ch
 						   "of its own, and " LOAD_AGAIN);
 	}
 	return RC_OK;
+}
+
+enum rc
+lineage_check_from(const struct lineage *past, const struct pg_facts *facts, const char *slot,
+				   struct err *e)
+{
+	uint64_t end_lsn = facts->insert_lsn > facts->wal_end ? facts->insert_lsn : facts->wal_end;
+
+	if (!facts->slot.exists)
+	{
+		err_set(e, ERR_CONFIG, E1207, "replication slot \"%s\" does not exist", slot);
+		err_detail(e, "One that is made now sends nothing of what commits from --from-lsn %X/%X on "
+					  "until then.",
+				   LSN_PARTS(past->from_lsn));
+		return err_hint(e, "Check slot.name.  Otherwise run \"walrelay slot create "
+						   "--export-snapshot\", and load the rows again by its snapshot.");
+	}
+	if (past->from_lsn < facts->slot.confirmed_lsn)
+	{
+		err_set(e, ERR_CONFIG, E1232, "replication slot \"%s\" does not go back to --from-lsn",
+				slot);
+		err_detail(e, "It sends what commits from %X/%X on; --from-lsn is %X/%X.",
+				   LSN_PARTS(facts->slot.confirmed_lsn), LSN_PARTS(past->from_lsn));
+		return err_hint(e, "Load the rows again, as of a position of the slot: \"walrelay slot "
+						   "drop\", then \"walrelay slot create --export-snapshot\".  If they are "
+						   "as of %X/%X or later, give that.",
+						LSN_PARTS(facts->slot.confirmed_lsn));
+	}
+	if (past->from_lsn <= end_lsn)
+		return RC_OK;
+	err_set(e, ERR_CONFIG, E1232, "--from-lsn is ahead of the server");
+	err_detail(e, "Its WAL ends at %X/%X; --from-lsn is %X/%X.  What commits in between would be "
+				  "missing.",
+			   LSN_PARTS(end_lsn), LSN_PARTS(past->from_lsn));
+	return err_hint(e, "Check what source.conninfo leads to, and give the position that \"walrelay "
+					   "slot create --export-snapshot\" printed, or that "
+					   "pg_current_wal_insert_lsn() had before the rows were read.");
+}
+
+uint64_t
+lineage_begins(const struct lineage *past, const struct pg_facts *facts)
+{
+	uint64_t lsn = past->start_lsn;
+
+	if (past->from_lsn > lsn)
+		lsn = past->from_lsn;
+	return facts->slot.confirmed_lsn > lsn ? facts->slot.confirmed_lsn : lsn;
 }

@@ -35,6 +35,8 @@ struct lineage
 	 * stands behind it says nothing yet.
 	 */
 	bool provisional;
+	/* Rows were loaded by hand as of there, and nothing that commits before is to come; 0: no. */
+	uint64_t from_lsn;
 };
 
 /*
@@ -60,5 +62,16 @@ enum rc lineage_slot_gone(const struct lineage *past, const char *slot, struct e
  */
 enum rc lineage_check(const struct lineage *past, const struct pg_facts *facts, const char *slot,
 					  struct err *e) MUST_CHECK;
+
+/*
+ * Whether the stream can begin at past->from_lsn.  RC_ERR E1207: there is no slot.  E1232: it
+ * does not send all behind that any more, or that is ahead of the server, which PostgreSQL
+ * takes without a word.
+ */
+enum rc lineage_check_from(const struct lineage *past, const struct pg_facts *facts,
+						   const char *slot, struct err *e) MUST_CHECK;
+
+/* Where the stream is to begin: nothing before it is sent. */
+uint64_t lineage_begins(const struct lineage *past, const struct pg_facts *facts);
 
 #endif /* RELAY_LINEAGE_H */

@@ -7,9 +7,11 @@
  */
 #include "log.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +19,13 @@
 
 static enum log_format log_format = LOG_TEXT;
 static enum log_level  log_level = LOG_INFO;
+
+#define CLEAR_LINE "\r\033[K"
+#define COLUMNS 80 /* of a terminal that does not say */
+
+/* Stands on the terminal's last line; messages come from librdkafka's threads, too. */
+static pthread_mutex_t footer_lock = PTHREAD_MUTEX_INITIALIZER;
+static char            footer[512];
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -130,6 +139,24 @@ write_text(struct buf *out, const char *level, const char *code, const char *msg
 	}
 }
 
+/* Lines, above the one that stays. */
+static void
+log_put(struct buf *lines)
+{
+	struct buf out = {0};
+	ssize_t    written;
+
+	pthread_mutex_lock(&footer_lock);
+	if (*footer)
+		buf_puts(&out, CLEAR_LINE);
+	buf_put(&out, lines->data, lines->len);
+	buf_puts(&out, footer);
+	written = write(STDERR_FILENO, out.data, out.len);
+	(void) written; /* nowhere to complain */
+	pthread_mutex_unlock(&footer_lock);
+	buf_free(&out);
+}
+
 static void
 log_write(enum log_level level, const char *msg, const struct err *e, const char *doing)
 {
@@ -144,7 +171,6 @@ log_write(enum log_level level, const char *msg, const struct err *e, const char
 								   {"hint", e && *e->hint ? e->hint : NULL},
 								   {"action", doing},
 								   {NULL, NULL}};
-	ssize_t            written;
 
 	timestamp(ts);
 	if (log_format == LOG_JSON)
@@ -153,9 +179,42 @@ log_write(enum log_level level, const char *msg, const struct err *e, const char
 		write_logfmt(&out, fields);
 	else
 		write_text(&out, level_names[level], code, msg, &fields[4]);
-	written = write(STDERR_FILENO, out.data, out.len);
-	(void) written; /* nowhere to complain */
+	log_put(&out);
 	buf_free(&out);
+}
+
+/* --- the line below ---------------------------------------------------------- */
+
+unsigned
+log_footer_columns(void)
+{
+	const char    *terminal = getenv("TERM");
+	struct winsize size;
+
+	if (log_format != LOG_TEXT || !log_shows(LOG_INFO) || !isatty(STDERR_FILENO) ||
+		terminal == NULL || *terminal == '\0' || strcmp(terminal, "dumb") == 0)
+		return 0;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return COLUMNS;
+	return size.ws_col < sizeof(footer) ? size.ws_col : sizeof(footer);
+}
+
+void
+log_footer(const char *text)
+{
+	struct buf nothing = {0};
+	bool       same;
+
+	pthread_mutex_lock(&footer_lock);
+	same = strcmp(footer, text) == 0;
+	if (*footer && !same)
+		buf_puts(&nothing, CLEAR_LINE);
+	if (!same)
+		snprintf(footer, sizeof(footer), "%s", text);
+	pthread_mutex_unlock(&footer_lock);
+	if (!same)
+		log_put(&nothing);
+	buf_free(&nothing);
 }
 
 /* --- messages --------------------------------------------------------------- */

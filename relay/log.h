@@ -37,6 +37,14 @@ void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
  */
 void log_err(enum log_level level, const struct err *e, const char *doing, ...) PRINTF_LIKE(3, 4);
 
+/*
+ * A line that stays below all messages, on a terminal: how far something is.  "" takes it away.
+ * Shorter than log_footer_columns(), printable, without an end.
+ */
+void log_footer(const char *text);
+/* How wide the terminal is; 0: there is none, or no messages as text, and so no such line. */
+unsigned log_footer_columns(void);
+
 /* Keeps a message that may come often to one in interval_ms.  Zero the rest. */
 struct log_limit
 {

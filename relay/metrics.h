@@ -14,9 +14,11 @@
 
 #include "buf.h"
 #include "dead_letter.h"
+#include "incremental.h"
 #include "pipeline.h"
 #include "registry.h"
 #include "sink.h"
+#include "gentle.h"
 #include "snapshot.h"
 #include "source.h"
 
@@ -65,6 +67,8 @@ struct metrics
 	const struct letter_count *dead_letters; /* what dead_letters_counts() gives; NULL: none */
 	const struct detour       *detours;      /* what detours_list() gives; NULL: none */
 	struct snapshot_stats  snapshot; /* what snapshot_stats() gives */
+	struct gentle_stats    gentle;   /* what gentle_stats() gives */
+	struct incremental_stats incremental; /* the same of incremental_stats() */
 	uint64_t               gaps_accepted; /* by --accept-gap, and written down */
 	uint64_t               unacked_messages;
 	uint64_t               unacked_transactions;

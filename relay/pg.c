@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "cursor.h"
+#include "sql_quote.h"
 
 #define PEER_GONE_MS 60000 /* how long sent bytes may stay without an acknowledgement */
 
@@ -382,6 +383,9 @@ const char pg_session_sql[] = "SET client_encoding = 'UTF8'; SET datestyle = 'IS
 							  "SET intervalstyle = 'postgres'; SET timezone = 'UTC'; "
 							  "SET extra_float_digits = 3; SET bytea_output = 'hex'; "
 							  "SET statement_timeout = 0; SET lock_timeout = 0; "
+							  "SET idle_in_transaction_session_timeout = 0; "
+							  "SELECT pg_catalog.set_config(name, '0', false) "
+							  "FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'; "
 							  "SET idle_session_timeout = 0";
 
 /* pg_settings leaves out what the role may not read, where SHOW would fail. */
@@ -393,7 +397,10 @@ const char pg_server_sql[] =
 	"pg_catalog.pg_is_in_recovery(), "
 	"pg_catalog.current_setting('synchronous_standby_names', true), "
 	"pg_catalog.current_setting('application_name'), pg_catalog.pg_backend_pid(), "
-	"EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())";
+	"EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()), "
+	"CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
+	"WHEN pg_catalog.has_function_privilege('pg_catalog.pg_current_wal_insert_lsn()', 'EXECUTE') "
+	"THEN pg_catalog.pg_current_wal_insert_lsn() END";
 
 const char pg_system_sql[] = "IDENTIFY_SYSTEM";
 
@@ -423,6 +430,7 @@ pg_server_take(struct pg_facts *facts, const PGresult *res)
 	replace(&facts->application, res, 0, 8);
 	facts->process = atoi(PQgetvalue(res, 0, 9));
 	replace(&facts->postmaster, res, 0, 10);
+	facts->insert_lsn = pg_lsn_parse(PQgetvalue(res, 0, 11));
 }
 
 void
@@ -447,19 +455,6 @@ pg_history_take(struct pg_facts *facts, const PGresult *res)
 	replace(&facts->history, res, 0, 1);
 }
 
-static void
-put_quoted(struct buf *sql, const char *text, char quote)
-{
-	buf_put_u8(sql, (uint8_t) quote);
-	for (; *text; text++)
-	{
-		if (*text == quote)
-			buf_put_u8(sql, (uint8_t) quote);
-		buf_put_u8(sql, (uint8_t) *text);
-	}
-	buf_put_u8(sql, (uint8_t) quote);
-}
-
 void
 pg_slot_sql(struct buf *sql, int version, const char *slot)
 {
@@ -478,7 +473,7 @@ pg_slot_sql(struct buf *sql, int version, const char *slot)
 			   : version >= 160000
 				   ? "CASE WHEN s.conflicting THEN 'conflict with recovery' END, false, false, NULL"
 				   : "NULL, false, false, NULL");
-	put_quoted(sql, slot, '\'');
+	sql_literal_put((struct str){slot, strlen(slot)}, sql);
 }
 
 void
@@ -571,14 +566,15 @@ pg_failover_wanted(const struct pg_facts *facts, const struct config *cfg)
 }
 
 void
-pg_create_command(struct buf *sql, const struct pg_facts *facts, const struct config *cfg)
+pg_create_command(struct buf *sql, const struct pg_facts *facts, const struct config *cfg,
+				  bool exports)
 {
 	buf_reset(sql);
 	buf_puts(sql, "CREATE_REPLICATION_SLOT ");
-	put_quoted(sql, cfg->slot.name, '"');
+	sql_name_put(cfg->slot.name, sql);
 	buf_puts(sql, cfg->slot.temporary ? " TEMPORARY LOGICAL " : " LOGICAL ");
-	put_quoted(sql, cfg->slot.plugin, '"');
-	buf_puts(sql, " (SNAPSHOT 'nothing'");
+	sql_name_put(cfg->slot.plugin, sql);
+	buf_printf(sql, " (SNAPSHOT '%s'", exports ? "export" : "nothing");
 	if (pg_failover_wanted(facts, cfg))
 		buf_puts(sql, ", FAILOVER true");
 	buf_puts(sql, ")");
@@ -589,7 +585,7 @@ pg_alter_command(struct buf *sql, const struct config *cfg, bool failover)
 {
 	buf_reset(sql);
 	buf_puts(sql, "ALTER_REPLICATION_SLOT ");
-	put_quoted(sql, cfg->slot.name, '"');
+	sql_name_put(cfg->slot.name, sql);
 	buf_printf(sql, " (FAILOVER %s)", failover ? "true" : "false");
 }
 
@@ -598,16 +594,16 @@ pg_drop_command(struct buf *sql, const struct config *cfg)
 {
 	buf_reset(sql);
 	buf_puts(sql, "DROP_REPLICATION_SLOT ");
-	put_quoted(sql, cfg->slot.name, '"');
+	sql_name_put(cfg->slot.name, sql);
 }
 
 static void
 put_option(struct buf *sql, const char *name, const char *value)
 {
 	buf_puts(sql, ", ");
-	put_quoted(sql, name, '"');
+	sql_name_put(name, sql);
 	buf_put_u8(sql, ' ');
-	put_quoted(sql, value, '\'');
+	sql_command_literal_put(value, sql);
 }
 
 /* The plugin's word for what skipped.operations leaves. */
@@ -636,7 +632,7 @@ pg_start_command(struct buf *sql, const struct config *cfg, uint64_t start_lsn)
 
 	buf_reset(sql);
 	buf_puts(sql, "START_REPLICATION SLOT ");
-	put_quoted(sql, cfg->slot.name, '"');
+	sql_name_put(cfg->slot.name, sql);
 	buf_printf(sql, " LOGICAL %X/%X (\"proto\" '1'", LSN_PARTS(start_lsn));
 	put_option(sql, "format", "binary");
 	put_option(sql, "flush", cfg->relay.flush);

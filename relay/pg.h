@@ -68,7 +68,8 @@ struct pg_facts
 	char          *postmaster;        /* when the server was started */
 	uint64_t       system_id;
 	uint32_t       timeline;
-	uint64_t       wal_end; /* as IDENTIFY_SYSTEM says it */
+	uint64_t       insert_lsn; /* where WAL is written next, or on a standby was replayed up to */
+	uint64_t       wal_end;    /* up to where it is flushed, as IDENTIFY_SYSTEM says it */
 	char          *history; /* of the timeline, as TIMELINE_HISTORY says it; NULL: not asked for */
 	struct pg_slot slot;
 };
@@ -171,7 +172,9 @@ enum rc pg_failover_check(const struct pg_facts *facts, const struct config *cfg
 /* What is to be said if slot.failover insists, and the slot is none; the caller frees it. */
 char *pg_failover_warning(const struct pg_facts *facts, const struct config *cfg);
 
-void pg_create_command(struct buf *sql, const struct pg_facts *facts, const struct config *cfg);
+/* exports: with a snapshot that lives until the connection says something else. */
+void pg_create_command(struct buf *sql, const struct pg_facts *facts, const struct config *cfg,
+					   bool exports);
 void pg_alter_command(struct buf *sql, const struct config *cfg, bool failover);
 void pg_drop_command(struct buf *sql, const struct config *cfg);
 void pg_start_command(struct buf *sql, const struct config *cfg, uint64_t start_lsn);

@@ -270,6 +270,17 @@ pipeline_encode(struct pipeline *pl, struct stream *stream, const struct table *
 	return rc;
 }
 
+static void
+pipeline_tell(struct pipeline *pl, const struct change *chg)
+{
+	const struct table *tbl = catalog_table(pl->cat, chg->relation);
+
+	for (unsigned i = 0; i < pl->nlisteners; i++)
+		if (pl->listeners[i].changed)
+			pl->listeners[i].changed(pl->listeners[i].arg, tbl, chg, pl->stamp.xid, pl->out,
+									 pl->nout);
+}
+
 static enum rc
 pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 {
@@ -290,6 +301,8 @@ pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 			return rc;
 		pipeline_count(pl, stream);
 		count_change(&pl->stats, chg->kind);
+		if (pl->watched)
+			pipeline_tell(pl, chg);
 		CRASH_POINT(change_encoded);
 	}
 	rc = pipeline_send(pl, stream, e);
@@ -494,6 +507,17 @@ pipeline_received(const struct pipeline *pl)
 	return pl->received;
 }
 
+/* Of the open transaction, the commit record begins at commit_lsn. */
+uint64_t
+pipeline_reached(const struct pipeline *pl)
+{
+	uint64_t lsn = delivery_position(pl->dlv).lsn;
+
+	if (pl->received > lsn)
+		lsn = pl->received;
+	return delivery_item(pl->dlv) && pl->commit_lsn >= lsn ? pl->commit_lsn + 1 : lsn;
+}
+
 const struct pipeline_stats *
 pipeline_stats(const struct pipeline *pl)
 {
@@ -505,6 +529,12 @@ pipeline_refused(struct pipeline *pl, uint64_t label, const struct err *e)
 {
 	return divert_refused(pl->divert, delivery_tag(pl->dlv, sink_item(label)), sink_number(label),
 						  delivery_durable(pl->dlv), e);
+}
+
+const char *
+pipeline_encoding(const struct pipeline *pl)
+{
+	return pl->ctx.fmt.encoding ? pl->ctx.fmt.encoding : "UTF8";
 }
 
 struct detours *

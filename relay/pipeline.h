@@ -40,15 +40,20 @@ enum pipeline_wait
 	WAIT_ROWS	  /* pipeline_hold(): rows are read, and sent first */
 };
 
-/* Who wants to know of our own logical messages (WIRE_REQUEST_PREFIX), and what comes with them. */
-struct pipeline_control
+/* Who wants to know what comes in; NULL: not of that. */
+struct pipeline_listener
 {
-	/* A description in a transaction that has such a message; the message follows.  Borrowed. */
+	/* Any description; in a transaction with a message of our own it may be for that.  Borrowed. */
 	void (*relation)(void *arg, struct cursor body);
-	/* The message; xid: of its transaction. */
+	/* One of our own logical messages (WIRE_REQUEST_PREFIX); xid: of its transaction. */
 	void (*message)(void *arg, struct str content, uint32_t xid);
 	/* A position is written down, and what was put before it. */
 	void (*written)(void *arg);
+	/* While pipeline_watch() says so: a transaction begins. */
+	void (*begun)(void *arg, uint32_t xid);
+	/* And a change with its messages, before they are sent; xid: of its transaction.  Borrowed. */
+	void (*changed)(void *arg, const struct table *tbl, const struct change *chg, uint32_t xid,
+					const struct outgoing *out, unsigned nout);
 	void *arg;
 };
 
@@ -65,8 +70,11 @@ void			 pipeline_free(struct pipeline *pl);
  */
 void pipeline_tell_schema_changes(struct pipeline *pl, struct history *hist);
 
-/* Before the first stream; copied. */
-void pipeline_listen(struct pipeline *pl, const struct pipeline_control *control);
+/* Before the first stream; copied.  Two at most. */
+void pipeline_listen(struct pipeline *pl, const struct pipeline_listener *listener);
+
+/* Whether each transaction and each change is told. */
+void pipeline_watch(struct pipeline *pl, bool on);
 
 /* The progress topic has this position: before the first stream, and exactly once before the
  * first one into each sink. */
@@ -104,8 +112,13 @@ enum pipeline_wait pipeline_waits_for(const struct pipeline *pl);
  */
 void pipeline_hold(struct pipeline *pl, uint64_t lsn);
 
+/* From within message(): the stream is held at the end of that transaction. */
+void pipeline_hold_here(struct pipeline *pl);
+
 /* A stream has come up to where it is held: rows may be sent. */
 bool pipeline_is_held(const struct pipeline *pl);
+/* Where that is. */
+uint64_t pipeline_held_at(const struct pipeline *pl);
 
 /* A run of rows of one table: one item, all or nothing of it in a Kafka transaction. */
 struct rows
@@ -114,6 +127,9 @@ struct rows
 	const struct stamp *stamp;	 /* the mark is that of the next row */
 	uint64_t			tag;	 /* known by if one is refused; the same when it comes again */
 	uint64_t			place;	 /* position.header: of the first */
+	/* Whether a row of that key is not to be sent; NULL: all are. */
+	bool (*leaves_out)(void *arg, struct str key);
+	void *arg;
 };
 
 /*
@@ -124,12 +140,26 @@ enum rc pipeline_rows_begin(struct pipeline *pl, const struct rows *rows, struct
 /* RC_AGAIN: again with the same row, or one that is left unread: it is encoded. */
 enum rc pipeline_row(struct pipeline *pl, const struct rows *rows, const struct change *chg,
 					 struct err *e) MUST_CHECK;
+/*
+ * The key of its message, without sending it; data NULL: it has none.  Until the next call; only
+ * where pipeline_row_waits() is false.
+ */
+enum rc pipeline_row_key(struct pipeline *pl, const struct rows *rows, const struct change *chg,
+						 struct str *key, struct err *e) MUST_CHECK;
 /* *item: of which delivery_is_safe() can be asked. */
 enum rc pipeline_rows_end(struct pipeline *pl, ack_ticket *item, struct err *e) MUST_CHECK;
+/* Ends the run behind the rows that were sent, if one is open: what waits is dropped. */
+enum rc pipeline_rows_abandon(struct pipeline *pl, struct err *e) MUST_CHECK;
 /* Whether a row is encoded, and not all of its messages have been sent. */
 bool pipeline_row_waits(const struct pipeline *pl);
 /* Registers the schemas of a table and opens its topic, which no row may ever do. */
 enum rc pipeline_open_table(struct pipeline *pl, const struct table *tbl, struct err *e) MUST_CHECK;
+
+/* A description goes: nothing of it is kept; NULL: of none is. */
+void pipeline_close_rows(struct pipeline *pl, const struct table *tbl);
+
+/* The server's, of the stream that is up. */
+const char *pipeline_encoding(const struct pipeline *pl);
 
 /* delivery_touch() */
 void pipeline_touch(struct pipeline *pl);
@@ -160,6 +190,8 @@ void pipeline_committed(struct pipeline *pl);
 const struct delivery	  *pipeline_delivery(const struct pipeline *pl);
 uint64_t				   pipeline_received(const struct pipeline *pl); /* LSN of the last
 																		   commit or mark */
+/* Anything of a transaction that was received commits before this LSN. */
+uint64_t				   pipeline_reached(const struct pipeline *pl);
 const struct pipeline_stats *pipeline_stats(const struct pipeline *pl);
 
 /* What was passed over, by table and reason. */

@@ -20,6 +20,7 @@
 
 /* Transactions and marks that may wait for an acknowledgement. */
 #define ITEMS_MAX 65536
+#define LISTENERS_MAX 2
 
 /* Events of the open transaction, by table (provide.transaction.metadata). */
 struct counts
@@ -40,8 +41,11 @@ struct pipeline
 	struct stream         *boundaries; /* for begin and end of transactions, the same */
 	struct schema_topic   *changes;    /* include.schema.changes; else NULL */
 	struct stream         *changed;    /* where they go */
-	struct pipeline_control control;   /* zeros: nobody listens */
+	struct pipeline_listener listeners[LISTENERS_MAX];
+	unsigned               nlisteners;
+	bool                   watched;    /* pipeline_watch() */
 	uint64_t               hold_lsn;   /* pipeline_hold() */
+	bool                   hold_here;  /* at the end of the open transaction */
 	bool                   held;       /* the stream has come there */
 	struct stream         *rows;       /* of rows_of, made when its first row comes */
 	const struct table    *rows_of;

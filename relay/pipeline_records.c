@@ -63,8 +63,9 @@ is_control(const struct message *msg)
 static enum rc
 pipeline_take_control(struct pipeline *pl, const struct message *msg)
 {
-	if (pl->control.message && msg->too_long == 0)
-		pl->control.message(pl->control.arg, msg->content, pl->stamp.xid);
+	for (unsigned i = 0; i < pl->nlisteners && msg->too_long == 0; i++)
+		if (pl->listeners[i].message)
+			pl->listeners[i].message(pl->listeners[i].arg, msg->content, pl->stamp.xid);
 	return RC_OK;
 }
 
@@ -139,8 +140,9 @@ pipeline_relation(struct pipeline *pl, struct cursor body, struct err *e)
 	enum rc		  rc = catalog_learn(pl->cat, body, &tbl, e);
 
 	CRASH_POINT(relation_learnt);
-	if (rc == RC_OK && pl->control.relation)
-		pl->control.relation(pl->control.arg, body);
+	for (unsigned i = 0; i < pl->nlisteners && rc == RC_OK; i++)
+		if (pl->listeners[i].relation)
+			pl->listeners[i].relation(pl->listeners[i].arg, body);
 	if (rc == RC_OK && pl->changes)
 		rc = pipeline_prepare_changes(pl, e);
 	if (rc == RC_OK && pl->changes)

@@ -7,14 +7,23 @@
  * frame: so a consumer sees the rows exactly where they are true.  Their items end at the
  * position, which is therefore not passed before they are acknowledged.
  */
+#include <assert.h>
+
 #include "crash_point.h"
 #include "loop.h"
 #include "pipeline_parts.h"
 
 void
-pipeline_listen(struct pipeline *pl, const struct pipeline_control *control)
+pipeline_listen(struct pipeline *pl, const struct pipeline_listener *listener)
 {
-	pl->control = *control;
+	assert(pl->nlisteners < LISTENERS_MAX);
+	pl->listeners[pl->nlisteners++] = *listener;
+}
+
+void
+pipeline_watch(struct pipeline *pl, bool on)
+{
+	pl->watched = on;
 }
 
 void
@@ -29,7 +38,19 @@ void
 pipeline_hold(struct pipeline *pl, uint64_t lsn)
 {
 	pl->hold_lsn = lsn;
-	pl->held = false;
+	pl->held = pl->hold_here = false;
+}
+
+void
+pipeline_hold_here(struct pipeline *pl)
+{
+	pl->hold_here = true;
+}
+
+uint64_t
+pipeline_held_at(const struct pipeline *pl)
+{
+	return pl->hold_lsn;
 }
 
 bool
@@ -73,7 +94,7 @@ pipeline_stop_rows(struct pipeline *pl)
 	stream_free(&pl->ctx, pl->rows);
 	pl->rows = NULL;
 	pl->rows_of = NULL;
-	pl->held = false;
+	pl->held = pl->hold_here = false;
 }
 
 enum rc
@@ -86,6 +107,16 @@ pipeline_open_table(struct pipeline *pl, const struct table *tbl, struct err *e)
 	}
 	pl->rows_of = tbl;
 	return pipeline_prepare(pl, STREAM_TABLE, tbl, &pl->rows, e);
+}
+
+void
+pipeline_close_rows(struct pipeline *pl, const struct table *tbl)
+{
+	if (tbl && pl->rows_of != tbl)
+		return;
+	stream_free(&pl->ctx, pl->rows);
+	pl->rows = NULL;
+	pl->rows_of = NULL;
 }
 
 enum rc
@@ -114,7 +145,15 @@ pipeline_row(struct pipeline *pl, const struct rows *rows, const struct change *
 		pipeline_open_table(pl, rows->tbl, e); /* letters may end with an answer of the registry */
 
 	if (rc == RC_OK && pl->nout == 0)
+	{
 		rc = pipeline_encode(pl, pl->rows, rows->tbl, chg, rows->stamp, e);
+		if (rc == RC_OK && rows->leaves_out && pl->nout > 0 && pl->out[0].has_key &&
+			rows->leaves_out(rows->arg, pl->out[0].key))
+		{
+			pl->nout = 0;
+			return RC_OK;
+		}
+	}
 	if (rc == RC_OK)
 		rc = pipeline_send(pl, pl->rows, e);
 	if (rc == RC_OK)
@@ -122,10 +161,36 @@ pipeline_row(struct pipeline *pl, const struct rows *rows, const struct change *
 	return rc;
 }
 
+enum rc
+pipeline_row_key(struct pipeline *pl, const struct rows *rows, const struct change *chg,
+				 struct str *key, struct err *e)
+{
+	enum rc rc = pipeline_open_table(pl, rows->tbl, e);
+
+	if (rc == RC_OK)
+		rc = pipeline_encode(pl, pl->rows, rows->tbl, chg, rows->stamp, e);
+	if (rc != RC_OK)
+		return rc;
+	*key = pl->nout > 0 && pl->out[0].has_key ? pl->out[0].key : (struct str){NULL, 0};
+	pl->nout = 0;
+	return RC_OK;
+}
+
 bool
 pipeline_row_waits(const struct pipeline *pl)
 {
 	return pl->nout > 0;
+}
+
+enum rc
+pipeline_rows_abandon(struct pipeline *pl, struct err *e)
+{
+	if (!pl->held || delivery_item(pl->dlv) == 0)
+		return RC_OK;
+	divert_off(pl->divert);
+	pl->nout = pl->next_out = 0;
+	pl->placed = false;
+	return delivery_commit(pl->dlv, pl->hold_lsn, e);
 }
 
 enum rc

@@ -131,9 +131,13 @@ pipeline_begin(struct pipeline *pl, const struct begin *begin, struct err *e)
 	if (pl->ctx.on_error != ON_ERROR_STOP && begin->commit_lsn == 0)
 		return plugin_too_old("on.error", e);
 	rc = delivery_begin(pl->dlv, begin->commit_lsn, begin->commit_us, e);
-	if (rc == RC_OK)
-		pipeline_tag(pl, begin->commit_lsn);
-	return rc;
+	if (rc != RC_OK)
+		return rc;
+	pipeline_tag(pl, begin->commit_lsn);
+	for (unsigned i = 0; i < pl->nlisteners && pl->watched; i++)
+		if (pl->listeners[i].begun)
+			pl->listeners[i].begun(pl->listeners[i].arg, begin->xid);
+	return RC_OK;
 }
 
 enum rc
@@ -161,6 +165,12 @@ pipeline_commit(struct pipeline *pl, const struct commit *commit, struct err *e)
 	pl->stamp.last_commit_lsn = commit->end_lsn;
 	pl->stats.commit_us = pl->stamp.commit_us;
 	pl->stats.transactions++;
+	if (pl->hold_here)
+	{
+		pl->hold_here = false;
+		pl->hold_lsn = commit->end_lsn;
+		pl->held = true;
+	}
 	CRASH_POINT(commit_counted);
 	return RC_OK;
 }
@@ -202,8 +212,9 @@ pipeline_written(struct pipeline *pl)
 {
 	CRASH_POINT(progress_acked);
 	delivery_written(pl->dlv, loop_now_ms());
-	if (pl->control.written)
-		pl->control.written(pl->control.arg);
+	for (unsigned i = 0; i < pl->nlisteners; i++)
+		if (pl->listeners[i].written)
+			pl->listeners[i].written(pl->listeners[i].arg);
 	CRASH_POINT(progress_written);
 	if (delivery_position(pl->dlv).commit_lsn)
 		CRASH_POINT(part_written);

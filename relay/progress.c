@@ -15,6 +15,7 @@
 #include "config.h"
 #include "datetime.h"
 #include "json.h"
+#include "json_member.h"
 #include "pg.h"
 #include "wire.h"
 
@@ -50,32 +51,12 @@ progress_write(const struct progress *progress, const char *slot, int64_t at_us,
 	buf_printf(out, ",\"at\":\"%.*s\"}", (int) at_len, at);
 }
 
-static const char *
-get_text(const cJSON *json, const char *name)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
-
-	return text ? text : "";
-}
-
-/* A whole number that a double holds; -1: it is none, or not there. */
-static int64_t
-get_number(const cJSON *json, const char *name)
-{
-	const cJSON *number = cJSON_GetObjectItemCaseSensitive(json, name);
-	double       value = cJSON_IsNumber(number) ? number->valuedouble : -1;
-
-	if (!(value >= 0 && value <= 9007199254740992.0) || (double) (int64_t) value != value)
-		return -1;
-	return (int64_t) value;
-}
-
 static enum rc
 progress_take(const cJSON *json, struct progress *progress, struct err *e)
 {
-	int64_t version = get_number(json, "version");
-	int64_t timeline = get_number(json, "timeline");
-	int64_t changes = get_number(json, "changes");
+	int64_t version = member_number(json, "version");
+	int64_t timeline = member_number(json, "timeline");
+	int64_t changes = member_number(json, "changes");
 
 	if (version > PROGRESS_VERSION)
 	{
@@ -84,15 +65,15 @@ progress_take(const cJSON *json, struct progress *progress, struct err *e)
 				   PROGRESS_VERSION);
 		return err_hint(e, "Run the newer walrelay.");
 	}
-	snprintf(progress->database, sizeof(progress->database), "%s", get_text(json, "database"));
-	progress->system_id = strtoull(get_text(json, "system_id"), NULL, 10);
+	snprintf(progress->database, sizeof(progress->database), "%s", member_text(json, "database"));
+	progress->system_id = strtoull(member_text(json, "system_id"), NULL, 10);
 	progress->timeline = (uint32_t) timeline;
-	progress->began_lsn = pg_lsn_parse(get_text(json, "standby_since"));
-	progress->pos.lsn = pg_lsn_parse(get_text(json, "lsn"));
-	progress->pos.commit_lsn = pg_lsn_parse(get_text(json, "commit_lsn"));
+	progress->began_lsn = pg_lsn_parse(member_text(json, "standby_since"));
+	progress->pos.lsn = pg_lsn_parse(member_text(json, "lsn"));
+	progress->pos.commit_lsn = pg_lsn_parse(member_text(json, "commit_lsn"));
 	progress->pos.changes = changes > 0 ? (uint64_t) changes : 0;
-	progress->settings = strtoull(get_text(json, "settings"), NULL, 16);
-	progress->exactly_once = strcmp(get_text(json, "delivery"), "exactly-once") == 0;
+	progress->settings = strtoull(member_text(json, "settings"), NULL, 16);
+	progress->exactly_once = strcmp(member_text(json, "delivery"), "exactly-once") == 0;
 	if (version == PROGRESS_VERSION && progress->system_id && progress->pos.lsn && timeline > 0 &&
 		timeline <= UINT32_MAX && (progress->pos.commit_lsn != 0) == (progress->pos.changes != 0))
 		return RC_OK;

@@ -14,6 +14,14 @@
 #define TOPIC_PAUSE_MS 10000
 #define TOPICS_AT_ONCE 20
 
+/* Who else has something to be written down. */
+struct noted
+{
+	const char           *word;
+	struct progress_notes notes;
+};
+#define MAX_NOTED 2
+
 struct progress_topic
 {
 	const struct config *cfg;
@@ -25,9 +33,11 @@ struct progress_topic
 	struct progress      found; /* the reader's thread's while it reads, and topics, the first time */
 	struct topics       *topics;
 	bool                 knows_topics;
-	struct snapshot_found snapshot; /* the thread's, too */
-	struct progress_notes notes;    /* zeros: none */
-	struct buf            key;
+	struct snapshot_found    snapshot; /* the thread's, too, as incremental */
+	struct incremental_found incremental;
+	struct noted             noted[MAX_NOTED];
+	unsigned                 nnoted;
+	struct buf               key;
 
 	struct sink       *sink; /* that topic is open in; NULL: in none */
 	struct sink_topic *topic;
@@ -46,42 +56,43 @@ strange_record(const struct progress_topic *pt, const struct topic_record *recor
 					   "name; what was delivered behind the slot's position then comes again.");
 }
 
-/* What follows "SLOT/" in the key; NULL: it is another slot's, or the slot itself. */
-static const char *
-topic_in(const struct str *key, const char *slot)
+/* What follows "SLOT/" in the key; data NULL: it is another slot's, or the slot itself. */
+static struct str
+key_part(struct str key, const char *slot)
 {
 	size_t len = strlen(slot);
 
-	return key->len > len + 1 && memcmp(key->data, slot, len) == 0 && key->data[len] == '/'
-			   ? key->data + len + 1
-			   : NULL;
+	if (key.data == NULL || key.len <= len + 1 || memcmp(key.data, slot, len) != 0 ||
+		key.data[len] != '/')
+		return (struct str){NULL, 0};
+	return (struct str){key.data + len + 1, key.len - len - 1};
 }
 
-#define SNAPSHOT_KEY "snapshot"
-
-/* What follows "snapshot" in what topic_in() gives; NULL: it is a topic's. */
-static const char *
-snapshot_in(const char *rest, size_t len)
+struct str
+progress_key_rest(struct str key, const char *slot, const char *word)
 {
-	size_t word = sizeof(SNAPSHOT_KEY) - 1;
+	struct str part = key_part(key, slot);
+	size_t     len = strlen(word);
 
-	return len >= word && memcmp(rest, SNAPSHOT_KEY, word) == 0 && (len == word || rest[word] == '/')
-			   ? rest + word
-			   : NULL;
+	if (part.data == NULL || part.len < len || memcmp(part.data, word, len) != 0 ||
+		(part.len > len && part.data[len] != '/'))
+		return (struct str){NULL, 0};
+	return (struct str){part.data + len, part.len - len};
 }
 
-/* "SLOT/..." of ours. */
+/* "SLOT/..." of ours: notes, or else a topic's. */
 static enum rc
-on_part(struct progress_topic *pt, const struct topic_record *record, const char *rest,
-		struct err *e)
+on_part(struct progress_topic *pt, const struct topic_record *record, struct err *e)
 {
-	const char *end = record->key.data + record->key.len;
-	const char *part = snapshot_in(rest, (size_t) (end - rest));
+	const char *slot = pt->cfg->slot.name;
+	struct str  snapshot = progress_key_rest(record->key, slot, PROGRESS_SNAPSHOT);
+	struct str  incremental = progress_key_rest(record->key, slot, PROGRESS_INCREMENTAL);
 	enum rc     rc = RC_OK;
 
-	if (part)
-		rc = snapshot_found_add(&pt->snapshot, (struct str){part, (size_t) (end - part)},
-								record->value, e);
+	if (snapshot.data)
+		rc = snapshot_found_add(&pt->snapshot, snapshot, record->value, e);
+	else if (incremental.data)
+		rc = incremental_found_add(&pt->incremental, incremental, record->value, e);
 	else if (!pt->knows_topics && record->value.data)
 		rc = topics_read(pt->topics, record->value, e);
 	return rc == RC_OK ? RC_OK : strange_record(pt, record, e);
@@ -100,8 +111,8 @@ on_record(void *arg, const struct topic_record *record, struct err *e)
 	else if (is_slot)
 		return progress_read(record->value, &pt->found, e) == RC_OK ? RC_OK
 																	: strange_record(pt, record, e);
-	else if (record->key.data && topic_in(&record->key, slot))
-		return on_part(pt, record, topic_in(&record->key, slot), e);
+	else if (key_part(record->key, slot).data)
+		return on_part(pt, record, e);
 	return RC_OK;
 }
 
@@ -144,6 +155,7 @@ progress_topic_free(struct progress_topic *pt)
 	progress_topic_close(pt);
 	topic_reader_free(pt->reader);
 	snapshot_found_clear(&pt->snapshot);
+	incremental_found_clear(&pt->incremental);
 	buf_free(&pt->value);
 	buf_free(&pt->key);
 	free(pt->name);
@@ -160,6 +172,7 @@ progress_topic_recall(struct progress_topic *pt, struct progress *progress, stru
 		pt->reading = true;
 		pt->found = (struct progress){0};
 		snapshot_found_clear(&pt->snapshot);
+		incremental_found_clear(&pt->incremental);
 		topic_reader_start(pt->reader, pt->name);
 		return RC_AGAIN;
 	}
@@ -247,31 +260,43 @@ progress_topic_put_topics(struct progress_topic *pt, uint32_t *sent, struct err 
 }
 
 static enum rc
-progress_topic_put_notes(struct progress_topic *pt, uint32_t *sent, struct err *e)
+progress_topic_put_notes(struct progress_topic *pt, const struct noted *noted, uint32_t *sent,
+						 struct err *e)
 {
-	while (pt->notes.next && pt->notes.next(pt->notes.arg, &pt->key, &pt->value))
+	const struct progress_notes *notes = &noted->notes;
+
+	while (notes->next(notes->arg, &pt->key, &pt->value))
 	{
-		char   *key = xasprintf("%s/" SNAPSHOT_KEY "%s", pt->cfg->slot.name, buf_cstr(&pt->key));
+		char   *key = xasprintf("%s/%s%s", pt->cfg->slot.name, noted->word, buf_cstr(&pt->key));
 		enum rc rc = progress_topic_send(pt, key, sent, e);
 
 		free(key);
 		if (rc != RC_OK)
 			return rc;
-		pt->notes.taken(pt->notes.arg);
+		notes->taken(notes->arg);
 	}
 	return RC_OK;
 }
 
 void
-progress_topic_take_notes(struct progress_topic *pt, const struct progress_notes *notes)
+progress_topic_take_notes(struct progress_topic *pt, const char *word,
+						  const struct progress_notes *notes)
 {
-	pt->notes = *notes;
+	if (pt->nnoted == MAX_NOTED)
+		abort(); /* there are no more words */
+	pt->noted[pt->nnoted++] = (struct noted){word, *notes};
 }
 
 struct snapshot_found *
 progress_topic_snapshot(struct progress_topic *pt)
 {
 	return &pt->snapshot;
+}
+
+struct incremental_found *
+progress_topic_incremental(struct progress_topic *pt)
+{
+	return &pt->incremental;
 }
 
 enum rc
@@ -287,9 +312,12 @@ progress_topic_put(struct progress_topic *pt, struct sink *sink, const struct po
 	rc = progress_topic_put_topics(pt, sent, e);
 	if (rc != RC_OK)
 		return rc;
-	rc = progress_topic_put_notes(pt, sent, e);
-	if (rc != RC_OK)
-		return rc;
+	for (unsigned i = 0; i < pt->nnoted; i++)
+	{
+		rc = progress_topic_put_notes(pt, &pt->noted[i], sent, e);
+		if (rc != RC_OK)
+			return rc;
+	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	pt->of.pos = *pos;
 	buf_reset(&pt->value);

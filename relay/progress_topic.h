@@ -5,7 +5,9 @@
  * PREFIX.THIS (topic.progress), compacted, one partition, made if it is not there.  Records:
  *	- key SLOT: how far the slot has come (progress.h);
  *	- key SLOT/TOPIC: what a topic that its changes go to is like (topics.h);
- *	- key SLOT/snapshot and SLOT/snapshot/OID: how far a snapshot is (snapshot_note.h).
+ *	- key SLOT/snapshot and SLOT/snapshot/OID: how far a snapshot is (snapshot_note.h);
+ *	- key SLOT/incremental and SLOT/incremental/OID: how far tables are that are read while
+ *	  changes stream (incremental_note.h).
  * Read once when a relay starts, and exactly once again for each new producer, after the
  * one before is fenced off.  Called by session.c, which reads, and pipeline.c, which writes.
  */
@@ -13,6 +15,7 @@
 #define RELAY_PROGRESS_TOPIC_H
 
 #include "config.h"
+#include "incremental_note.h"
 #include "loop.h"
 #include "progress.h"
 #include "snapshot_note.h"
@@ -20,6 +23,16 @@
 
 /* What records go by in the sink; no ack_ticket is 0. */
 #define PROGRESS_ITEM 0
+
+/* What stands behind "SLOT/" in the keys of notes. */
+#define PROGRESS_SNAPSHOT "snapshot"
+#define PROGRESS_INCREMENTAL "incremental"
+
+/*
+ * What follows "SLOT/WORD" in a key, where notes have that word; data NULL: it is another
+ * slot's, or no note of these.
+ */
+struct str progress_key_rest(struct str key, const char *slot, const char *word);
 
 struct progress_topic;
 
@@ -51,18 +64,23 @@ enum rc progress_topic_put(struct progress_topic *pt, struct sink *sink,
 /* What somebody else has to be written down before each position. */
 struct progress_notes
 {
-	/* The next record: its key behind "SLOT/snapshot", its value; empty: a tombstone.  False: none. */
+	/* The next record: its key behind "SLOT/WORD", its value; empty: a tombstone.  False: none. */
 	bool (*next)(void *arg, struct buf *key, struct buf *value);
 	/* The sink has taken it. */
 	void (*taken)(void *arg);
 	void *arg;
 };
 
-/* Copied. */
-void progress_topic_take_notes(struct progress_topic *pt, const struct progress_notes *notes);
+/*
+ * Copied; word is borrowed: PROGRESS_SNAPSHOT or PROGRESS_INCREMENTAL, each once.  They are
+ * asked in the order that they were given in.
+ */
+void progress_topic_take_notes(struct progress_topic *pt, const char *word,
+							   const struct progress_notes *notes);
 
-/* What progress_topic_recall() has found of a snapshot; the caller may take it out. */
-struct snapshot_found *progress_topic_snapshot(struct progress_topic *pt);
+/* What progress_topic_recall() has found of both; the caller may take it out. */
+struct snapshot_found    *progress_topic_snapshot(struct progress_topic *pt);
+struct incremental_found *progress_topic_incremental(struct progress_topic *pt);
 
 /* Before the sink goes away. */
 void progress_topic_close(struct progress_topic *pt);

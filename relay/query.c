@@ -343,12 +343,6 @@ query_has_copied(const struct query *q)
 }
 
 bool
-query_is_busy(const struct query *q)
-{
-	return q->state == QUERY_RUNNING || q->state == QUERY_CLEARING;
-}
-
-bool
 query_is_ready(const struct query *q)
 {
 	return q->state >= QUERY_READY;

@@ -4,7 +4,8 @@
  *
  * Connects by dial.c, looks at the server as handshake.c does, and then runs what it is
  * given.  A statement that fails ends its string; the connection stays good, and is not in
- * a transaction any more.  Called by snapshot.c.  Must not log, and decides nothing.
+ * a transaction any more.  Called by those who read rows, gentle.c and snapshot_command.c.  Must
+ * not log, and decides nothing.
  */
 #ifndef RELAY_QUERY_H
 #define RELAY_QUERY_H
@@ -46,8 +47,6 @@ void query_run(struct query *q, const char *sql, enum pg_stage stage);
 
 /* Whether a COPY of the statements has begun to answer. */
 bool query_has_copied(const struct query *q);
-/* Between query_run() and done(). */
-bool query_is_busy(const struct query *q);
 /* Between ready() and lost() or query_disconnect(). */
 bool query_is_ready(const struct query *q);
 

@@ -657,7 +657,7 @@ registry_free(struct registry *reg)
 	if (reg == NULL)
 		return;
 	HASH_ITER(hh, reg->entries, entry, next)
-	entry_free(entry);
+		entry_free(entry);
 	loop_timer_clear(reg->loop, &reg->news);
 	http_free(reg->http);
 	free(reg);

@@ -10,6 +10,7 @@
 #include <cjson/cJSON.h>
 
 #include "compatibility.h"
+#include "json_member.h"
 
 #define WHOLE 600    /* a schema up to this many bytes is shown whole */
 #define EXCERPT 500  /* bytes shown of a longer one */
@@ -47,11 +48,9 @@ reply_parse(const struct buf *reply)
 static int64_t
 whole_number(const cJSON *json, const char *name)
 {
-	const cJSON *number = cJSON_GetObjectItemCaseSensitive(json, name);
-	double       value = cJSON_IsNumber(number) ? number->valuedouble : -1;
+	int64_t number = member_number(json, name);
 
-	return value >= 0 && value <= INT32_MAX && value == (double) (int32_t) value ? (int32_t) value
-																				 : -1;
+	return number <= INT32_MAX ? number : -1;
 }
 
 static enum rc

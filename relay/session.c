@@ -67,6 +67,9 @@ session_drain(struct session *ses)
 		return;
 	ses->state = SESSION_DRAINING;
 	snapshot_stop(ses->snap);
+	incremental_stop(ses->inc);
+	if (ses->signals)
+		signal_topic_stop(ses->signals);
 	loop_timer_clear(ses->loop, &ses->retry);
 	loop_timer_set(ses->loop, &ses->drain_limit, ses->cfg->relay.shutdown_ms);
 	CRASH_POINT(drain_began);
@@ -474,6 +477,9 @@ session_close(struct session *ses)
 	gap_writer_free(ses->gap_writer);
 	gap_list_clear(&ses->gaps);
 	snapshot_free(ses->snap);
+	signal_topic_free(ses->signals);
+	incremental_free(ses->inc);
+	gentle_free(ses->gentle);
 	if (ses->src)
 		source_free(ses->src);
 	pipeline_free(ses->pl);

@@ -12,13 +12,16 @@
 
 #include "backoff.h"
 #include "config.h"
+#include "gentle.h"
 #include "gap.h"
 #include "gap_writer.h"
+#include "incremental.h"
 #include "loop.h"
 #include "metrics.h"
 #include "pipeline.h"
 #include "progress_topic.h"
 #include "snapshot.h"
+#include "signal_topic.h"
 #include "source.h"
 
 #define REPORT_MS 60000
@@ -61,7 +64,10 @@ struct session
 	struct gap_writer	*gap_writer; /* NULL with progress */
 	uint64_t			 gaps_lsn;	 /* what it writes: where the stream goes on */
 	uint64_t			 gaps_accepted;
+	struct gentle		*gentle; /* how much may be read of the source */
 	struct snapshot	 *snap;
+	struct incremental	 *inc;
+	struct signal_topic	 *signals; /* for inc; NULL: none come by Kafka */
 	bool				 snap_streaming; /* it knows that the stream is up */
 	bool				 snap_decided;	 /* whether there is one to be taken */
 	bool				 had_position;	 /* the topic, when it was first read */

@@ -12,6 +12,44 @@
 
 static void session_recall_again(struct session *ses);
 
+/* --from-lsn is for a first start: what the topic has must not be beyond it, nor half done. */
+static enum rc
+session_check_from(const struct session *ses, const struct progress *found, struct err *e)
+{
+	uint64_t from_lsn = ses->cfg->from_lsn;
+
+	if (from_lsn == 0 || ses->ran)
+		return RC_OK;
+	if (found->pos.lsn > from_lsn)
+	{
+		err_set(e, ERR_CONFIG, E1232, "slot \"%s\" has a position beyond --from-lsn",
+				ses->cfg->slot.name);
+		err_detail(e, "Topic \"%s\" has %X/%X; --from-lsn is %X/%X.",
+				   progress_topic_name(ses->progress), LSN_PARTS(found->pos.lsn),
+				   LSN_PARTS(from_lsn));
+		return err_hint(e, "Leave --from-lsn out: it is for the first start, and the stream goes on "
+						   "from its position.  If the slot was made anew, what is refused then says "
+						   "how to begin where it stands.");
+	}
+	if (snapshot_is_due(ses->snap) ||
+		(found->pos.commit_lsn > 0 && found->pos.commit_lsn < from_lsn))
+	{
+		err_set(e, ERR_CONFIG, E1232, "what is begun is not done before --from-lsn");
+		err_detail(e, "Topic \"%s\" has %s; --from-lsn is %X/%X.",
+				   progress_topic_name(ses->progress),
+				   snapshot_is_due(ses->snap) ? "a snapshot whose rows are missing in part"
+											  : "a part of a transaction that commits before it",
+				   LSN_PARTS(from_lsn));
+		return err_hint(e, "Leave --from-lsn out; or choose another slot.name, for which nothing is "
+						   "known.");
+	}
+	if (found->pos.lsn > 0 && found->pos.lsn < from_lsn)
+		log_warn("what was committed between %X/%X, the position of slot \"%s\", and --from-lsn is "
+				 "left out",
+				 LSN_PARTS(found->pos.lsn), ses->cfg->slot.name);
+	return RC_OK;
+}
+
 /* What the progress topic says of the slot: where the stream begins, and of which server. */
 static enum rc
 session_take(struct session *ses, const struct progress *found, struct err *e)
@@ -34,7 +72,7 @@ session_take(struct session *ses, const struct progress *found, struct err *e)
 	ses->recalled = true;
 	ses->found = found->pos;
 	ses->known_system = found->system_id;
-	if (session_check_topics(ses, e) != RC_OK)
+	if (session_check_topics(ses, e) != RC_OK || session_check_from(ses, found, e) != RC_OK)
 		return RC_ERR;
 	if (gap_list_find(&ses->gaps, GAP_OF_POSITION))
 		return RC_OK; /* nothing is known of it any more */
@@ -42,9 +80,9 @@ session_take(struct session *ses, const struct progress *found, struct err *e)
 		pos.commit_lsn = pos.changes = 0;
 	if (found->pos.lsn == 0)
 	{
-		log_info("topic \"%s\" has no position of slot \"%s\": the stream begins where the slot "
-				 "stands",
-				 progress_topic_name(ses->progress), ses->cfg->slot.name);
+		log_info("topic \"%s\" has no position of slot \"%s\": the stream begins %s",
+				 progress_topic_name(ses->progress), ses->cfg->slot.name,
+				 ses->cfg->from_lsn ? "at --from-lsn" : "where the slot stands");
 		return RC_OK;
 	}
 	if (pos.commit_lsn && found->settings != config_fingerprint(ses->cfg))
@@ -87,7 +125,7 @@ session_recall(struct session *ses)
 	if (rc != RC_OK)
 		return;
 	CRASH_POINT(recall_ended);
-	source_start(ses->src, delivery_position(pipeline_delivery(ses->pl)).lsn);
+	source_start(ses->src, delivery_position(pipeline_delivery(ses->pl)).lsn, ses->cfg->from_lsn);
 	CRASH_POINT(source_starting);
 }
 

@@ -46,6 +46,22 @@ on_snapshot_failed(void *arg, const struct err *e)
 	session_fail(arg, e);
 }
 
+static void
+on_blocking(void *arg, const struct snapshot_choice *choices, size_t count)
+{
+	struct session *ses = arg;
+
+	snapshot_begin_chosen(ses->snap, choices, count);
+}
+
+static void
+on_signal(void *arg, struct str json, int32_t partition, int64_t next)
+{
+	struct session *ses = arg;
+
+	incremental_ask_at(ses->inc, json, partition, next);
+}
+
 void
 session_open_snapshot(struct session *ses)
 {
@@ -53,12 +69,25 @@ session_open_snapshot(struct session *ses)
 										   .finished = on_snapshot_finished,
 										   .failed = on_snapshot_failed,
 										   .arg = ses};
-	struct progress_notes        notes = {.next = snapshot_next_note, .taken = snapshot_note_taken};
+	const struct incremental_events inc_events = {
+		.released = on_snapshot_released, .blocking = on_blocking, .arg = ses};
+	struct progress_notes notes = {.next = snapshot_next_note, .taken = snapshot_note_taken};
+	struct progress_notes inc_notes = {.next = incremental_next_note,
+									   .taken = incremental_note_taken};
 
-	ses->snap = snapshot_new(ses->loop, ses->cfg, ses->pl, ses->progress != NULL, &events);
+	ses->gentle = gentle_new(ses->loop, ses->cfg);
+	ses->snap = snapshot_new(ses->loop, ses->cfg, ses->pl, ses->gentle, ses->progress != NULL,
+							 &events);
+	ses->inc =
+		incremental_new(ses->loop, ses->cfg, ses->pl, ses->gentle, ses->progress != NULL, &inc_events);
 	notes.arg = ses->snap;
-	if (ses->progress)
-		progress_topic_take_notes(ses->progress, &notes);
+	inc_notes.arg = ses->inc;
+	if (ses->progress == NULL)
+		return;
+	progress_topic_take_notes(ses->progress, PROGRESS_SNAPSHOT, &notes);
+	progress_topic_take_notes(ses->progress, PROGRESS_INCREMENTAL, &inc_notes);
+	if (ses->cfg->signal.channels & CHANNEL_KAFKA)
+		ses->signals = signal_topic_new(ses->loop, ses->cfg, on_signal, ses);
 }
 
 void
@@ -66,14 +95,19 @@ session_forget(struct session *ses)
 {
 	pipeline_forget(ses->pl);
 	snapshot_sink_failed(ses->snap);
+	incremental_sink_failed(ses->inc);
 }
 
 void
 session_recall_snapshot(struct session *ses, const struct progress *found)
 {
 	snapshot_recall(ses->snap, progress_topic_snapshot(ses->progress), found->pos.lsn);
+	incremental_recall(ses->inc, progress_topic_incremental(ses->progress),
+					   found->pos.lsn == 0 && ses->cfg->from_lsn == 0 &&
+						   (ses->cfg->snapshot.mode == SNAPSHOT_INITIAL ||
+							ses->cfg->snapshot.mode == SNAPSHOT_WHEN_NEEDED));
 	if (!ses->snap_decided)
-		ses->had_position = found->pos.lsn > 0;
+		ses->had_position = found->pos.lsn > 0 || ses->cfg->from_lsn > 0;
 }
 
 /* Whether there are rows to be read, now that the stream is up. */
@@ -87,8 +121,7 @@ session_wants_snapshot(const struct session *ses)
 		case SNAPSHOT_INITIAL_ONLY:
 		case SNAPSHOT_NO_DATA:
 		case SNAPSHOT_WHEN_NEEDED:
-			/* Without a progress topic nothing tells whether there was one, but a slot that is new.
-			 */
+			/* Without a progress topic, only a slot that is new tells that there was none. */
 			return snapshot_state(ses->snap) == SNAPSHOT_NONE && !ses->had_position &&
 				   (ses->progress || ses->cfg->slot.temporary);
 		case SNAPSHOT_NEVER: break;
@@ -104,11 +137,9 @@ session_decide_snapshot(struct session *ses)
 	if (ses->snap_decided)
 		return;
 	ses->snap_decided = true;
-	if (mode == SNAPSHOT_NEVER)
+	if (mode == SNAPSHOT_NEVER && snapshot_is_due(ses->snap) && !snapshot_is_chosen(ses->snap))
 	{
-		if (snapshot_is_due(ses->snap))
-			log_warn(
-				"a snapshot is not complete, and snapshot.mode = never: its rows are left out");
+		log_warn("a snapshot is not complete, and snapshot.mode = never: its rows are left out");
 		snapshot_stop(ses->snap);
 	}
 	else if (session_wants_snapshot(ses))
@@ -129,14 +160,24 @@ session_pump_snapshot(struct session *ses)
 	if (up)
 		session_decide_snapshot(ses);
 	up = up && ses->state == SESSION_STREAMING;
+	incremental_allow(ses->inc, !snapshot_is_running(ses->snap));
 	if (up && !ses->snap_streaming)
+	{
 		snapshot_stream_started(ses->snap);
+		incremental_stream_started(ses->inc);
+		if (ses->signals)
+			signal_topic_start(ses->signals, incremental_job(ses->inc));
+	}
 	if (!up && ses->snap_streaming)
 	{
 		snapshot_stream_stopped(ses->snap);
+		incremental_stream_stopped(ses->inc);
+		/* What is taken and not written down may be forgotten by then: it comes again. */
+		if (ses->signals)
+			signal_topic_stop(ses->signals);
 		CRASH_POINT(snapshot_stream_lost);
 	}
 	ses->snap_streaming = up;
-	if (snapshot_pump(ses->snap, &e) == RC_ERR)
+	if (snapshot_pump(ses->snap, &e) == RC_ERR || incremental_pump(ses->inc, &e) == RC_ERR)
 		session_fail(ses, &e);
 }

@@ -67,6 +67,8 @@ session_metrics(void *arg, struct metrics *m)
 		session_add_stats(ses->sink, &m->sink);
 	m->gaps_accepted = ses->gaps_accepted;
 	snapshot_stats(ses->snap, &m->snapshot);
+	gentle_stats(ses->gentle, &m->gentle);
+	incremental_stats(ses->inc, &m->incremental);
 	m->unacked_messages = ack_outstanding(ack);
 	m->unacked_transactions = ack_items(ack);
 	m->received_lsn = pipeline_received(ses->pl);

@@ -6,10 +6,15 @@
 
 #include <inttypes.h>
 #include <libpq-fe.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "dial.h"
 #include "json.h"
+#include "log.h"
+#include "loop.h"
 #include "pg.h"
 
 struct visit
@@ -73,8 +78,152 @@ visit_end(struct visit *visit)
 	buf_free(&visit->sql);
 }
 
+/* --- JSON ------------------------------------------------------------------------- */
+
+static void
+put_name(struct buf *out, const char *name)
+{
+	buf_printf(out, "%s\"%s\":", out->len > 1 ? "," : "", name);
+}
+
+static void
+put_string(struct buf *out, const char *name, const char *value)
+{
+	put_name(out, name);
+	json_string(out, value, strlen(value));
+}
+
+static void
+put_bool(struct buf *out, const char *name, bool value)
+{
+	put_name(out, name);
+	buf_puts(out, value ? "true" : "false");
+}
+
+/* A negative number is one that is not known. */
+static void
+put_number(struct buf *out, const char *name, int64_t value)
+{
+	put_name(out, name);
+	if (value < 0)
+		buf_puts(out, "null");
+	else
+		buf_printf(out, "%" PRId64, value);
+}
+
+static void
+put_lsn(struct buf *out, const char *name, uint64_t lsn)
+{
+	put_name(out, name);
+	if (lsn == 0)
+		buf_puts(out, "null");
+	else
+		buf_printf(out, "\"%X/%X\"", LSN_PARTS(lsn));
+}
+
+/* --- create ----------------------------------------------------------------------- */
+
+/* A snapshot that lives as long as its connection says nothing. */
+struct held
+{
+	struct loop  *loop;
+	struct visit *visit;
+	struct err   *e;
+	enum rc       rc;
+};
+
+static void
+on_enough(void *arg)
+{
+	struct held *held = arg;
+
+	loop_stop(held->loop);
+}
+
+/* Enter or the end of it; from the background a terminal cannot be read, and does not count. */
+static void
+on_input(void *arg, int fd, short revents)
+{
+	struct held *held = arg;
+	char         text[256];
+	ssize_t      len = read(fd, text, sizeof(text));
+
+	(void) revents;
+	if (len < 0)
+		loop_forget(held->loop, fd);
+	else if (len == 0 || memchr(text, '\n', (size_t) len))
+		loop_stop(held->loop);
+}
+
+static void
+on_connection(void *arg, int fd, short revents)
+{
+	struct held *held = arg;
+
+	(void) fd;
+	(void) revents;
+	if (PQconsumeInput(held->visit->conn))
+		return;
+	held->rc = err_set(held->e, ERR_TRANSIENT, E1201,
+					   "the exported snapshot is gone: PostgreSQL has ended its connection");
+	err_hint(held->e,
+			 "What was not read by then has to be read by a new one: \"walrelay slot drop\", "
+			 "and \"walrelay slot create --export-snapshot\" again.");
+	loop_stop(held->loop);
+}
+
+/* What nobody can write to says nothing: /dev/null in a script's background is not the end. */
+static bool
+input_is_somebody(void)
+{
+	struct stat st;
+
+	return isatty(STDIN_FILENO) ||
+		   (fstat(STDIN_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
+}
+
+static enum rc
+slot_hold_snapshot(struct visit *visit, const char *snapshot, const char *lsn, struct err *e)
+{
+	struct held held = {.loop = loop_new(), .visit = visit, .e = e, .rc = RC_OK};
+	bool        input = input_is_somebody();
+
+	signal(SIGTTIN, SIG_IGN);
+	loop_on_signal(held.loop, SIGTERM, on_enough, &held);
+	loop_on_signal(held.loop, SIGINT, on_enough, &held);
+	loop_watch(held.loop, PQsocket(visit->conn), POLLIN, on_connection, &held);
+	if (input)
+		loop_watch(held.loop, STDIN_FILENO, POLLIN, on_input, &held);
+	log_info(
+		"the snapshot lives until this ends: %sCtrl-C or SIGTERM.  Read the rows meanwhile: "
+		"pg_dump --snapshot=%s, or SET TRANSACTION SNAPSHOT '%s' and COPY.  Then: walrelay run "
+		"--from-lsn=%s",
+		input ? "Enter, " : "", snapshot, snapshot, lsn);
+	loop_run(held.loop);
+	loop_forget(held.loop, PQsocket(visit->conn));
+	loop_free(held.loop);
+	return held.rc;
+}
+
+static void
+created_json(const struct visit *visit, const char *lsn, const char *snapshot, FILE *file)
+{
+	struct buf out = {0};
+
+	buf_puts(&out, "{");
+	put_string(&out, "slot", visit->cfg->slot.name);
+	put_string(&out, "database", visit->facts.database);
+	put_bool(&out, "failover", pg_failover_wanted(&visit->facts, visit->cfg));
+	put_string(&out, "consistent_point", lsn);
+	if (snapshot)
+		put_string(&out, "snapshot", snapshot);
+	buf_puts(&out, "}\n");
+	fwrite(out.data, 1, out.len, file);
+	buf_free(&out);
+}
+
 enum rc
-slot_create(const struct config *cfg, FILE *out, struct err *e)
+slot_create(const struct config *cfg, bool exports, bool json, FILE *out, struct err *e)
 {
 	struct visit visit = {.cfg = cfg};
 	PGresult    *res = NULL;
@@ -91,17 +240,31 @@ slot_create(const struct config *cfg, FILE *out, struct err *e)
 		rc = pg_failover_check(&visit.facts, cfg, e);
 	if (rc == RC_OK)
 	{
-		pg_create_command(&visit.sql, &visit.facts, cfg);
+		pg_create_command(&visit.sql, &visit.facts, cfg, exports);
 		rc = visit_ask(&visit, buf_cstr(&visit.sql), PG_CREATE, &res, e);
 	}
 	if (rc == RC_OK)
-		fprintf(out, "created %s slot \"%s\" in database \"%s\" at %s\n",
-				pg_failover_wanted(&visit.facts, cfg) ? "failover" : "replication", cfg->slot.name,
-				visit.facts.database, PQgetvalue(res, 0, 1));
+	{
+		const char *lsn = PQgetvalue(res, 0, 1);
+		const char *snapshot = exports ? PQgetvalue(res, 0, 2) : NULL;
+
+		if (json)
+			created_json(&visit, lsn, snapshot, out);
+		else
+			fprintf(out, "created %s slot \"%s\" in database \"%s\" at %s\n%s%s%s",
+					pg_failover_wanted(&visit.facts, cfg) ? "failover" : "replication",
+					cfg->slot.name, visit.facts.database, lsn, snapshot ? "exported snapshot " : "",
+					snapshot ? snapshot : "", snapshot ? "\n" : "");
+		fflush(out); /* whoever reads the rows waits for it */
+		if (snapshot)
+			rc = slot_hold_snapshot(&visit, snapshot, lsn, e);
+	}
 	PQclear(res);
 	visit_end(&visit);
 	return rc;
 }
+
+/* --- alter, drop ------------------------------------------------------------------ */
 
 enum rc
 slot_alter(const struct config *cfg, FILE *out, struct err *e)
@@ -193,47 +356,6 @@ status_table(const struct visit *visit, FILE *out)
 	if (slot->safe >= 0)
 		fprintf(out, "safe WAL        %" PRId64 " bytes until the server may drop it\n",
 				slot->safe);
-}
-
-static void
-put_name(struct buf *out, const char *name)
-{
-	buf_printf(out, "%s\"%s\":", out->len > 1 ? "," : "", name);
-}
-
-static void
-put_string(struct buf *out, const char *name, const char *value)
-{
-	put_name(out, name);
-	json_string(out, value, strlen(value));
-}
-
-static void
-put_bool(struct buf *out, const char *name, bool value)
-{
-	put_name(out, name);
-	buf_puts(out, value ? "true" : "false");
-}
-
-/* A negative number is one that is not known. */
-static void
-put_number(struct buf *out, const char *name, int64_t value)
-{
-	put_name(out, name);
-	if (value < 0)
-		buf_puts(out, "null");
-	else
-		buf_printf(out, "%" PRId64, value);
-}
-
-static void
-put_lsn(struct buf *out, const char *name, uint64_t lsn)
-{
-	put_name(out, name);
-	if (lsn == 0)
-		buf_puts(out, "null");
-	else
-		buf_printf(out, "\"%X/%X\"", LSN_PARTS(lsn));
 }
 
 static void

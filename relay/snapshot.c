@@ -63,6 +63,7 @@ snapshot_end_round(struct snapshot *snap)
 	copy_row_free(snap->copy);
 	snap->copy = NULL;
 	snap->copy_of = NULL;
+	pipeline_close_rows(snap->pl, NULL);
 	snap_tables_clear(&snap->listed);
 	snapshot_release(snap);
 }
@@ -108,7 +109,6 @@ snapshot_table_failed(struct snapshot *snap, struct snap_table *table, const str
 	if (table->state == TABLE_FAILED)
 		return;
 	table->state = TABLE_FAILED;
-	table->failures++;
 	snap->failures++;
 	log_err(LOG_WARN, why, "the other tables go on; what is missing of it is read after them");
 	snapshot_step(snap);
@@ -120,7 +120,8 @@ snapshot_table_failed(struct snapshot *snap, struct snap_table *table, const str
 void
 snapshot_on_seen(struct snapshot *snap, uint32_t relid)
 {
-	if (snap_table_find(snap->tables, relid) || snap_table_find(snap->listed, relid))
+	if (snapshot_is_chosen(snap) || snap_table_find(snap->tables, relid) ||
+		snap_table_find(snap->listed, relid))
 		return;
 	snap->late = xrealloc(snap->late, (snap->nlate + 1) * sizeof(*snap->late));
 	snap->late[snap->nlate++] = relid;
@@ -150,9 +151,36 @@ snapshot_has_read_all(const struct snapshot *snap)
 	for (unsigned i = 0; i < snap->nreaders; i++)
 		if (snap->readers[i].batch)
 			return false;
-	while (table && table->state != TABLE_READING)
+	while (table && (table->state != TABLE_READING || snap->pausing))
 		table = table->hh.next;
 	return table == NULL;
+}
+
+bool
+snapshot_may_read(struct snapshot *snap)
+{
+	enum gentle_reason why;
+
+	if (snap->pausing)
+		return false;
+	if (snap->no_data || gentle_may_read(snap->gentle, loop_now_ms(), &why))
+		return true;
+	snap->pausing = snap->stage == STAGE_COPYING && why != GENTLE_RATE;
+	return false;
+}
+
+/* As long as there are rows to be read, what keeps them from being read is watched. */
+static void
+snapshot_tell_gentle(struct snapshot *snap)
+{
+	bool wants = snapshot_is_due(snap) && !snap->stopped && !snap->no_data &&
+				 (snap->wants || snap->streaming);
+
+	if (wants && !snap->wants)
+		gentle_begin(snap->gentle);
+	if (!wants && snap->wants)
+		gentle_end(snap->gentle);
+	snap->wants = wants;
 }
 
 static bool
@@ -201,6 +229,7 @@ snapshot_finish(struct snapshot *snap)
 {
 	struct snap_table *table;
 
+	snapshot_report_end(snap);
 	snap->job.state = SNAPSHOT_DONE;
 	snap->job.rows = 0;
 	for (table = snap->tables; table; table = table->hh.next)
@@ -209,7 +238,6 @@ snapshot_finish(struct snapshot *snap)
 			 snap->job.tables, snap->job.rows,
 			 snap->since_ms ? (double) (loop_now_ms() - snap->since_ms) / 1000 : 0.0);
 	loop_timer_clear(snap->loop, &snap->again);
-	loop_timer_clear(snap->loop, &snap->report);
 	if (!snap->has_progress)
 	{
 		snap->job_written = SNAPSHOT_DONE;
@@ -229,15 +257,23 @@ snapshot_begin_round(struct snapshot *snap)
 	loop_timer_clear(snap->loop, &snap->again);
 	snap->stage = STAGE_CONNECTING;
 	snap->numbers = 0;
-	snap->waiting = false;
+	snap->waiting = snap->pausing = false;
 	if (snap->since_ms == 0)
-		snap->since_ms = snap->reported_ms = loop_now_ms();
-	loop_timer_set(snap->loop, &snap->report, SNAPSHOT_REPORT_MS);
-	query_connect(snap->readers[0].query, snap->cfg->source.conninfo, PG_SQL);
+		snap->since_ms = loop_now_ms();
+	snapshot_report_begin(snap);
+	query_connect(snap->readers[0].query, snap->conninfo, PG_SQL);
 	/* The round before may have kept the stream, and the sink has lost what that had sent. */
 	pipeline_hold(snap->pl, 0);
 	snap->events.released(snap->events.arg);
 	CRASH_POINT(snapshot_round_begun);
+}
+
+enum rc
+conninfo_of_another(struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1246, "snapshot.conninfo leads to another cluster than source.conninfo");
+	return err_hint(e, "Point it at a standby of the source, or at its primary if the source is a "
+					   "standby; or leave it out.");
 }
 
 /* The first reader is there. */
@@ -246,15 +282,28 @@ snapshot_connected(struct snapshot *snap)
 {
 	struct err e;
 
+	if (snap->other)
+	{
+		conninfo_of_another(&e);
+		snapshot_trouble(snap, &e);
+		return;
+	}
 	if (!query_facts(snap->readers[0].query)->in_recovery)
 	{
 		snap->stage = STAGE_LISTING;
 		snapshot_ask_tables(snap);
 		return;
 	}
+	/* A standby is streamed: what commits where is the same there, so its primary may export. */
+	if (snap->conninfo == snap->cfg->source.conninfo && *snap->cfg->snapshot.conninfo)
+	{
+		snap->conninfo = snap->cfg->snapshot.conninfo;
+		snapshot_end_round(snap);
+		snapshot_again(snap, 0);
+		return;
+	}
 	err_set(&e, ERR_CONFIG, E1241, "a snapshot cannot be taken on a standby");
-	err_hint(&e, "Point source.conninfo at the primary until the snapshot is done, or set "
-				 "snapshot.mode = never.");
+	err_hint(&e, "Set snapshot.conninfo to its primary, or snapshot.mode = never.");
 	snapshot_trouble(snap, &e);
 }
 
@@ -280,13 +329,16 @@ snapshot_step_copying(struct snapshot *snap)
 void
 snapshot_step(struct snapshot *snap)
 {
+	snapshot_tell_gentle(snap);
 	switch (snap->stage)
 	{
 		case STAGE_IDLE:
+			snap->pausing = false;
 			/* Which tables are complete the notes say. */
 			if (snap->streaming && !snap->stopped && snapshot_is_due(snap) &&
 				snap->again.due_ms == 0 && snapshot_is_noted(snap) &&
-				!(snap->job.state == SNAPSHOT_COPYING && snapshot_is_complete(snap)))
+				!(snap->job.state == SNAPSHOT_COPYING && snapshot_is_complete(snap)) &&
+				snapshot_may_read(snap))
 				snapshot_begin_round(snap);
 			break;
 		case STAGE_CONNECTING:
@@ -331,11 +383,11 @@ snapshot_state(const struct snapshot *snap)
 	return snap->job.state;
 }
 
-void
-snapshot_begin(struct snapshot *snap, const char *mode)
+static void
+snapshot_new_job(struct snapshot *snap, const char *mode, enum snapshot_state state)
 {
 	snap_tables_clear(&snap->tables);
-	snap->job = (struct snapshot_note){.state = SNAPSHOT_LISTING, .id = snap->job.id + 1};
+	snap->job = (struct snapshot_note){.state = state, .id = snap->job.id + 1};
 	snprintf(snap->job.mode, sizeof(snap->job.mode), "%s", mode);
 	snap->no_data = strcmp(mode, "no_data") == 0;
 	snap->job_dirty = true;
@@ -345,7 +397,44 @@ snapshot_begin(struct snapshot *snap, const char *mode)
 	snap->begun = false;
 	if (snap->has_progress)
 		pipeline_touch(snap->pl);
+}
+
+void
+snapshot_begin(struct snapshot *snap, const char *mode)
+{
+	snapshot_new_job(snap, mode, SNAPSHOT_LISTING);
 	snapshot_step(snap);
+}
+
+void
+snapshot_begin_chosen(struct snapshot *snap, const struct snapshot_choice *choices, size_t count)
+{
+	snapshot_new_job(snap, SNAPSHOT_CHOSEN, SNAPSHOT_COPYING);
+	snap->job.tables = count;
+	for (size_t i = 0; i < count; i++)
+	{
+		struct snap_table *table = snap_table_add(&snap->tables, choices[i].relid);
+
+		table->note.table = xstrdup(choices[i].table);
+		table->note.filter = choices[i].filter ? xstrdup(choices[i].filter) : NULL;
+		table->note.estimated = choices[i].estimated;
+		table->dirty = true;
+	}
+	snap->stopped = false; /* by a mode that it is not of */
+	log_info("snapshot of %zu tables begins", count);
+	snapshot_step(snap);
+}
+
+bool
+snapshot_is_running(const struct snapshot *snap)
+{
+	return snapshot_is_due(snap) && !snap->stopped;
+}
+
+bool
+snapshot_is_chosen(const struct snapshot *snap)
+{
+	return strcmp(snap->job.mode, SNAPSHOT_CHOSEN) == 0;
 }
 
 void
@@ -443,6 +532,8 @@ snapshot_stop(struct snapshot *snap)
 	if (snap->stage != STAGE_IDLE)
 		snapshot_end_round(snap);
 	loop_timer_clear(snap->loop, &snap->again);
+	snapshot_report_end(snap);
+	snapshot_tell_gentle(snap);
 	CRASH_POINT(snapshot_stopped);
 }
 
@@ -462,25 +553,26 @@ on_work(void *arg)
 }
 
 struct snapshot *
-snapshot_new(struct loop *loop, const struct config *cfg, struct pipeline *pl, bool has_progress,
-			 const struct snapshot_events *events)
+snapshot_new(struct loop *loop, const struct config *cfg, struct pipeline *pl,
+			 struct gentle *gentle, bool has_progress, const struct snapshot_events *events)
 {
 	struct snapshot              *snap = xcalloc(1, sizeof(*snap));
-	const struct pipeline_control control = {.relation = snapshot_on_relation,
-											 .message = snapshot_on_message,
-											 .written = snapshot_notes_written,
-											 .arg = snap};
+	const struct pipeline_listener listener = {.relation = snapshot_on_relation,
+											   .message = snapshot_on_message,
+											   .written = snapshot_notes_written,
+											   .arg = snap};
 
 	snap->loop = loop;
 	snap->cfg = cfg;
+	snap->conninfo = cfg->source.conninfo;
 	snap->pl = pl;
+	snap->gentle = gentle;
 	snap->has_progress = has_progress;
 	snap->events = *events;
 	snap->again = (struct loop_timer){.cb = on_again, .arg = snap};
-	snap->report = (struct loop_timer){.cb = snapshot_on_report, .arg = snap};
 	snap->work = (struct loop_timer){.cb = on_work, .arg = snap};
 	snapshot_readers_new(snap);
-	pipeline_listen(pl, &control);
+	pipeline_listen(pl, &listener);
 	return snap;
 }
 
@@ -489,8 +581,10 @@ snapshot_free(struct snapshot *snap)
 {
 	if (snap == NULL)
 		return;
+	if (snap->wants)
+		gentle_end(snap->gentle);
 	loop_timer_clear(snap->loop, &snap->again);
-	loop_timer_clear(snap->loop, &snap->report);
+	snapshot_report_end(snap);
 	loop_timer_clear(snap->loop, &snap->work);
 	snapshot_readers_free(snap);
 	while (snap->batches)

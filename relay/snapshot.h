@@ -8,7 +8,8 @@
  * the stream there (pipeline_hold()), and reads the tables in chunks over connections of its own
  * while it sends what was read.  What is done is written down with the position
  * (snapshot_note.h).  After a crash, or when a table has changed meanwhile, the next round
- * reads the rest at its own P: the stream has brought everything in between.
+ * reads the rest at its own P: the stream has brought everything in between.  So it is, too,
+ * when gentle.h has rows wait for longer than the stream should stand: the round ends.
  *
  * Why that is exact: an exported snapshot sees exactly the transactions whose commit record
  * starts before P, and the stream has sent exactly these when it is held.  A row that a later
@@ -21,6 +22,7 @@
 #define RELAY_SNAPSHOT_H
 
 #include "config.h"
+#include "gentle.h"
 #include "loop.h"
 #include "pipeline.h"
 #include "snapshot_note.h"
@@ -54,11 +56,12 @@ struct snapshot_stats
 };
 
 /*
- * cfg and pl are borrowed; pl must not have been started.  has_progress: what is done is
- * written down (snapshot_next_note()).
+ * cfg, pl and gentle are borrowed; pl must not have been started.  has_progress: what is done
+ * is written down (snapshot_next_note()).
  */
 struct snapshot *snapshot_new(struct loop *loop, const struct config *cfg, struct pipeline *pl,
-							  bool has_progress, const struct snapshot_events *events);
+							  struct gentle *gentle, bool has_progress,
+							  const struct snapshot_events *events);
 void             snapshot_free(struct snapshot *snap);
 
 /*
@@ -69,8 +72,30 @@ void snapshot_recall(struct snapshot *snap, struct snapshot_found *found, uint64
 
 /* Job of all captured tables, when no job is under way. */
 void snapshot_begin(struct snapshot *snap, const char *mode);
+
+/* A table that somebody has asked for; texts are UTF-8. */
+struct snapshot_choice
+{
+	uint32_t    relid;
+	const char *table;     /* schema.table */
+	const char *filter;    /* condition of SQL, ASCII where the server's encoding is not UTF-8; NULL: none */
+	int64_t     estimated; /* rows; -1: unknown */
+};
+
+#define SNAPSHOT_CHOSEN "blocking" /* mode of such a job */
+
+/* Job of these tables, as far as they are captured, when no job is under way. */
+void snapshot_begin_chosen(struct snapshot *snap, const struct snapshot_choice *choices,
+						   size_t count);
+/* Whether the job is one of chosen tables, whatever snapshot.mode says. */
+bool snapshot_is_chosen(const struct snapshot *snap);
+/* RC_ERR E1246. */
+enum rc conninfo_of_another(struct err *e);
+
 /* Whether rows of a job are missing. */
 bool                snapshot_is_due(const struct snapshot *snap);
+/* And they will be read, now or later. */
+bool                snapshot_is_running(const struct snapshot *snap);
 enum snapshot_state snapshot_state(const struct snapshot *snap);
 /* The note of a job that is to begin with the next start, instead of what there is. */
 void snapshot_note_anew(const struct snapshot *snap, const char *mode, struct buf *out);

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 
 #include "json.h"
-
-#define NOTE_VERSION 1
+#include "json_member.h"
 
 static const char *const states[] = {[SNAPSHOT_NONE] = "none",
 									 [SNAPSHOT_LISTING] = "listing",
@@ -51,6 +50,11 @@ table_note_write(const struct table_note *note, struct buf *out)
 	buf_puts(out, "\"");
 	if (note->estimated >= 0)
 		buf_printf(out, ",\"estimated\":%" PRId64, note->estimated);
+	if (note->filter)
+	{
+		buf_puts(out, ",\"filter\":");
+		json_string(out, note->filter, strlen(note->filter));
+	}
 	buf_printf(out, ",\"complete\":%s}", note->complete ? "true" : "false");
 }
 
@@ -62,32 +66,11 @@ unreadable(struct err *e)
 	return err_set(e, ERR_CONFIG, E2010, "what is written down of a snapshot cannot be read");
 }
 
-/* A whole number that a double holds; -1: it is none, or not there. */
-static int64_t
-get_number(const cJSON *json, const char *name)
-{
-	const cJSON *number = cJSON_GetObjectItemCaseSensitive(json, name);
-	double       value = cJSON_IsNumber(number) ? number->valuedouble : -1;
-
-	if (!(value >= 0 && value <= 9007199254740992.0) || (double) (int64_t) value != value)
-		return -1;
-	return (int64_t) value;
-}
-
-static const char *
-get_text(const cJSON *json, const char *name)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
-
-	return text ? text : "";
-}
-
-/* NULL: *e says why.  cJSON_Delete() it. */
-static cJSON *
+cJSON *
 note_parse(struct str value, struct err *e)
 {
 	cJSON  *json = value.data ? cJSON_ParseWithLength(value.data, value.len) : NULL;
-	int64_t version = get_number(json, "version");
+	int64_t version = member_number(json, "version");
 
 	if (version == NOTE_VERSION)
 		return json;
@@ -107,10 +90,10 @@ enum rc
 snapshot_note_read(struct str value, struct snapshot_note *note, struct err *e)
 {
 	cJSON      *json = note_parse(value, e);
-	int64_t     id = get_number(json, "snapshot");
-	int64_t     tables = get_number(json, "tables");
-	int64_t     rows = get_number(json, "rows");
-	const char *state = get_text(json, "state");
+	int64_t     id = member_number(json, "snapshot");
+	int64_t     tables = member_number(json, "tables");
+	int64_t     rows = member_number(json, "rows");
+	const char *state = member_text(json, "state");
 
 	*note = (struct snapshot_note){0};
 	if (json == NULL)
@@ -121,7 +104,7 @@ snapshot_note_read(struct str value, struct snapshot_note *note, struct err *e)
 	note->id = id > 0 ? (uint64_t) id : 0;
 	note->tables = tables > 0 ? (uint64_t) tables : 0;
 	note->rows = rows > 0 ? (uint64_t) rows : 0;
-	snprintf(note->mode, sizeof(note->mode), "%s", get_text(json, "mode"));
+	snprintf(note->mode, sizeof(note->mode), "%s", member_text(json, "mode"));
 	cJSON_Delete(json);
 	if (note->state != SNAPSHOT_NONE && note->id > 0)
 		return RC_OK;
@@ -133,12 +116,12 @@ enum rc
 table_note_read(struct str value, struct table_note *note, struct err *e)
 {
 	cJSON      *json = note_parse(value, e);
-	int64_t     id = get_number(json, "snapshot");
-	int64_t     relid = get_number(json, "relid");
-	int64_t     filenode = get_number(json, "filenode");
-	int64_t     xmin = get_number(json, "xmin");
-	int64_t     rows = get_number(json, "rows");
-	const char *done = get_text(json, "done");
+	int64_t     id = member_number(json, "snapshot");
+	int64_t     relid = member_number(json, "relid");
+	int64_t     filenode = member_number(json, "filenode");
+	int64_t     xmin = member_number(json, "xmin");
+	int64_t     rows = member_number(json, "rows");
+	const char *done = member_text(json, "done");
 	bool        good;
 
 	*note = (struct table_note){0};
@@ -152,8 +135,10 @@ table_note_read(struct str value, struct table_note *note, struct err *e)
 	note->filenode = (uint32_t) filenode;
 	note->xmin = (uint32_t) xmin;
 	note->rows = (uint64_t) rows;
-	note->estimated = get_number(json, "estimated");
-	note->table = xstrdup(get_text(json, "table"));
+	note->estimated = member_number(json, "estimated");
+	note->table = xstrdup(member_text(json, "table"));
+	if (*member_text(json, "filter"))
+		note->filter = xstrdup(member_text(json, "filter"));
 	note->complete = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "complete"));
 	cJSON_Delete(json);
 	if (good)
@@ -166,6 +151,7 @@ void
 table_note_free(struct table_note *note)
 {
 	free(note->table);
+	free(note->filter);
 	tid_set_free(&note->done);
 	*note = (struct table_note){0};
 }

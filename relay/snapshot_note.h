@@ -16,6 +16,11 @@
 #include "err.h"
 #include "tid_set.h"
 
+struct cJSON;
+
+/* Of incremental_note.h's, too. */
+#define NOTE_VERSION 1
+
 enum snapshot_state
 {
 	SNAPSHOT_NONE,    /* there never was one */
@@ -41,6 +46,7 @@ struct table_note
 	uint64_t       id; /* of its job */
 	uint32_t       relid;
 	char          *table;     /* schema.table, owned */
+	char          *filter;    /* condition of SQL, owned; NULL: all rows */
 	uint32_t       filenode;  /* that the places are of */
 	uint32_t       xmin;      /* rows written by this transaction or later may have moved since */
 	uint64_t       rows;      /* sent */
@@ -53,6 +59,12 @@ void table_note_free(struct table_note *note); /* what it points to */
 
 void snapshot_note_write(const struct snapshot_note *note, struct buf *out);
 void table_note_write(const struct table_note *note, struct buf *out);
+
+/*
+ * A record's value, of the version that this release knows; NULL: *e says why.  For
+ * incremental_note.c, too.  cJSON_Delete() it.
+ */
+struct cJSON *note_parse(struct str value, struct err *e);
 
 /* Both RC_ERR E2010, without detail: it is no such object.  *note: zeros. */
 enum rc snapshot_note_read(struct str value, struct snapshot_note *note, struct err *e) MUST_CHECK;

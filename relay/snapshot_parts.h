@@ -13,12 +13,11 @@
 
 #include "chunk_plan.h"
 #include "copy_row.h"
+#include "nonce.h"
 #include "query.h"
 #include "snapshot.h"
 #include "snapshot_sql.h"
 
-#define NONCE_LEN 32
-#define SNAPSHOT_REPORT_MS 10000
 
 /* How far a batch of rows is. */
 enum batch_state
@@ -75,7 +74,6 @@ struct snap_table
 	bool              taken;     /* it is being written */
 	bool              completes; /* what is being written says that it is complete */
 	bool              dead;      /* its tombstone is to be written */
-	unsigned          failures;
 };
 
 /* One connection. */
@@ -112,6 +110,7 @@ struct snapshot
 	struct loop           *loop;
 	const struct config   *cfg;
 	struct pipeline       *pl;
+	struct gentle         *gentle;
 	struct snapshot_events events;
 	bool                   has_progress;
 	struct snapshot_note   job;
@@ -119,6 +118,7 @@ struct snapshot
 	bool                   job_taken;   /* it is in what is being written */
 	enum snapshot_state    job_written; /* what the topic has of it */
 	bool                   stopped;     /* SIGTERM */
+	bool                   wants;       /* gentle_begin() was called */
 	bool                   no_data;     /* no rows: schemas and topics only */
 	bool                   streaming;
 	bool                   told;   /* that it is finished */
@@ -137,6 +137,9 @@ struct snapshot
 	bool                described; /* the stream has brought it */
 	bool                emitted;   /* the message is committed */
 	uint32_t            xid;       /* of that transaction */
+	char                system[24]; /* identifier of the cluster that is streamed; "": not asked for */
+	bool                other;      /* another one was met */
+	const char         *conninfo;  /* of the primary; the configuration's */
 	struct query       *control;   /* holds the exported snapshot */
 	bool                waiting;   /* it only waits for transactions to end */
 	struct reader      *readers;
@@ -145,11 +148,12 @@ struct snapshot
 	uint64_t            lsn;      /* P; 0: not known */
 	uint32_t            xmin;
 	struct stamp        stamp;      /* of its rows */
-	struct snap_table  *next_table; /* that is read; NULL: begin anew */
+	struct snap_table  *next_table; /* that is read; NULL: none is left */
 	struct batch       *batches;    /* in the order in which they were taken */
 	uint64_t            numbers;
 	bool                begun;     /* some row of the job was sent */
 	bool                disturbed; /* the round comes to an end before its time */
+	bool                pausing;   /* nothing more is read in this round: gentle.h */
 	unsigned            rounds;    /* in a row that came to nothing */
 	struct copy_row    *copy;      /* of copy_of */
 	const struct table *copy_of;
@@ -158,6 +162,7 @@ struct snapshot
 	uint64_t failures;
 	uint64_t reported_rows;
 	int64_t  reported_ms;
+	double   rate; /* rows/s of the last seconds, for the bar */
 	uint64_t total_rows; /* sent by this process */
 };
 
@@ -165,8 +170,10 @@ struct snapshot
 
 /* The round cannot go on; another one begins after a while, or somebody is needed. */
 void snapshot_trouble(struct snapshot *snap, const struct err *e);
-/* Nothing is left to be read in this round. */
+/* Nothing is left to be read in this round, or nothing may. */
 bool snapshot_has_read_all(const struct snapshot *snap);
+/* Whether another chunk may be begun; if it will be long until then, the round is to end. */
+bool snapshot_may_read(struct snapshot *snap);
 /* Whatever may be done next is done. */
 void snapshot_step(struct snapshot *snap);
 /* A table cannot be read to its end in this round: it is tried again in the next. */
@@ -192,7 +199,9 @@ snap_table_is_missing(const struct snap_table *table)
 
 /* --- snapshot_watch.c ---------------------------------------------------------- */
 
-void snapshot_on_report(void *snap);
+/* As long as rows are missing people are told how far it is. */
+void snapshot_report_begin(struct snapshot *snap);
+void snapshot_report_end(struct snapshot *snap);
 
 /* --- snapshot_read.c ----------------------------------------------------------- */
 

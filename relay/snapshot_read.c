@@ -12,6 +12,7 @@
 #include "crash_point.h"
 #include "log.h"
 #include "snapshot_parts.h"
+#include "sqlstate.h"
 
 #define BATCH_ROWS_BYTES ((uint64_t) 4 << 20) /* that a batch should have */
 #define BATCH_MAX_BYTES ((size_t) 16 << 20)   /* that it is given up at */
@@ -64,7 +65,7 @@ void
 snapshot_export(struct snapshot *snap)
 {
 	snap->stage = STAGE_EXPORTING;
-	query_connect(snap->control, snap->cfg->source.conninfo, PG_REPLICATION);
+	query_connect(snap->control, snap->conninfo, PG_REPLICATION);
 }
 
 /*
@@ -208,6 +209,7 @@ reader_run_chunk(struct reader *rdr, const bool *left_out)
 									  .relid = table->relid,
 									  .schema = table->schema,
 									  .name = table->name,
+									  .filter = table->note.filter,
 									  .range = batch->chunk.range,
 									  .newer_than = batch->chunk.again ? table->note.xmin : 0,
 									  .left_out = left_out};
@@ -281,7 +283,8 @@ reader_narrow(struct reader *rdr)
 static bool
 snapshot_next_chunk(struct snapshot *snap, struct snap_table **found, struct chunk *chunk)
 {
-	struct chunk_limits limits = {.rows = snap->cfg->snapshot.chunk_rows,
+	struct chunk_limits limits = {.rows = gentle_chunk_rows(snap->gentle,
+															snap->cfg->snapshot.chunk_rows),
 								  .bytes = BATCH_ROWS_BYTES};
 
 	while (snap->next_table && snap->next_table->state != TABLE_READING)
@@ -305,7 +308,7 @@ snapshot_feed(struct snapshot *snap)
 		struct chunk       chunk;
 
 		if (rdr->prepared && rdr->batch == NULL && snapshot_has_room(snap) &&
-			snapshot_next_chunk(snap, &table, &chunk))
+			snapshot_may_read(snap) && snapshot_next_chunk(snap, &table, &chunk))
 			reader_read(rdr, table, &chunk);
 	}
 }
@@ -333,29 +336,6 @@ reader_table_changed(struct reader *rdr)
 	snapshot_table_failed(rdr->snap, table, &e);
 }
 
-static bool
-is_gone(const char *state)
-{
-	static const char *const states[] = {"42P01", "42703", "3F000", "42804", "42883"};
-
-	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
-		if (strcmp(state, states[i]) == 0)
-			return true;
-	return false;
-}
-
-/* An error that a value causes, so that what the server says of it may hold the value. */
-static bool
-is_of_a_value(const char *state)
-{
-	static const char *const classes[] = {"22", "54", "0A", "38", "39", "P0", "XX"};
-
-	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
-		if (strncmp(state, classes[i], 2) == 0)
-			return true;
-	return false;
-}
-
 /* A statement of the chunk failed. */
 static void
 reader_failed(struct reader *rdr, const char *state, const struct err *why)
@@ -363,7 +343,7 @@ reader_failed(struct reader *rdr, const char *state, const struct err *why)
 	struct snap_table *table = rdr->batch->table;
 	struct err         e = *why;
 
-	if (is_gone(state))
+	if (sqlstate_is_gone(state))
 	{
 		reader_table_changed(rdr);
 		return;
@@ -377,12 +357,12 @@ reader_failed(struct reader *rdr, const char *state, const struct err *why)
 		snapshot_trouble(rdr->snap, &e);
 		return;
 	}
-	if (is_of_a_value(state) && reader_narrow(rdr))
+	if (sqlstate_is_of_a_value(state) && reader_narrow(rdr))
 		return;
 	reader_give_back(rdr);
 	err_set(&e, ERR_TRANSIENT, E1242, "table \"%s\" cannot be read (SQLSTATE %s)",
 			table->note.table, state);
-	if (!is_of_a_value(state))
+	if (!sqlstate_is_of_a_value(state))
 		err_detail(&e, "%s", why->detail);
 	err_hint(&e, "%s",
 			 strcmp(state, "42501") == 0
@@ -410,6 +390,7 @@ reader_finish(struct reader *rdr)
 	}
 	rdr->batch = NULL;
 	rdr->losses = 0;
+	gentle_took(rdr->snap->gentle, batch->count, loop_now_ms());
 	chunk_plan_finish(&batch->table->plan, &batch->chunk, batch->count, batch->rows.len,
 					  rdr->blocks);
 	CRASH_POINT(snapshot_chunk_read);
@@ -425,7 +406,7 @@ on_reader_ready(void *arg)
 	const struct pg_facts *facts = query_facts(rdr->query);
 	struct buf             sql = {0};
 
-	snapshot_sql_session(&sql, facts->encoding, facts->version);
+	snapshot_sql_session(&sql, facts->encoding, *rdr->snap->cfg->snapshot.conninfo != '\0');
 	reader_run(rdr, &sql);
 }
 
@@ -442,6 +423,18 @@ reader_take_looked(struct snapshot *snap, const struct pg_result *res)
 		snapshot_on_seen(snap, (uint32_t) strtoul(query_field(res, row, 0), NULL, 10));
 }
 
+/* The source says it first; then whoever is asked instead has to be of the same cluster. */
+static void
+snapshot_take_system(struct snapshot *snap, const struct pg_result *res)
+{
+	if (query_columns(res) != 1 || query_rows(res) != 1)
+		return;
+	if (snap->conninfo == snap->cfg->source.conninfo)
+		snprintf(snap->system, sizeof(snap->system), "%s", query_field(res, 0, 0));
+	else
+		snap->other = strcmp(snap->system, query_field(res, 0, 0)) != 0;
+}
+
 static void
 on_reader_result(void *arg, const struct pg_result *res)
 {
@@ -449,7 +442,10 @@ on_reader_result(void *arg, const struct pg_result *res)
 	struct snapshot *snap = rdr->snap;
 
 	if (!rdr->prepared)
+	{
+		snapshot_take_system(snap, res);
 		return;
+	}
 	if (rdr->batch && query_columns(res) == 2)
 	{
 		rdr->ended = query_rows(res) == 1;
@@ -526,7 +522,7 @@ on_reader_retry(void *arg)
 {
 	struct reader *rdr = arg;
 
-	query_connect(rdr->query, rdr->snap->cfg->source.conninfo, PG_SQL);
+	query_connect(rdr->query, rdr->snap->conninfo, PG_SQL);
 }
 
 /* --- the objects --------------------------------------------------------------- */
@@ -535,7 +531,7 @@ void
 snapshot_connect_readers(struct snapshot *snap)
 {
 	for (unsigned i = 1; i < snap->nreaders; i++)
-		query_connect(snap->readers[i].query, snap->cfg->source.conninfo, PG_SQL);
+		query_connect(snap->readers[i].query, snap->conninfo, PG_SQL);
 }
 
 void

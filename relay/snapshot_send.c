@@ -11,12 +11,12 @@
 
 #include <utlist.h>
 
+#include "copy_message.h"
 #include "crash_point.h"
 #include "snapshot_parts.h"
 
 #define ROWS_A_ROUND 2000 /* of the loop, so that the rest gets its turn */
 #define TABLES_A_ROUND 20
-#define COPY_HEADER_FIXED 19 /* signature, flags, length of what follows it */
 
 /* --- in memory ----------------------------------------------------------------- */
 
@@ -41,32 +41,12 @@ snapshot_batch_free(struct snapshot *snap, struct batch *batch)
 	free(batch);
 }
 
-static uint32_t
-get_u32(const char *p)
-{
-	const uint8_t *b = (const uint8_t *) p;
-
-	return (uint32_t) b[0] << 24 | (uint32_t) b[1] << 16 | (uint32_t) b[2] << 8 | b[3];
-}
-
-/* Whether the message has a row: neither the header alone nor the trailer. */
-static bool
-has_row(struct str message, bool first)
-{
-	size_t at = 0;
-
-	if (first && message.len >= COPY_HEADER_FIXED)
-		at = COPY_HEADER_FIXED + get_u32(message.data + COPY_HEADER_FIXED - 4);
-	return message.len >= at + 2 &&
-		   !((uint8_t) message.data[at] == 0xff && (uint8_t) message.data[at + 1] == 0xff);
-}
-
 void
 batch_take(struct batch *batch, struct str message)
 {
 	uint32_t len = (uint32_t) message.len;
 
-	batch->count += has_row(message, batch->rows.len == 0);
+	batch->count += copy_message_has_row(message, batch->rows.len == 0);
 	buf_put(&batch->rows, &len, sizeof(len));
 	buf_put(&batch->rows, message.data, message.len);
 }
@@ -88,7 +68,7 @@ snapshot_has_room(const struct snapshot *snap)
 	unsigned            count = 0;
 
 	DL_FOREACH(snap->batches, batch)
-	count++;
+		count++;
 	return count < 3 * snap->nreaders + 2;
 }
 
@@ -133,13 +113,14 @@ is_read(const struct snapshot *snap)
 	return true;
 }
 
-/* Whether another round will have to read something. */
+/* Whether another round will have to read something: what failed, or was dropped unsent. */
 static bool
 is_lacking(const struct snapshot *snap)
 {
 	const struct snap_table *table = snap->tables;
 
-	while (table && table->state != TABLE_FAILED)
+	while (table && (!snap_table_is_missing(table) || table->state == TABLE_READING ||
+					 table->state == TABLE_READ))
 		table = table->hh.next;
 	return table != NULL || snap->nlate > 0;
 }
@@ -151,7 +132,7 @@ snapshot_unsent(const struct snapshot *snap)
 	unsigned            count = 0;
 
 	DL_FOREACH(snap->batches, batch)
-	count += batch->state == BATCH_READY || batch->state == BATCH_SENDING;
+		count += batch->state == BATCH_READY || batch->state == BATCH_SENDING;
 	return count;
 }
 
@@ -159,18 +140,23 @@ snapshot_unsent(const struct snapshot *snap)
 static bool
 batch_is_marked(const struct snapshot *snap, const struct batch *batch)
 {
-	if (batch->table->batches > 1)
+	if (batch->table->batches > 1 || batch->table->state == TABLE_FAILED)
 		return true;
-	return batch->table->state != TABLE_READING && (snapshot_unsent(snap) > 1 || is_read(snap));
+	if (snap->pausing && snapshot_has_read_all(snap))
+		return true; /* the table's last row is read by another round, if there is one */
+	return batch->table->state == TABLE_READ && (snapshot_unsent(snap) > 1 || is_read(snap));
 }
 
-/* Debezium's: a table's only row is its last, but of the first table the first. */
+/*
+ * Debezium's: a table's only row is its last, but of the first table the first.  What another
+ * round goes on with has no last row in this one, and none at all if that finds no row.
+ */
 static enum snapshot_mark
 batch_mark(const struct snapshot *snap, const struct batch *batch)
 {
 	const struct snap_table *table = batch->table;
 	bool                     ends_table =
-		batch->sent + 1 == batch->count && table->batches == 0 && table->state != TABLE_READING;
+		batch->sent + 1 == batch->count && table->batches == 0 && table->state == TABLE_READ;
 	bool ends_all = ends_table && snapshot_unsent(snap) == 1 && is_read(snap) && !is_lacking(snap);
 	bool begins_table = table->sent == 0 && table->note.rows == 0;
 
@@ -198,7 +184,7 @@ snapshot_may_send(const struct snapshot *snap)
 	if (!snap->has_progress || snap->cfg->kafka.exactly_once)
 		return true;
 	DL_FOREACH(snap->batches, batch)
-	count += batch->state > BATCH_SENDING;
+		count += batch->state > BATCH_SENDING;
 	return count < snap->nreaders;
 }
 
@@ -208,13 +194,13 @@ snapshot_next_batch(struct snapshot *snap)
 	struct batch *batch;
 
 	DL_FOREACH(snap->batches, batch)
-	if (batch->state == BATCH_SENDING)
-		return batch;
+		if (batch->state == BATCH_SENDING)
+			return batch;
 	if (snap->disturbed || !snapshot_may_send(snap))
 		return NULL;
 	DL_FOREACH(snap->batches, batch)
-	if (batch->state == BATCH_READY && batch_is_marked(snap, batch))
-		return batch;
+		if (batch->state == BATCH_READY && batch_is_marked(snap, batch))
+			return batch;
 	return NULL;
 }
 
@@ -387,15 +373,28 @@ snapshot_drop_unsent(struct snapshot *snap)
 	bool          sending = false;
 
 	DL_FOREACH_SAFE(snap->batches, batch, next)
-	if (batch->state == BATCH_SENDING)
-		sending = true;
-	else if (batch->state == BATCH_READY)
-	{
-		batch->table->batches--;
-		batch->table->state = TABLE_PENDING; /* not all of it is read */
-		snapshot_batch_free(snap, batch);
-	}
+		if (batch->state == BATCH_SENDING)
+			sending = true;
+		else if (batch->state == BATCH_READY)
+		{
+			batch->table->batches--;
+			batch->table->state = TABLE_PENDING; /* not all of it is read */
+			snapshot_batch_free(snap, batch);
+		}
 	return !sending;
+}
+
+/* Its rows are sent once more, marked as they were: one of them may have been the first. */
+static void
+batch_again(struct snapshot *snap, struct batch *batch)
+{
+	batch->state = BATCH_READY;
+	batch->table->batches++;
+	batch->table->sent -= batch->sent;
+	batch->sent = 0;
+	snap->begun = false;
+	for (const struct snap_table *table = snap->tables; table; table = table->hh.next)
+		snap->begun = snap->begun || table->sent > 0 || table->note.rows > 0;
 }
 
 /* Those that were begun are begun anew. */
@@ -406,12 +405,8 @@ snapshot_stream_stopped(struct snapshot *snap)
 
 	snap->streaming = false;
 	DL_FOREACH(snap->batches, batch)
-	if (batch->state == BATCH_SENDING)
-	{
-		batch->state = BATCH_READY;
-		batch->sent = 0;
-		batch->table->batches++;
-	}
+		if (batch->state == BATCH_SENDING)
+			batch_again(snap, batch);
 }
 
 /*
@@ -431,11 +426,7 @@ snapshot_sink_failed(struct snapshot *snap)
 		batch->table->dirty = true;
 		batch->table->note.complete = false;
 		if (batch->state == BATCH_SENT || snap->cfg->kafka.exactly_once)
-		{
-			batch->state = BATCH_READY;
-			batch->sent = 0;
-			batch->table->batches++;
-		}
+			batch_again(snap, batch);
 		else
 			batch->state = BATCH_SAFE;
 	}
@@ -477,8 +468,8 @@ snapshot_is_urgent(const struct snapshot *snap)
 		return snap->batches && (!snapshot_has_room(snap) ||
 								 (snapshot_unsent(snap) == 0 && snapshot_has_read_all(snap)));
 	DL_FOREACH(snap->batches, batch)
-	if (batch->state == BATCH_SAFE)
-		return true;
+		if (batch->state == BATCH_SAFE)
+			return true;
 	return false;
 }
 
@@ -570,8 +561,8 @@ snapshot_note_taken(void *arg)
 	table->taken = true;
 	CRASH_POINT(snapshot_table_noting);
 	DL_FOREACH(snap->batches, batch)
-	if (batch->table == table && batch->state == BATCH_SAFE)
-		batch->state = BATCH_NOTING;
+		if (batch->table == table && batch->state == BATCH_SAFE)
+			batch->state = BATCH_NOTING;
 }
 
 void
@@ -586,8 +577,8 @@ snapshot_notes_written(void *arg)
 	CRASH_POINT(snapshot_noted);
 	snap->noting = NULL;
 	DL_FOREACH_SAFE(snap->batches, batch, next_batch)
-	if (batch->state == BATCH_NOTING)
-		batch_done(snap, batch);
+		if (batch->state == BATCH_NOTING)
+			batch_done(snap, batch);
 	HASH_ITER(hh, snap->tables, table, next)
 	{
 		if (!table->taken)

@@ -7,67 +7,68 @@
 #include <inttypes.h>
 
 #include "copy_row.h"
+#include "sql_quote.h"
 
 #define OIDS_A_MESSAGE 1000
 
 /* What the plugin can send changes of. */
 #define IS_CANDIDATE "c.relkind = 'r' AND c.relpersistence = 'p' AND c.oid >= 16384"
 
-/*
- * TRUNCATE and rewrites, which a snapshot does not see through, change the filenode; renaming,
- * and swapping names, of schemas, tables and columns shows in the names, and where they were
- * given back by now, in the transactions that wrote them (xmin).
- */
-#define FINGERPRINT                                                                         \
-	"pg_catalog.concat_ws('/', pg_catalog.pg_relation_filenode(c.oid), c.xmin, c.relname, " \
-	"(SELECT pg_catalog.concat_ws(',', s.oid, s.xmin, s.nspname) "                          \
-	"FROM pg_catalog.pg_namespace s WHERE s.oid = c.relnamespace), "                        \
-	"(SELECT pg_catalog.hashtextextended(pg_catalog.string_agg(pg_catalog.concat_ws(',', "  \
-	"a.attnum, a.xmin, a.atttypid, a.atttypmod, a.attisdropped, a.attname), ';' "           \
-	"ORDER BY a.attnum), 0) FROM pg_catalog.pg_attribute a "                                \
-	"WHERE a.attrelid = c.oid AND a.attnum > 0))"
-
-static void
-put_quoted(struct buf *sql, const char *text, char quote)
-{
-	buf_put_u8(sql, (uint8_t) quote);
-	for (; *text; text++)
-	{
-		if (*text == quote)
-			buf_put_u8(sql, (uint8_t) quote);
-		buf_put_u8(sql, (uint8_t) *text);
-	}
-	buf_put_u8(sql, (uint8_t) quote);
-}
-
 void
-snapshot_sql_session(struct buf *sql, const char *encoding, int version)
+snapshot_sql_session(struct buf *sql, const char *encoding, bool identifies)
 {
 	buf_reset(sql);
 	buf_puts(sql, "SET client_encoding = ");
-	put_quoted(sql, encoding, '\'');
-	buf_puts(sql, "; SET row_security = off; SET lock_timeout = '10s'; "
-				  "SET idle_in_transaction_session_timeout = 0; SET jit = off; "
+	sql_literal_put((struct str){encoding, strlen(encoding)}, sql);
+	buf_puts(sql, "; SET row_security = off; SET lock_timeout = '10s'; SET jit = off; "
 				  "SET max_parallel_workers_per_gather = 0");
-	if (version >= 170000)
-		buf_puts(sql, "; SET transaction_timeout = 0");
+	if (identifies)
+		buf_puts(sql, "; SELECT system_identifier FROM pg_catalog.pg_control_system()");
+}
+
+/* Columns of enum snapshot_column, and one more, if it is not "". */
+static void
+put_tables(struct buf *sql, struct str more)
+{
+	buf_puts(sql, "SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_filenode(c.oid), "
+				  "c.reltuples::pg_catalog.int8, " SNAPSHOT_SQL_FINGERPRINT ", "
+				  "pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND "
+				  "(pg_catalog.has_table_privilege(c.oid, 'SELECT') OR NOT EXISTS (SELECT FROM "
+				  "pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND "
+				  "(a.attnum > 0 OR a.attname IN ('ctid', 'tableoid', 'xmin')) "
+				  "AND NOT a.attisdropped AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, "
+				  "'SELECT'))), pg_catalog.row_security_active(c.oid)");
+	buf_puts(sql, more.len > 0 ? ", " : "");
+	buf_put(sql, more.data, more.len);
+	buf_puts(sql, " FROM pg_catalog.pg_class c "
+				  "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+				  "WHERE " IS_CANDIDATE);
 }
 
 void
 snapshot_sql_tables(struct buf *sql)
 {
 	buf_reset(sql);
-	buf_puts(sql, "SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_relation_filenode(c.oid), "
-				  "c.reltuples::pg_catalog.int8, " FINGERPRINT ", "
-				  "pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND "
-				  "(pg_catalog.has_table_privilege(c.oid, 'SELECT') OR NOT EXISTS (SELECT FROM "
-				  "pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND "
-				  "(a.attnum > 0 OR a.attname IN ('ctid', 'tableoid', 'xmin')) "
-				  "AND NOT a.attisdropped AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, "
-				  "'SELECT'))), pg_catalog.row_security_active(c.oid) "
-				  "FROM pg_catalog.pg_class c "
-				  "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-				  "WHERE " IS_CANDIDATE " ORDER BY n.nspname, c.relname");
+	put_tables(sql, (struct str){"", 0});
+	buf_puts(sql, " ORDER BY n.nspname, c.relname");
+}
+
+void
+snapshot_sql_table(struct buf *sql, uint32_t relid)
+{
+	buf_reset(sql);
+	put_tables(sql, (struct str){"", 0});
+	buf_printf(sql, " AND c.oid = '%" PRIu32 "'", relid);
+}
+
+void
+snapshot_sql_matching(struct buf *sql, struct str condition, struct str more)
+{
+	buf_reset(sql);
+	put_tables(sql, more);
+	buf_puts(sql, " AND ");
+	buf_put(sql, condition.data, condition.len);
+	buf_puts(sql, " ORDER BY n.nspname, c.relname");
 }
 
 static void
@@ -103,9 +104,9 @@ snapshot_sql_export(struct buf *sql, const char *slot, const char *plugin)
 {
 	buf_reset(sql);
 	buf_puts(sql, "CREATE_REPLICATION_SLOT ");
-	put_quoted(sql, slot, '"');
+	sql_name_put(slot, sql);
 	buf_puts(sql, " TEMPORARY LOGICAL ");
-	put_quoted(sql, plugin, '"');
+	sql_name_put(plugin, sql);
 	buf_puts(sql, " (SNAPSHOT 'export')");
 }
 
@@ -114,7 +115,7 @@ static void
 put_import(struct buf *sql, const char *snapshot)
 {
 	buf_puts(sql, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT ");
-	put_quoted(sql, snapshot, '\'');
+	sql_literal_put((struct str){snapshot, strlen(snapshot)}, sql);
 	buf_puts(sql, "; ");
 }
 
@@ -146,9 +147,9 @@ snapshot_sql_chunk(struct buf *sql, const struct chunk_query *chunk)
 	buf_puts(sql, "COPY (SELECT ");
 	copy_row_columns(chunk->tbl, chunk->left_out, sql);
 	buf_puts(sql, " FROM ONLY ");
-	put_quoted(sql, chunk->schema, '"');
+	sql_name_put(chunk->schema, sql);
 	buf_put_u8(sql, '.');
-	put_quoted(sql, chunk->name, '"');
+	sql_name_put(chunk->name, sql);
 	/* Another table may have the name by now: nothing of it is read. */
 	buf_printf(sql, " WHERE tableoid = '%" PRIu32 "'", chunk->relid);
 	if (chunk->range.from > 0)
@@ -165,7 +166,9 @@ snapshot_sql_chunk(struct buf *sql, const struct chunk_query *chunk)
 	}
 	if (chunk->newer_than)
 		put_newer(sql, chunk->newer_than);
-	buf_puts(sql, ") TO STDOUT (FORMAT binary); COMMIT; SELECT " FINGERPRINT
+	if (chunk->filter)
+		buf_printf(sql, " AND (%s)", chunk->filter);
+	buf_puts(sql, ") TO STDOUT (FORMAT binary); COMMIT; SELECT " SNAPSHOT_SQL_FINGERPRINT
 				  ", pg_catalog.pg_relation_size(c.oid) / "
 				  "pg_catalog.current_setting('block_size')::pg_catalog.int8 "
 				  "FROM pg_catalog.pg_class c WHERE c.oid = ");

@@ -9,61 +9,7 @@
 
 #include "buf.h"
 #include "json.h"
-#include "loop.h"
-#include "snapshot_note.h"
-#include "topic_reader.h"
-
-struct reading
-{
-	struct loop          *loop;
-	char                 *topic;
-	char                 *prefix; /* of the keys that are looked for */
-	struct snapshot_found found;  /* the thread's while it reads */
-};
-
-/* In the reader's thread. */
-static enum rc
-on_record(void *arg, const struct topic_record *record, struct err *e)
-{
-	struct reading *reading = arg;
-	size_t          len = strlen(reading->prefix);
-	struct str      rest;
-
-	if (record->key.data == NULL || record->key.len < len ||
-		memcmp(record->key.data, reading->prefix, len) != 0 ||
-		(record->key.len > len && record->key.data[len] != '/'))
-		return RC_OK;
-	rest = (struct str){record->key.data + len, record->key.len - len};
-	return snapshot_found_add(&reading->found, rest, record->value, e);
-}
-
-static void
-on_read(void *arg)
-{
-	struct reading *reading = arg;
-
-	loop_stop(reading->loop);
-}
-
-static enum rc
-reading_run(struct reading *reading, const struct config *cfg, struct err *e)
-{
-	const struct topic_reading what = {.isolation = READ_COMMITTED,
-									   .record = on_record,
-									   .done = on_read,
-									   .arg = reading};
-	struct topic_reader       *reader;
-	enum rc                    rc;
-
-	reading->loop = loop_new();
-	reader = topic_reader_new(reading->loop, cfg, &what);
-	topic_reader_start(reader, reading->topic);
-	loop_run(reading->loop);
-	rc = topic_reader_result(reader, e);
-	topic_reader_free(reader);
-	loop_free(reading->loop);
-	return rc;
-}
+#include "notes.h"
 
 /* --- what it says -------------------------------------------------------------- */
 
@@ -97,10 +43,50 @@ found_tidy(struct snapshot_found *found)
 		qsort(found->tables, kept, sizeof(*found->tables), compare_tables);
 }
 
-static void
-status_json(const struct snapshot_found *found, const char *slot, FILE *file)
+static int
+compare_readings(const void *a, const void *b)
 {
-	struct buf out = {0};
+	return strcmp(((const struct reading_note *) a)->table,
+				  ((const struct reading_note *) b)->table);
+}
+
+/* Rows of one table: number and estimate. */
+static void
+rows_json(struct buf *out, uint64_t rows, int64_t estimated)
+{
+	buf_printf(out, ",\"rows\":%" PRIu64 ",\"estimated\":", rows);
+	if (estimated >= 0)
+		buf_printf(out, "%" PRId64, estimated);
+	else
+		buf_puts(out, "null");
+}
+
+/* A filter may hold values, and the key is for who may give commands: neither is shown. */
+static void
+incremental_json(struct buf *out, const struct incremental_found *found)
+{
+	buf_printf(out, ",\"incremental\":{\"paused\":%s,\"signals\":%" PRIu32 ",\"progress\":[",
+			   found->job.paused ? "true" : "false", found->job.nsignals);
+	for (uint32_t i = 0; i < found->count; i++)
+	{
+		const struct reading_note *note = &found->tables[i];
+
+		buf_puts(out, i > 0 ? ",{\"table\":" : "{\"table\":");
+		json_string(out, note->table, strlen(note->table));
+		buf_puts(out, ",\"signal\":");
+		json_string(out, note->signal, strlen(note->signal));
+		rows_json(out, note->rows, note->estimated);
+		buf_printf(out, ",\"filter\":%s,\"begun\":%s}", note->filter ? "true" : "false",
+				   note->hash ? "true" : "false");
+	}
+	buf_puts(out, "]}");
+}
+
+static void
+status_json(const struct notes *notes, const char *slot, FILE *file)
+{
+	const struct snapshot_found *found = &notes->snapshot;
+	struct buf                   out = {0};
 
 	buf_puts(&out, "{\"slot\":");
 	json_string(&out, slot, strlen(slot));
@@ -117,84 +103,112 @@ status_json(const struct snapshot_found *found, const char *slot, FILE *file)
 
 		buf_puts(&out, i > 0 ? ",{\"table\":" : "{\"table\":");
 		json_string(&out, note->table, strlen(note->table));
-		buf_printf(&out, ",\"rows\":%" PRIu64 ",\"estimated\":", note->rows);
-		if (note->estimated >= 0)
-			buf_printf(&out, "%" PRId64, note->estimated);
-		else
-			buf_puts(&out, "null");
+		rows_json(&out, note->rows, note->estimated);
 		buf_printf(&out, ",\"complete\":%s}", note->complete ? "true" : "false");
 	}
-	buf_puts(&out, "]}\n");
+	buf_puts(&out, "]");
+	incremental_json(&out, &notes->incremental);
+	buf_puts(&out, "}\n");
 	fwrite(out.data, 1, out.len, file);
 	buf_free(&out);
 }
 
 /* "63%", of a guess; "" where there is none. */
 static void
-share_text(const struct table_note *note, char text[8])
+share_text(uint64_t rows, int64_t estimated, char text[8])
 {
-	double share = note->estimated > 0 ? 100.0 * (double) note->rows / (double) note->estimated : 0;
+	double share = estimated > 0 ? 100.0 * (double) rows / (double) estimated : 0;
 
 	text[0] = '\0';
-	if (note->complete)
-		snprintf(text, 8, "done");
-	else if (note->estimated > 0)
+	if (estimated > 0)
 		snprintf(text, 8, "~%.0f%%", share < 99 ? share : 99);
 }
 
+/* The line of a table, without its end. */
 static void
-status_table(const struct snapshot_found *found, const char *slot, FILE *out)
+table_line(const char *name, uint64_t rows, int64_t estimated, const char *state, FILE *out)
+{
+	char number[24] = "?";
+	char share[8];
+
+	if (estimated >= 0)
+		snprintf(number, sizeof(number), "%" PRId64, estimated);
+	share_text(rows, estimated, share);
+	fprintf(out, "%-40s %12" PRIu64 " %12s %6s", name, rows, number, state ? state : share);
+}
+
+static void
+snapshot_table(const struct snapshot_found *found, FILE *out)
 {
 	uint64_t rows = found->job.rows;
 
-	fprintf(out, "slot       %s\n", slot);
 	if (found->job.state == SNAPSHOT_NONE)
 	{
-		fprintf(out, "snapshot   none\n");
+		fprintf(out, "snapshot     none\n");
 		return;
 	}
 	for (uint32_t i = 0; found->job.state != SNAPSHOT_DONE && i < found->count; i++)
 		rows += found->tables[i].rows;
-	fprintf(out, "snapshot   %" PRIu64 ", %s, %s\n", found->job.id, found->job.mode,
+	fprintf(out, "snapshot     %" PRIu64 ", %s, %s\n", found->job.id, found->job.mode,
 			snapshot_state_name(found->job.state));
-	fprintf(out, "tables     %" PRIu64 "\nrows       %" PRIu64 "\n", found->job.tables, rows);
+	fprintf(out, "tables       %" PRIu64 "\nrows         %" PRIu64 "\n", found->job.tables, rows);
 	if (found->count > 0)
-		fprintf(out, "\n%-40s %12s %12s %6s\n", "table", "rows", "estimated", "");
+		fprintf(out, "\n%-40s %12s %12s\n", "table", "rows", "estimated");
 	for (uint32_t i = 0; i < found->count; i++)
 	{
 		const struct table_note *note = &found->tables[i];
-		char                     estimated[24] = "?";
-		char                     share[8];
 
-		if (note->estimated >= 0)
-			snprintf(estimated, sizeof(estimated), "%" PRId64, note->estimated);
-		share_text(note, share);
-		fprintf(out, "%-40s %12" PRIu64 " %12s %6s\n", note->table, note->rows, estimated, share);
+		table_line(note->table, note->rows, note->estimated, note->complete ? "done" : NULL, out);
+		fputc('\n', out);
+	}
+	if (found->count > 0)
+		fputc('\n', out);
+}
+
+static void
+incremental_table(const struct incremental_found *found, FILE *out)
+{
+	const struct incremental_note *job = &found->job;
+
+	if (found->count == 0)
+		fprintf(out, "incremental  none");
+	else
+		fprintf(out, "incremental  %" PRIu32 " table%s", found->count, found->count > 1 ? "s" : "");
+	fprintf(out, "%s\n", job->paused ? ", paused" : "");
+	if (job->nsignals > 0)
+		fprintf(out, "signals      %" PRIu32 " waiting\n", job->nsignals);
+	if (found->count > 0)
+		fprintf(out, "\n%-40s %12s %12s %6s  %s\n", "table", "rows", "estimated", "", "filter");
+	for (uint32_t i = 0; i < found->count; i++)
+	{
+		const struct reading_note *note = &found->tables[i];
+
+		table_line(note->table, note->rows, note->estimated, note->hash ? NULL : "waits", out);
+		fprintf(out, "  %s\n", note->filter ? "yes" : "no");
 	}
 }
 
 enum rc
 snapshot_status(const struct config *cfg, bool json, FILE *out, struct err *e)
 {
-	struct reading reading = {0};
-	enum rc        rc = config_check_kafka(cfg, e);
+	struct notes notes;
+	enum rc      rc = notes_read(cfg, &notes, e);
 
-	if (rc != RC_OK)
-		return rc;
-	reading.topic = xasprintf("%s%s%s", cfg->kafka.topic_prefix, cfg->kafka.topic_delimiter,
-							  cfg->kafka.topic_progress);
-	reading.prefix = xasprintf("%s/snapshot", cfg->slot.name);
-	rc = reading_run(&reading, cfg, e);
 	if (rc == RC_OK)
 	{
-		found_tidy(&reading.found);
+		found_tidy(&notes.snapshot);
+		if (notes.incremental.count > 0)
+			qsort(notes.incremental.tables, notes.incremental.count,
+				  sizeof(*notes.incremental.tables), compare_readings);
 		if (json)
-			status_json(&reading.found, cfg->slot.name, out);
+			status_json(&notes, cfg->slot.name, out);
 		else
-			status_table(&reading.found, cfg->slot.name, out);
+		{
+			fprintf(out, "slot         %s\n", cfg->slot.name);
+			snapshot_table(&notes.snapshot, out);
+			incremental_table(&notes.incremental, out);
+		}
 	}
-	snapshot_found_clear(&reading.found);
-	free(reading.topic);
-	free(reading.prefix);
+	notes_clear(&notes);
 	return rc;
 }

@@ -1,6 +1,6 @@
 /*
  * snapshot_status.h
- *		`walrelay snapshot status`: how far a snapshot is, by what is written down of it.
+ *		`walrelay snapshot status`: how far snapshots are, by what is written down of them.
  *
  * Needs Kafka alone, no relay that runs and no PostgreSQL.  cli.c calls it.
  */

@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "crash_point.h"
 #include "log.h"
@@ -149,17 +148,6 @@ table_is_gone(struct snapshot *snap, struct snap_table *table)
 		pipeline_touch(snap->pl);
 }
 
-static void
-nonce_make(char nonce[NONCE_LEN + 1])
-{
-	uint8_t bytes[NONCE_LEN / 2];
-
-	if (getentropy(bytes, sizeof(bytes)) != 0)
-		memset(bytes, 0, sizeof(bytes)); /* told apart from others' by the slot alone */
-	for (int i = 0; i < NONCE_LEN / 2; i++)
-		snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
-}
-
 /* It is known which tables there are: those that may be ours are described. */
 void
 snapshot_on_listed(struct snapshot *snap)
@@ -180,8 +168,8 @@ snapshot_on_listed(struct snapshot *snap)
 			relids[count++] = table->relid;
 	}
 	HASH_ITER(hh, snap->listed, table, next)
-	if (fresh || is_late(snap, table->relid))
-		relids[count++] = table->relid;
+		if (fresh || is_late(snap, table->relid))
+			relids[count++] = table->relid;
 	snap->stage = STAGE_DESCRIBING;
 	snap->described = snap->emitted = false;
 	nonce_make(snap->nonce);
@@ -212,7 +200,10 @@ snapshot_on_relation(void *arg, struct cursor body)
 		return;
 	}
 	if (table->tbl)
+	{
+		pipeline_close_rows(snap->pl, table->tbl);
 		table_free(table->tbl);
+	}
 	table->tbl = tbl;
 }
 
@@ -318,8 +309,7 @@ snapshot_check_rights(struct snapshot *snap, struct err *e)
 	return false;
 }
 
-/* The plugin has said which are captured: these are the job's, or those of them that are missing.
- */
+/* The plugin has said which are captured: these are the job's, or those that it lacks. */
 static void
 snapshot_take_described(struct snapshot *snap)
 {

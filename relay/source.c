@@ -528,12 +528,13 @@ on_not_started(void *arg, const struct err *e)
 }
 
 void
-source_start(struct source *src, uint64_t start_lsn)
+source_start(struct source *src, uint64_t start_lsn, uint64_t from_lsn)
 {
 	if (src->state != SOURCE_IDLE)
 		abort();
 	source_disconnect(src);
 	src->past.start_lsn = start_lsn > src->confirmed ? start_lsn : src->confirmed;
+	src->past.from_lsn = from_lsn > src->past.start_lsn ? from_lsn : 0;
 	src->connects++;
 	src->want_write = false;
 	src->state = SOURCE_STARTING;

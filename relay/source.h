@@ -81,10 +81,11 @@ void source_remember(struct source *src, const struct lineage *past);
 
 /*
  * Connects, checks, creates the slot if it may, streams from start_lsn or the
- * slot's position, whichever is later.  Events come from the loop, never from
- * within this call.  Not while it is connected.
+ * slot's position, whichever is later.  from_lsn, if it is later than start_lsn: what
+ * commits before it is not to come, and the slot must go back to it (E1232).
+ * Events come from the loop, never from within this call.  Not while it is connected.
  */
-void source_start(struct source *src, uint64_t start_lsn);
+void source_start(struct source *src, uint64_t start_lsn, uint64_t from_lsn);
 
 /* Frames are taken again; those that were kept come first, in the next round. */
 void source_resume(struct source *src);

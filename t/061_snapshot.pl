@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use IPC::Run ();
 use JSON::PP ();
+use Marks;
 use Pipe;
 use Walrelay;
 use Test::More;
@@ -168,12 +169,15 @@ sql(q{SET client_encoding = 'UTF8'; CREATE SCHEMA latin; CREATE TABLE latin."grÃ
 # ---- connections that end in the middle ----
 sql(join ';', map { "CREATE SCHEMA $_; CREATE TABLE $_.t (id int PRIMARY KEY, v text) WITH (fillfactor = 10);"
 	. "INSERT INTO $_.t SELECT i, repeat('v', 300) FROM generate_series(1, 1000) i" } qw(reader control slots));
-# faulted NAME, WHAT, LOG: what of a relay's server ends while it is in the middle
+# all of it is in memory, and some of it sent, when the rest fails
+sql('CREATE TABLE control.a (id int PRIMARY KEY, v text) WITH (fillfactor = 10);'
+	  . q{INSERT INTO control.a SELECT i, repeat('v', 30000) FROM generate_series(1001, 1020) i});
+# faulted NAME, ROWS, WHAT, LOG: what of a relay's server ends while it is in the middle
 sub faulted
 {
-	my ($name, $what, $log) = @_;
+	my ($name, $rows, $what, $log) = @_;
 	my $pipe = Pipe->new($name . ($tails + 1));
-	my $relay = tail($name, '--snapshot.chunk.size=10', '--max.in.flight.bytes=64KB');
+	my $relay = tail($name, '--snapshot.chunk.size=10', '--snapshot.max.threads=1', '--max.in.flight.bytes=64KB');
 	$pipe->wait_full($relay);
 	wait_until
 	{
@@ -186,15 +190,16 @@ sub faulted
 	$relay->wait_for_log(qr/snapshot is done/);
 	like($relay->stderr, $log, "$name: told");
 	my $ids = sub { return $pipe->text =~ /"key":\{"id":(\d+)\}/g; };
-	wait_until { my %ids = map { $_ => 1 } $ids->(); keys %ids == 1000 } "$name: all rows";
+	wait_until { my %ids = map { $_ => 1 } $ids->(); keys %ids == $rows } "$name: all rows";
 	is($relay->stop, 0, "$name: ends well");
 	$pipe->close;
-	is(scalar(() = $ids->()), 1000, "$name: each row once");
+	is(scalar(() = $ids->()), $rows, "$name: each row once");
+	marks_are($name, [], map { [ $_->{value}{source}{table}, $_->{value}{source}{snapshot} ] } json_lines($pipe->text));
 	return;
 }
 my $readers = q{FROM pg_stat_activity WHERE backend_type = 'client backend' AND query LIKE 'BEGIN ISOLATION%'};
-faulted('reader', "pg_terminate_backend(pid) $readers", qr/E1214.*a connection of the snapshot is made again/s);
-faulted('control', q{pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'walsender' AND query LIKE 'CREATE_REPLICATION%SNAPSHOT%'},
+faulted('reader', 1000, "pg_terminate_backend(pid) $readers", qr/E1214.*a connection of the snapshot is made again/s);
+faulted('control', 1020, q{pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'walsender' AND query LIKE 'CREATE_REPLICATION%SNAPSHOT%'},
 	qr/E1214.*the snapshot goes on in 1 s with what is missing/s);
 # ---- a snapshot needs a slot more ----
 sql(q{SELECT pg_create_physical_replication_slot('s' || i) FROM generate_series(1, 11) i});

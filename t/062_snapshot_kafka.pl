@@ -6,7 +6,10 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use HTTP::Tiny;
+use IPC::Run ();
 use JSON::PP ();
+use Marks;
 use Walrelay;
 use Test::More;
 
@@ -201,6 +204,50 @@ slot_new($lost);
 	wait_for_slot($source, $lost);
 	is($relay->stop, 0, "$lost: ends well");
 	is_folded($lost, records($lost, 'k'));
+}
+
+# ---- exactly once, a Kafka transaction with the first rows is given up ----
+# They come again, marked as they were.  A table keeps it open whose rows are not sent until told;
+# a lock on it would be waited for ahead of the snapshot.
+my $given = "${run}given";
+sql("CREATE SCHEMA $given; CREATE TABLE $given.k (id int PRIMARY KEY, v text) WITH (fillfactor = 10);"
+	  . "INSERT INTO $given.k SELECT i, repeat('v', 300) FROM generate_series(1, 40) i;"
+	  . "CREATE FUNCTION $given.send(bigint) RETURNS bytea LANGUAGE plpgsql AS 'BEGIN"
+	  . " LOOP EXIT WHEN pg_try_advisory_xact_lock_shared(62); PERFORM pg_sleep_for(''10 ms''); END LOOP; RETURN int8send(\$1); END';"
+	  . "CREATE DOMAIN $given.big AS bigint; CREATE TABLE $given.slow (id int PRIMARY KEY, v $given.big); INSERT INTO $given.slow VALUES (1, 1);"
+	  . "UPDATE pg_type SET typsend = '$given.send(bigint)'::regprocedure WHERE oid = '$given.big'::regtype");
+slot_new($given);
+{
+	my $holder = "FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND objid = 62";
+	my $lock = IPC::Run::start([ 'psql', '-XAtq', '-d', $source->connstr('postgres'), '-c',
+			'SELECT pg_advisory_lock(62); SELECT pg_sleep_for($$1 hour$$)' ], '<', \undef, '>', \my $out, '2>', \my $err);
+	wait_until { sql("SELECT count(*) $holder") } "$given: the lock";
+	my $admin = '127.0.0.1:' . free_port();
+	my $relay = start($given, '--kafka.delivery=exactly-once', '--progress.interval.ms=60s',
+		'--kafka.transaction.timeout.ms=600000', '--snapshot.mode=initial',
+		'--snapshot.chunk.size=10', "--admin.listen=$admin");
+	wait_until { die $relay->stderr if !$relay->is_running; HTTP::Tiny->new->get("http://$admin/metrics")->{content} =~ /^walrelay_snapshot_rows(?:\{.*\})? [1-9]/m } "$given: rows are sent";
+	is(scalar(records($given, 'k', committed => 1)), 0, "$given: and not committed");
+	# somebody else has the slot meanwhile, who confirms nothing
+	my $active = "FROM pg_replication_slots WHERE slot_name = '$given' AND active_pid IS NOT NULL";
+	$relay->signal('STOP');
+	sql("SELECT pg_terminate_backend(active_pid) $active");
+	wait_until { !sql("SELECT count(*) $active") } "$given: the slot is free";
+	my $thief = IPC::Run::start([ 'pg_recvlogical', '-d', $source->connstr('postgres'), '-S', $given, '--start', '--no-loop',
+			'-f', '/dev/null', '-s', '0', '-F', '0', '-o', 'format=text' ], '<', \undef, '>', \$out, '2>', \$err);
+	wait_until { sql("SELECT count(*) $active") } "$given: the slot is taken";
+	$relay->signal('CONT');
+	$relay->wait_for_log(qr/E1210/);
+	$thief->signal('KILL');
+	$thief->finish;
+	wait_until { (() = $relay->stderr =~ /streaming database/g) == 2 } "$given: the stream again";
+	sql("SELECT pg_terminate_backend(pid) $holder");
+	$relay->wait_for_log(qr/snapshot is done: 2 tables, 41 rows/);
+	is($relay->stop, 0, "$given: ends well");
+	$lock->finish;
+	my @rows = map { my $table = $_; map { [ $table, $_->{value}{source}{snapshot} ] } records($given, $table, committed => 1) } qw(k slow);
+	is(scalar(@rows), 41, "$given: each row once");
+	marks_are($given, [], @rows);
 }
 
 $waiting->wait_for_log(qr/E1299: transactions under way keep the snapshot from beginning.*pg_prepared_xacts/s);

@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP ();
+use Marks;
 use Pipe;
 use Walrelay;
 use Test::More;
@@ -22,7 +23,7 @@ sub sql { return $source->safe_psql('postgres', $_[0]); }
 # ddl: what is done; S is the schema, O another one, more: what O has.  after: how the table that
 # was read in part looks from then on, undef: as before.  silent: nothing needs be said.
 # told: which have changed, if not a and t.  before: what a table was called when the first rows
-# of it were sent.  The fold of what came is compared with the tables that there are in the end.
+# of it were sent.  open: see Marks.pm.  The fold of what came is compared with the tables that there are in the end.
 my $there = 'ALTER TABLE S.%1$s RENAME x TO w; ALTER TABLE S.%1$s RENAME y TO x; ALTER TABLE S.%1$s RENAME w TO y';
 my %cases = (
 	add_column => { ddl => both(q{ALTER TABLE S.%s ADD z text DEFAULT 'z'}) },
@@ -31,20 +32,20 @@ my %cases = (
 	swap_columns => { ddl => both($there) },
 	there_and_back => { ddl => both("$there; $there") },
 	alter_type => { ddl => both('ALTER TABLE S.%s ALTER id TYPE bigint'), anew => 1 },
-	truncate => { ddl => 'TRUNCATE S.a, S.t', anew => 1 },
+	truncate => { ddl => 'TRUNCATE S.a, S.t', anew => 1, open => [ '', 'c_truncate.a' ] },
 	truncate_refill => {
 		ddl => both(q{TRUNCATE S.%s; INSERT INTO S.%1$s SELECT i, '%1$s', 'x' || i, 'y' || i FROM generate_series(1, 200) i}),
 		anew => 1
 	},
 	vacuum_full => { ddl => both('VACUUM FULL S.%s'), apart => 1, anew => 1 },
 	cluster => { ddl => both('CLUSTER S.%s USING %1$s_pkey'), apart => 1, anew => 1 },
-	drop => { ddl => 'DROP TABLE S.a, S.t', gone => 1 },
+	drop => { ddl => 'DROP TABLE S.a, S.t', gone => 1, open => [ '', 'c_drop.a' ] },
 	drop_and_make => {
 		ddl => both(q{DROP TABLE S.%s; CREATE TABLE S.%1$s (id int PRIMARY KEY, x text, own text);
 			INSERT INTO S.%1$s SELECT i, 'x' || i, '%1$s' FROM generate_series(1, 100) i}),
-		gone => 1
+		gone => 1, open => [ '', 'c_drop_and_make.a' ]
 	},
-	rename => { ddl => both('ALTER TABLE S.%s RENAME TO %1$s2'), before => { 'S.a2' => 'S.a' } },
+	rename => { ddl => both('ALTER TABLE S.%s RENAME TO %1$s2'), before => { 'S.a2' => 'S.a' }, open => ['c_rename.a'] },
 	swap_tables => {
 		ddl => 'ALTER TABLE S.t RENAME TO w; ALTER TABLE S.u RENAME TO t; ALTER TABLE S.w RENAME TO u',
 		told => [qw(t u)]
@@ -52,7 +53,7 @@ my %cases = (
 	swap_schemas => {
 		more => both('CREATE TABLE O.%s (id int PRIMARY KEY, own text, x text, y text)'),
 		ddl => 'ALTER SCHEMA S RENAME TO w; ALTER SCHEMA O RENAME TO S; ALTER SCHEMA w RENAME TO O',
-		told => [qw(a a t t u)], before => { 'O.a' => 'S.a' }
+		told => [qw(a a t t u)], before => { 'O.a' => 'S.a' }, open => ['c_swap_schemas.a']
 	},
 	make => {
 		ddl => q{CREATE TABLE S.n (id int PRIMARY KEY, own text, x text, y text);
@@ -130,7 +131,9 @@ for my $name (sort keys %cases)
 
 	my (%rows, %keys, @mixed);
 	my $read = 0;
-	for my $event (events($case->{pipe}->text))
+	my @events = events($case->{pipe}->text);
+	marks_are($name, $case->{open} // [], map { $_->{op} eq 'r' ? [ @$_{qw(table mark)} ] : () } @events);
+	for my $event (@events)
 	{
 		my ($schema, $table) = split /\./, $event->{table};
 		if ($event->{op} eq 't') { delete $rows{ $event->{table} }; next; }

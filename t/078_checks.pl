@@ -1,5 +1,5 @@
-# 078_checks.pl: the tests' own judgements of what was delivered (lib/checks.py, lib/Runs.pm),
-# checked: what is right must pass, and each way to break a log must be reported as what it
+# 078_checks.pl: the tests' own judgements of what was delivered (lib/checks.py, lib/Runs.pm,
+# lib/storm_model.py), checked: what is right must pass, and each way to break a log must be reported as what it
 # is.  No server, no Kafka.  SEED= for other logs.
 use strict;
 use warnings;
@@ -35,5 +35,5 @@ for (
 	is(judged($came), $wanted, "runs: $what");
 }
 
-report_checks("$FindBin::Bin/lib/checks_test.py");
+report_checks("$FindBin::Bin/lib/$_") for qw(checks_test.py storm_model_test.py);
 done_testing();

@@ -23,12 +23,12 @@ sub report_checks
 	note($output);
 	for ($output =~ /^((?:ok|FAIL) .*(?:\n {5}.*)*)/mg)
 	{
-		my ($state, $what, $detail) = /^(\w+) +(.*)\n?(.*)/s;
+		my ($state, $what, $detail) = /^(\w+) +([^\n]*)\n?(.*)/s;
 		ok($state eq 'ok', $what) or diag($detail);
 	}
 	is(Test::More->builder->current_test - $before, ($passed // 0) + ($failed // 0), 'all its checks are here');
 	ok(defined $passed && $passed > 0 && $status == 0, 'it came to its end')
-	  or diag(substr $output, -4000);
+	  or $failed or diag(substr $output, -4000);
 	return;
 }
 

@@ -231,8 +231,8 @@ sub read_topic
 
 # ---- walrelay ----
 
-# relay_start args => [...], command => 'run', env => {...}, name => ...: a walrelay
-# in the background, its output in files; see Walrelay::Relay.
+# relay_start args => [...], command => 'run', env => {...}, name => ..., program => ...: a
+# walrelay, or what runs one, in the background, its output in files; see Walrelay::Relay.
 sub relay_start { return Walrelay::Relay->start(@_); }
 
 # relay_run ARGS...: run walrelay to its end; (exit status, stdout, stderr).  One that
@@ -321,7 +321,7 @@ sub start
 	my ($class, %opt) = (shift, command => 'run', args => [], env => {}, @_);
 	my $name = $opt{name} // 'walrelay' . $relay_count++;
 	my $self = bless { base => "$ENV{TESTLOGDIR}/$name", name => $name }, $class;
-	my @cmd = ($walrelay, defined $opt{command} ? $opt{command} : (), @{ $opt{args} });
+	my @cmd = ($opt{program} // $walrelay, defined $opt{command} ? $opt{command} : (), @{ $opt{args} });
 
 	die "there is no walrelay; run make\n" unless $walrelay && -x $walrelay;
 	Test::More::note("$name: @cmd");

@@ -14,7 +14,8 @@ my ($mode, @names) = @ARGV;
 my $work = $ENV{WORK} // die "WORK is not set\n";
 my $build = $ENV{B} // 'build';
 my $timeout = $ENV{TEST_TIMEOUT} || 900;
-my $jobs = $ENV{JOBS} || 2;    # tests wait more than they work
+chomp(my $cores = `nproc`);
+my $jobs = $ENV{JOBS} || $cores + 1;    # tests wait more than they work
 chomp(my $src = `pwd -P`);
 chomp(my $pg_bin = `$ENV{PG_CONFIG} --bindir`);
 chomp(my $pgxs = `$ENV{PG_CONFIG} --pgxs`);
@@ -139,13 +140,27 @@ sub skip_reasons
 	return @reasons;
 }
 
-# indent TEXT, LINES: the last LINES lines of it, indented
-sub indent
+# tail TEXT, LINES: the last LINES lines of it, indented
+sub tail
 {
 	my ($text, $lines) = @_;
 	my @lines = split /\n/, $text;
 	@lines = ('...', @lines[ -$lines .. -1 ]) if @lines > $lines;
-	return join '', map { '      ' . substr($_, 0, 400) . "\n" } @lines;
+	return lines_indent(@lines);
+}
+
+sub lines_indent
+{
+	return map { '      ' . substr($_, 0, 400) . "\n" } @_;
+}
+
+# head TEXT, LINES: the first LINES lines of it, indented
+sub head
+{
+	my ($text, $lines) = @_;
+	my @lines = split /\n/, $text;
+	@lines = (@lines[ 0 .. $lines - 1 ], '...') if @lines > $lines;
+	return lines_indent(@lines);
 }
 
 # result_print NAME, STATUS, START, LOG, EXPECTED, DETAIL...: count a test file's log
@@ -166,11 +181,11 @@ sub result_print
 	print map { "      skipped: $_\n" } skip_reasons($log);
 	return if !$not_ok;
 	my $text = slurp($log);
-	print indent(join("\n", grep { /^not ok|^# / } split /\n/, $text), 60), "      --\n" if $text =~ tr/\n// > 60;
-	print indent($text, 60);
+	print head(join('', $text =~ /^(not ok.*\n(?:#.*\n)*)/mg), 90), "      --\n" if $text =~ tr/\n// > 60;
+	print tail($text, 60);
 	for my $file (grep { -s } @details)
 	{
-		print "      -- ", basename($file), ":\n", indent(slurp($file), $file =~ /diffs$/ ? 400 : 30);
+		print "      -- ", basename($file), ":\n", tail(slurp($file), $file =~ /diffs$/ ? 400 : 30);
 	}
 	return;
 }

@@ -95,6 +95,24 @@ endpos_is_a_position(void **state)
 }
 
 static void
+from_lsn_is_a_whole_position(void **state)
+{
+	(void) state;
+	assert_rc_ok(parse("run", "--from-lsn=16/B374D848", NULL));
+	assert_int_equal(cli.cfg->from_lsn, INT64_C(0x16B374D848));
+	assert_rc_ok(parse("run", "--from-lsn", "0/1753030", NULL));
+	assert_int_equal(cli.cfg->from_lsn, 0x1753030);
+	assert_rc_err(parse("run", "--from-lsn=0/1753030,", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("run", "--from-lsn=0/175303012", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("run", "--from-lsn=0/0", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("run", "--from-lsn", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("tail", "--from-lsn=0/1", NULL), ERR_USAGE, E1001);
+	assert_rc_ok(parse("slot", "create", "--export-snapshot", "--json", NULL));
+	assert_true(cli.exports && cli.json);
+	assert_rc_err(parse("run", "--export-snapshot", NULL), ERR_USAGE, E1001);
+}
+
+static void
 decode_takes_a_file_and_what_to_leave_out(void **state)
 {
 	(void) state;
@@ -110,12 +128,57 @@ decode_takes_a_file_and_what_to_leave_out(void **state)
 }
 
 static void
+snapshot_commands_take_tables(void **state)
+{
+	(void) state;
+	assert_rc_ok(parse("snapshot", "start", "shop.a", "--slot.name=x", "shop.b", "--where",
+					   "n = 1", "--blocking", "shop\\.c.*", NULL));
+	assert_int_equal(cli.order.ntables, 3);
+	assert_string_equal(cli.order.tables[0], "shop.a");
+	assert_string_equal(cli.order.tables[1], "shop.b");
+	assert_string_equal(cli.order.tables[2], "shop\\.c.*");
+	assert_string_equal(cli.order.where, "n = 1");
+	assert_true(cli.order.blocking);
+	assert_string_equal(cli.cfg->slot.name, "x");
+	assert_rc_ok(parse("snapshot", "start", "--where=a = 'b=c'", "shop.a", NULL));
+	assert_string_equal(cli.order.where, "a = 'b=c'");
+	assert_false(cli.order.blocking);
+	assert_rc_ok(parse("snapshot", "stop", NULL));
+	assert_int_equal(cli.order.ntables, 0);
+	assert_rc_ok(parse("snapshot", "stop", "shop.a", NULL));
+	assert_int_equal(cli.order.ntables, 1);
+	assert_rc_ok(parse("snapshot", "pause", "--slot.name=x", NULL));
+	assert_rc_ok(parse("snapshot", "resume", NULL));
+}
+
+static void
+snapshot_commands_refuse_the_rest(void **state)
+{
+	(void) state;
+	assert_rc_err(parse("snapshot", "start", "a.b", "--where", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("snapshot", "start", "a.b", "--where=a", "--where=b", NULL), ERR_USAGE,
+				  E1006);
+	assert_non_null(strstr(e.msg, "twice"));
+	assert_rc_err(parse("snapshot", "start", "a.b", "--were=x", NULL), ERR_USAGE, E1001);
+	assert_rc_err(parse("snapshot", "start", "a.b", "--force", NULL), ERR_USAGE, E1001);
+	assert_rc_err(parse("snapshot", "stop", "--where=a", NULL), ERR_USAGE, E1001);
+	assert_rc_err(parse("snapshot", "stop", "--blocking", NULL), ERR_USAGE, E1001);
+	assert_rc_err(parse("snapshot", "pause", "a.b", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("snapshot", "resume", "a.b", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("snapshot", "status", "a.b", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("snapshot", "begin", NULL), ERR_USAGE, E1006);
+	assert_non_null(strstr(e.hint, "snapshot start"));
+}
+
+static void
 tail_leaves_nothing_behind(void **state)
 {
 	char name[64];
 
 	(void) state;
-	assert_rc_ok(parse("tail", "--sink=kafka", "--registry.url=http://r", NULL));
+	assert_rc_ok(parse("tail", "--sink=kafka", "--registry.url=http://r",
+					   "--signal.enabled.channels=kafka", NULL));
+	assert_int_equal(cli.cfg->signal.channels, 0);
 	snprintf(name, sizeof(name), "walrelay_tail_%d", (int) getpid());
 	assert_int_equal(cli.cfg->format.sink, SINK_STDOUT);
 	assert_true(cli.cfg->slot.temporary);
@@ -268,6 +331,7 @@ wrong_command_lines_do_not_show_secrets(void **state)
 										   {"run", "--source.conninfo", "password=open", "sesame"},
 										   {"run", "--sasl.password", "open", "sesame"},
 										   {"run", "--endpos=password=sesame"},
+										   {"run", "--from-lsn=password=sesame"},
 										   {"run", "--sasl.passwrod=sesame"},
 										   {"slot", "password=sesame"},
 										   {"slot", "status", "password=sesame"},
@@ -329,8 +393,11 @@ main(void)
 		TEST(settings_come_in_three_shapes),
 		TEST(options_may_stand_behind_a_true_or_false_one),
 		TEST(endpos_is_a_position),
+		TEST(from_lsn_is_a_whole_position),
 		TEST(gaps_are_accepted_on_the_command_line),
 		TEST(decode_takes_a_file_and_what_to_leave_out),
+		TEST(snapshot_commands_take_tables),
+		TEST(snapshot_commands_refuse_the_rest),
 		TEST(tail_leaves_nothing_behind),
 		TEST(tail_has_nowhere_to_put_dead_letters),
 		TEST(dead_letters_are_chosen),

@@ -108,6 +108,48 @@ defaults_are_those_of_the_table(void **state)
 }
 
 static void
+signals_come_from_chosen_channels(void **state)
+{
+	char *topic;
+
+	(void) state;
+	assert_int_equal(cfg->signal.channels, 0);
+	assert_rc_ok(flag("topic.prefix", "shop"));
+	assert_rc_ok(flag("bootstrap.servers", "localhost:9092"));
+	assert_rc_ok(flag("source.conninfo", "dbname=shop"));
+	assert_rc_ok(flag("signal.enabled.channels", "source"));
+	assert_int_equal(cfg->signal.channels, CHANNEL_SOURCE);
+	assert_rc_ok(flag("signal.enabled.channels", "kafka,source"));
+	assert_int_equal(cfg->signal.channels, CHANNEL_SOURCE | CHANNEL_KAFKA);
+	assert_rc_err(flag("signal.enabled.channels", "jmx"), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.hint, "source or kafka"));
+	topic = config_signal_topic(cfg);
+	assert_string_equal(topic, "shop-signal");
+	free(topic);
+	assert_rc_ok(config_check(cfg, &e));
+
+	/* Nothing but positions and notes may be in the progress topic. */
+	assert_rc_ok(flag("signal.kafka.topic", "shop.progress"));
+	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.msg, "shop.progress"));
+	assert_rc_ok(flag("signal.kafka.topic", "signals"));
+	assert_rc_ok(config_check(cfg, &e));
+	topic = config_signal_topic(cfg);
+	assert_string_equal(topic, "signals");
+	free(topic);
+
+	/* Offsets are kept in Kafka, by slot. */
+	assert_rc_ok(flag("slot.temporary", "true"));
+	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
+	assert_rc_ok(flag("slot.temporary", "false"));
+	assert_rc_ok(flag("sink", "stdout"));
+	assert_rc_err(config_check(cfg, &e), ERR_CONFIG, E1002);
+	assert_non_null(strstr(e.msg, "signal.enabled.channels=kafka"));
+	assert_rc_ok(flag("signal.enabled.channels", "source"));
+	assert_rc_ok(config_check(cfg, &e));
+}
+
+static void
 sizes_take_units(void **state)
 {
 	static const struct
@@ -486,8 +528,7 @@ printing_says_where_values_come_from(void **state)
 	free(text);
 }
 
-/* --- checks --------------------------------------------------------------------------------------
- */
+/* --- checks ------------------------------------------------------------------------------- */
 
 static void
 missing_settings_are_named_in_all_their_forms(void **state)
@@ -642,6 +683,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(defaults_are_those_of_the_table),
+		TEST(signals_come_from_chosen_channels),
 		TEST(sizes_take_units),
 		TEST(durations_take_units),
 		TEST(words_become_numbers),

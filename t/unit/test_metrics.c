@@ -24,12 +24,14 @@ full(void)
 		.sink = {.messages = 21, .bytes = UINT64_MAX, .acked = 20},
 		.schemas = {.requests = 31, .failures = 32},
 		.gaps_accepted = 33,
+		.incremental = {.paused = true, .signals = 71, .tables = 72, .waiting = 73, .in_flight = 74, .chunks = 75, .repeated = 76, .rows = 77, .left_out = 78},
 		.snapshot = {.due = true,
 					 .tables = 61,
 					 .tables_complete = 62,
 					 .rows = 63,
 					 .estimated = 64,
 					 .failures = 66},
+		.gentle = {.window = true},
 		.unacked_messages = 41,
 		.unacked_transactions = 42,
 		.received_lsn = UINT64_C(0x1600000080),
@@ -133,6 +135,18 @@ every_field_has_its_sample(void **state)
 						"walrelay_snapshot_rows_estimated 64\n"
 						"walrelay_snapshot_rows_total 65\n"
 						"walrelay_snapshot_table_failures_total 66\n"
+						"walrelay_snapshot_waiting{reason=\"rate\"} 0\n"
+						"walrelay_snapshot_waiting{reason=\"window\"} 1\n"
+						"walrelay_snapshot_waiting{reason=\"retained\"} 0\n"
+						"walrelay_incremental_paused 1\n"
+						"walrelay_incremental_signals 71\n"
+						"walrelay_incremental_tables 72\n"
+						"walrelay_incremental_tables_waiting 73\n"
+						"walrelay_incremental_chunks_in_flight 74\n"
+						"walrelay_incremental_chunks_total 75\n"
+						"walrelay_incremental_chunks_repeated_total 76\n"
+						"walrelay_incremental_rows_total 77\n"
+						"walrelay_incremental_rows_left_out_total 78\n"
 						"walrelay_received_lsn_bytes 94489280640\n"
 						"walrelay_confirmed_lsn_bytes 94489280576\n"
 						"walrelay_server_lsn_bytes 94489280768\n"

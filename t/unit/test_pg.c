@@ -331,6 +331,47 @@ a_standby_may_be_behind_for_a_while(void **state)
 	assert_non_null(strstr(e.detail, "is 8; it was 7"));
 }
 
+/* WAL that is not flushed yet is there, too: a page's header may be all that it is. */
+static void
+where_rows_were_loaded_is_between_slot_and_server(void **state)
+{
+	struct lineage past = {.from_lsn = 0x3000028};
+
+	(void) state;
+	facts.slot.exists = false;
+	assert_rc_err(lineage_check_from(&past, &facts, "s", &e), ERR_CONFIG, E1207);
+	facts.slot.exists = true;
+	facts.wal_end = 0x3000000;
+	facts.insert_lsn = 0x3000028;
+	facts.slot.confirmed_lsn = 0x3000028;
+	assert_rc_ok(lineage_check_from(&past, &facts, "s", &e));
+	assert_int_equal(lineage_begins(&past, &facts), 0x3000028);
+	facts.slot.confirmed_lsn = 0x2000000;
+	assert_rc_ok(lineage_check_from(&past, &facts, "s", &e));
+	assert_int_equal(lineage_begins(&past, &facts), 0x3000028);
+	facts.insert_lsn = 0x3000027;
+	assert_rc_err(lineage_check_from(&past, &facts, "s", &e), ERR_CONFIG, E1232);
+	assert_non_null(strstr(e.detail, "ends at 0/3000027; --from-lsn is 0/3000028."));
+	assert_null(e.gap);
+	facts.wal_end = 0x3000028; /* a server that does not say where it inserts */
+	facts.insert_lsn = 0;
+	assert_rc_ok(lineage_check_from(&past, &facts, "s", &e));
+	facts.slot.confirmed_lsn = 0x3000029;
+	assert_rc_err(lineage_check_from(&past, &facts, "s", &e), ERR_CONFIG, E1232);
+	assert_non_null(strstr(e.detail, "from 0/3000029 on"));
+
+	/* Later it is a position like others. */
+	past = (struct lineage){.streamed = true, .system_id = 7, .start_lsn = 0x3000028,
+							.reported = 0x3000029};
+	facts.system_id = 7;
+	facts.wal_end = 0x3000000;
+	facts.insert_lsn = 0x3000028;
+	assert_rc_ok(lineage_check(&past, &facts, "s", &e));
+	assert_int_equal(lineage_begins(&past, &facts), 0x3000029);
+	facts.insert_lsn = 0x3000027;
+	assert_rc_err(lineage_check(&past, &facts, "s", &e), ERR_CONFIG, E1218);
+}
+
 static void
 a_slot_that_was_used_is_not_made_anew(void **state)
 {
@@ -432,14 +473,17 @@ options_are_quoted(void **state)
 	assert_non_null(strstr(buf_cstr(&sql), "\"actions\" 'insert,truncate,message'"));
 	assert_non_null(strstr(buf_cstr(&sql), "LOGICAL 0/0 "));
 	set_key("slot.temporary", "true");
-	pg_create_command(&sql, &facts, cfg);
+	pg_create_command(&sql, &facts, cfg, false);
 	assert_string_equal(buf_cstr(&sql), "CREATE_REPLICATION_SLOT \"s_1\" TEMPORARY LOGICAL "
 										"\"walrelay\" (SNAPSHOT 'nothing')");
 	set_key("slot.temporary", "false");
 	facts.version = 170011;
-	pg_create_command(&sql, &facts, cfg);
+	pg_create_command(&sql, &facts, cfg, false);
 	assert_string_equal(buf_cstr(&sql), "CREATE_REPLICATION_SLOT \"s_1\" LOGICAL "
 										"\"walrelay\" (SNAPSHOT 'nothing', FAILOVER true)");
+	pg_create_command(&sql, &facts, cfg, true);
+	assert_string_equal(buf_cstr(&sql), "CREATE_REPLICATION_SLOT \"s_1\" LOGICAL "
+										"\"walrelay\" (SNAPSHOT 'export', FAILOVER true)");
 	pg_alter_command(&sql, cfg, true);
 	assert_string_equal(buf_cstr(&sql), "ALTER_REPLICATION_SLOT \"s_1\" (FAILOVER true)");
 	pg_alter_command(&sql, cfg, false);
@@ -513,6 +557,7 @@ main(void)
 		TEST(histories_are_read),
 		TEST(a_failover_before_the_position_is_noticed),
 		TEST(a_standby_may_be_behind_for_a_while),
+		TEST(where_rows_were_loaded_is_between_slot_and_server),
 		TEST(a_slot_that_was_used_is_not_made_anew),
 		TEST(a_slot_is_a_failover_slot_where_the_server_can),
 		TEST(who_insists_on_a_failover_slot_gets_one_or_is_told),

@@ -7,6 +7,7 @@
 
 #include "position_header.h"
 #include "progress.h"
+#include "progress_topic.h"
 
 static struct str
 str_of(const char *text)
@@ -110,6 +111,48 @@ header_orders_messages(void **state)
 	assert_true(memcmp(out[0].headers[1].value.data, out[1].headers[0].value.data, 16) < 0);
 }
 
+/* Notes of this slot are told from topics, whose names may begin as they do, and other slots'. */
+static void
+test_keys_of_notes(void **state)
+{
+	static const struct
+	{
+		const char *key;
+		const char *rest; /* behind the word "incremental"; NULL: no note of it */
+	} keys[] = {{"s/incremental", ""},
+				{"s/incremental/16391", "/16391"},
+				{"s/incremental/", "/"},
+				{"s/incrementals", NULL},
+				{"s/incremental.shop.orders", NULL},
+				{"s/snapshot", NULL},
+				{"s/snapshot/incremental", NULL},
+				{"s/increment", NULL},
+				{"s/", NULL},
+				{"s", NULL},
+				{"", NULL},
+				{"incremental", NULL},
+				{"ss/incremental", NULL},
+				{"x/incremental", NULL}};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+	{
+		char      *exact = unit_exact(keys[i].key, strlen(keys[i].key));
+		struct str rest = progress_key_rest((struct str){exact, strlen(keys[i].key)}, "s",
+											PROGRESS_INCREMENTAL);
+
+		if ((rest.data != NULL) != (keys[i].rest != NULL))
+			fail_msg("%s: %s", keys[i].key, rest.data ? "a note" : "none");
+		if (keys[i].rest)
+		{
+			assert_int_equal(rest.len, strlen(keys[i].rest));
+			assert_memory_equal(rest.data, keys[i].rest, rest.len);
+		}
+		free(exact);
+	}
+	assert_null(progress_key_rest((struct str){NULL, 0}, "s", PROGRESS_SNAPSHOT).data);
+}
+
 int
 main(void)
 {
@@ -118,6 +161,7 @@ main(void)
 		cmocka_unit_test(strange_record_is_refused),
 		cmocka_unit_test(newer_record_is_told),
 		cmocka_unit_test(header_orders_messages),
+		cmocka_unit_test(test_keys_of_notes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
