@@ -31,7 +31,7 @@ import time
 
 from faults import FAULTS
 from lab import BROKERS, log_grep, say, wait_until
-from ledger_trial import DRAIN_S, SPLIT_MESSAGES, WHOLE_EVENTS, LedgerTrial, Workload
+from ledger_trial import DRAIN_S, SPLIT_MESSAGES, WHOLE_EVENTS, LedgerTrial, Workload, story
 from trial import main, number, patterns
 
 PROMPT_S = 1                # in so long what is written is confirmed, as a rule
@@ -207,7 +207,7 @@ class Campaign(LedgerTrial):
             self.workload.dir, '--mode', self.mode, '--runs-max', str(self.runs_max()), '--run-ms-max',
             str(self.run_ms_max()), '--whole-max', str(WHOLE_EVENTS))
         self.check(status == 0, 'the checker finds every change in its place: ' + report[:300].strip(),
-                   report + self.log_end('checker.log'))
+                   story(report) + self.log_end('checker.log'))
         if self.records and status == 0:
             self.prove_much(json.loads(report))
 

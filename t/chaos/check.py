@@ -39,7 +39,7 @@ What each breach is called, and the rule that it breaks:
   position     the position header is missing, or contradicts itself or the transaction
   message      a message outside transactions is lost, or nobody sent it
   state        replayed, the log is not what the tables hold
-Those of snapshots are in seam.py.  Long because one log is read, once, for all of them.
+Those of snapshots are in seam.py and reading.py.  Long because one log is read, once, for all of them.
 """
 import array
 import bisect
@@ -49,7 +49,6 @@ import statistics
 import struct
 
 from outcomes import ABORTED, COMMITTED, lsn_number
-from seam import Seam
 from tables import PLACEHOLDER, POISON, TABLES, chain, content_fault, digest, md5
 
 POSITION = '__walrelay.position'
@@ -93,8 +92,8 @@ def key_text(key):
 class Options:
     """exactly_once: no duplicates, whole transactions.  runs_max: replays allowed in each
     partition; run_ms_max: in how many milliseconds what one repeats may have come;
-    None: any number.  whole_max: transactions of more events may be split.  snapshot: seam.Rules,
-    None: the relay has been there from the first transaction on."""
+    None: any number.  whole_max: transactions of more events may be split.  snapshot: seam.Rules, or
+    reading.Rules; None: the relay has been there from the first transaction on."""
 
     def __init__(self, exactly_once=False, runs_max=None, run_ms_max=None, whole_max=10000, breaches_max=20,
                  snapshot=None):
@@ -397,7 +396,7 @@ class Check:
         self.breaches = Breaches(options.breaches_max)
         self.transactions = Transactions(outcomes, self.breaches)
         self.tables = Tables(self.breaches, self.transactions)
-        self.seam = Seam(options.snapshot, self.transactions, self.tables, self.breaches) if options.snapshot else None
+        self.seam = options.snapshot and options.snapshot.seam(self.transactions, self.tables, self.breaches)
         self.said = collections.Counter()
         self.has_positions = False
         self.has_boundaries = False
@@ -634,8 +633,8 @@ class Check:
         # where no commit record begins: behind all transactions from before it
         if position and position[0] != lsn - 1:
             self.breaches.add('position', where, f'LSN {position[0]:x} of a row at {lsn:x}')
-        # behind all that ends at its position
-        self.group(place, record, order_key(lsn, PLACES, 0), None, where)
+        # behind all that ends at its position, but not behind a commit record that begins there
+        self.group(place, record, order_key(position[0] if position else lsn, PLACES, 0), None, where)
         self.key_check(table, record, where)
         self.seam.row(table, place, record, where)
 
@@ -758,7 +757,8 @@ class Check:
             if key is not None and self.place_record(place, key, self.transactions.end_lsn(i), record, where):
                 self.message_first(value, i, key >> 2 & PLACES - 1, where)
             return
-        key = order_key(*(position or (source['lsn'], 0)), 0)
+        # behind what ends in front of it, but for rows of a snapshot that are there; a commit record may begin there
+        key = order_key(position[0] - 1, PLACES - 1, 3) if position else order_key(source['lsn'], 0, 0)
         self.group(place, record, key, None, where)
         if self.place_record(place, key, None, record, where):
             content = value['message']['content'].decode()

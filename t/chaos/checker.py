@@ -13,6 +13,7 @@ message.timestamp.type=LogAppendTime.
 not asked for (seam.py); DIR needs a history.  Then --start is where the slot began, from which
 on all changes are there, with --past those before the snapshot, too; --done where WAL was
 written when the snapshot was known to be done; with --kills the relay may have died.
+--readings: incremental snapshots that were asked for instead (reading.py), as a file of JSON.
 --dump writes what was read, one JSON object a record, for a failing run's folder.
 """
 import argparse
@@ -26,6 +27,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import check
 import history
 import outcomes
+import reading
 import seam
 from tables import TABLES
 
@@ -58,6 +60,7 @@ def options_read():
                         help='exactly once: transactions of more events may be in several Kafka transactions')
     parser.add_argument('--snapshot', choices=seam.KINDS, help="the relay's snapshot.mode, if it is not never, "
                         'or was not there from the first transaction on')
+    parser.add_argument('--readings', help='file of the incremental snapshots that were asked for')
     parser.add_argument('--start', type=int, default=0, help='what commits from this LSN on must be there')
     parser.add_argument('--done', type=int, default=0, help='the snapshot was done when WAL was written there')
     parser.add_argument('--past', action='store_true', help='changes before the snapshot are there, whatever its mode')
@@ -106,10 +109,14 @@ class Dumped:
 
 def examine(options, log):
     known, snapshot = outcomes.load(options.dir), None
-    if options.snapshot:
+    if options.snapshot or options.readings:
         versions = history.load(options.dir)
         if versions is None:
             raise ValueError('there is no history: workload.py setup --history')
+    if options.readings:
+        snapshot = reading.load(options.readings, versions, options.start, options.kills,
+                                options.mode == 'exactly-once')
+    elif options.snapshot:
         snapshot = seam.Rules(options.snapshot, versions, options.start, options.done,
                               options.kills, options.jobs, options.begins, options.given_up,
                               options.past or None)

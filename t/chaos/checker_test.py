@@ -15,9 +15,11 @@ import check
 import model
 import mutations
 import outcomes
+import reading_mutations
 import seam
 import seam_mutations
 from model import WHOLE_MAX, Model
+from model_reading import Readings
 from model_snapshot import Snapshots
 
 SEEDS = 3
@@ -79,6 +81,30 @@ def legitimate_snapshots(seed):
                    check.check(snapshots.log, made.outcomes(), made.final(), snapshots_options(snapshots)))
 
 
+def legitimate_readings(seed):
+    """(what, report) of logs with rows that were read while the stream went on."""
+    for kills in (0, 1, 3):
+        for exactly_once in (False, True):
+            made = Model(seed, TRANSACTIONS, 'message' if kills == 1 else None)
+            for number, is_all in ((1, True), (2, False)):
+                readings = Readings(made, kills, exactly_once, number, is_all)
+                yield (f"{number} incremental snapshots of {'all' if is_all else 'some'} tables, {kills} deaths, "
+                       f"{'exactly' if exactly_once else 'at least'} once",
+                       check.check(readings.log, made.outcomes(), made.final(), snapshots_options(readings)))
+
+
+def legitimate_cuts(seed):
+    """(what, report) of logs with rows of a table that was truncated while it was read."""
+    for kind in (kind for kind in seam.KINDS if seam.KINDS[kind].reads):
+        for cut, said in (('rows', ' as it is read'), ('empty', ' as it is read, for good'), ('before', ' before')):
+            for exactly_once in (False, True):
+                made = Model(seed, TRANSACTIONS)
+                snapshots = Snapshots(made, kind, exactly_once=exactly_once, cut=cut)
+                yield (f"snapshot.mode {kind}, a table is truncated{said}, "
+                       f"{'exactly' if exactly_once else 'at least'} once",
+                       check.check(snapshots.log, made.outcomes(), made.final(), snapshots_options(snapshots)))
+
+
 def whole_suffix(made):
     """Every partition repeats all that it has from one transaction on: nothing was written
     down meanwhile."""
@@ -138,7 +164,7 @@ def snapshot_mutate(name, function, seed, made):
     of = function.log
     for attempt in range(ATTEMPTS):
         made.rng.seed(f'{seed}/{name}/{attempt}')
-        snapshots = Snapshots(made, of['mode'], of['kills'], of['exactly_once'])
+        snapshots = Snapshots(made, of['mode'], of['kills'], of['exactly_once'], cut=of['cut'])
         mutation = seam_mutations.SeamMutation(made, snapshots, random.Random(f'{seed}/{name}/{attempt}'))
         with contextlib.suppress(IndexError, StopIteration):
             function(mutation)
@@ -146,11 +172,27 @@ def snapshot_mutate(name, function, seed, made):
     raise LookupError(f'{name}: no log has a place for it')
 
 
+def reading_mutate(name, function, seed, made):
+    """The same of an incremental one, perhaps of another ledger."""
+    for attempt in range(ATTEMPTS):
+        if attempt >= ATTEMPTS // 4:
+            made = Model(f'{seed}/{attempt}', TRANSACTIONS, function.log['positions'])
+        made.rng.seed(f'{seed}/{name}/{attempt}')
+        readings = Readings(made, exactly_once=function.log['exactly_once'], **function.log['readings'])
+        mutation = reading_mutations.ReadingMutation(made, readings, random.Random(f'{seed}/{name}/{attempt}'))
+        with contextlib.suppress(IndexError, StopIteration):
+            function(mutation)
+            return mutation, snapshots_options(readings)
+    raise LookupError(f'{name}: no log has a place for it')
+
+
 def mutation_report(name, function, seed, models):
     """What the checker says of one."""
     of = function.log
     made = models.setdefault((seed, of['positions']), Model(seed, TRANSACTIONS, of['positions']))
-    if 'mode' in of:
+    if 'readings' in of:
+        mutation, rules = reading_mutate(name, function, seed, made)
+    elif 'mode' in of:
         mutation, rules = snapshot_mutate(name, function, seed, made)
     else:
         made.rng.seed(f'{seed}/{name}')
@@ -179,11 +221,11 @@ def main():
     outcomes_test(tap)
     passed = {}
     for seed in seeds:
-        for what, report in (*legitimate(seed), *legitimate_snapshots(seed)):
+        for what, report in (*legitimate(seed), *legitimate_snapshots(seed), *legitimate_readings(seed), *legitimate_cuts(seed)):
             passed.setdefault(what, []).extend([] if not report['kinds'] else [(seed, report['breaches'][:3])])
     for what, wrong in passed.items():
         tap.ok(not wrong, f'passes: {what}', wrong)
-    for name, function in mutations.mutations() + seam_mutations.mutations():
+    for name, function in mutations.mutations() + seam_mutations.mutations() + reading_mutations.mutations():
         well, said = mutation_test(name, function, seeds, models)
         tap.ok(well, f'{name}: {" ".join(function.__doc__.split())}: {said if well else ""}', said)
     print(f'1..{tap.count}')

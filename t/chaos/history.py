@@ -67,6 +67,21 @@ class History:
                 state.apply(version)
         return state
 
+    def rows(self, txids):
+        """The same of tables with a key: table -> key -> row."""
+        rows = {name: {} for name, table in TABLES.items() if table.key}
+        for version in self.versions:
+            if version.txid not in txids or version.table not in rows:
+                continue
+            key_of, there = TABLES[version.table].key_of, rows[version.table]
+            if not version.old and not version.new:
+                there.clear()
+            if version.old:
+                there.pop(key_of(version.old), None)
+            if version.new:
+                there[key_of(version.new)] = version.new
+        return rows
+
 
 def row_read(table, value):
     """A row as events have it, from to_jsonb(); of a large value there is the MD5."""

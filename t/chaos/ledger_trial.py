@@ -19,6 +19,15 @@ SPLIT_MESSAGES = 500        # exactly once: larger transactions are split, all o
 WHOLE_EVENTS = (SPLIT_MESSAGES - 2) // 2    # each with a tombstone; BEGIN and END
 
 
+def story(report):
+    """The checker's report with what is wrong first, a line for each, so that it is not cut off."""
+    try:
+        breaches = json.loads(report)['breaches']
+    except (ValueError, KeyError):
+        return report
+    return ''.join(f"{breach['kind']}, {breach['where']}: {breach['what']}\n" for breach in breaches) + report
+
+
 class Workload:
     """t/chaos/workload.py: writes until it is told to end; in dir is what checker.py needs."""
 

@@ -19,6 +19,7 @@ WHOLE_MAX = 40      # messages of a transaction that is one Kafka transaction
 PART = 30           # of a larger one, about, in each
 INTERVAL_MS = 200   # a position is written so often, for what is so old that it is acknowledged:
 FLIGHT_MS = 50
+COMMIT = 8          # bytes of a commit record
 
 
 class MemoryLog:
@@ -63,8 +64,8 @@ class MemoryLog:
 class Item:
     """What is confirmed as one: a transaction, or a message outside of any."""
 
-    def __init__(self, end_lsn, txn=None):
-        self.end_lsn, self.txn = end_lsn, txn
+    def __init__(self, end_lsn, commit_lsn=None):
+        self.end_lsn, self.commit_lsn, self.txn = end_lsn, commit_lsn or end_lsn, None
         self.messages = []
 
 
@@ -79,6 +80,7 @@ class Model:
         self.rows = {name: {} for name in TABLES}
         self.bag = []               # of nokey
         self.versions = []          # what the history is
+        self.emptied_at = []        # items behind which side is empty
         self.states = []            # behind each of items: rows by table and key, and the bag
         self.lsn, self.xid = 1000, 700
         self.last_end = self.lsn
@@ -88,7 +90,11 @@ class Model:
             if self.rng.random() < 0.2:
                 self.message_said(n)
             # the last ones touch everything, so that every kind of mutation finds its place
-            self.transaction(n, self.rng.choice(kinds) if n < transactions - 8 else self.noisy)
+            is_emptied = n in (transactions // 2, transactions * 3 // 4)
+            self.transaction(n, self.emptied if is_emptied else
+                             self.rng.choice(kinds) if n < transactions - 8 else self.noisy)
+            if is_emptied:
+                self.emptied_at.append(len(self.items) - 1)
 
     # ---- rows ----
 
@@ -150,7 +156,7 @@ class Model:
         self.place += place == self.place
 
     def header(self, place):
-        return [(POSITION, struct.pack('>QQ', self.item.end_lsn, place))] if self.positions else []
+        return [(POSITION, struct.pack('>QQ', self.item.commit_lsn, place))] if self.positions else []
 
     # ---- transactions ----
 
@@ -161,7 +167,7 @@ class Model:
         started = self.lsn
         # change LSNs may lie before the end of the transaction before: they run side by side
         self.lsn = max(1000, self.lsn - self.rng.randint(0, 60)) if n else self.lsn
-        self.item = Item(started + 20000)       # more than any transaction takes
+        self.item = Item(started + 20000, started + 20000 - COMMIT)     # more than any transaction takes
         saved, versions = self.state(), len(self.versions)
         outcome, is_there = fill() or (COMMITTED, True)
         self.write('txlog', self.row('txlog', txid8=self.xid, worker=1, n=n, tag=self.tag,
@@ -225,6 +231,11 @@ class Model:
         for do in doings:
             do()
 
+    def emptied(self):
+        self.plain()
+        self.rows['side'].clear()
+        self.change('side', 't', None, None)
+
     def aborted(self):
         self.noisy()
         return ABORTED, False
@@ -256,7 +267,10 @@ class Model:
             key = self.rng.choice(sorted(self.rows[name]))
             old = self.rows[name][key]
             self.write(name, self.row(name, **{**old, 'note': self.tag}))
-            self.write(name, self.row(name, **{**old, 'big': f'{name} {self.tag}', 'seq': self.n}))
+            if (self.n + key[0]) % 2:
+                self.write(name, self.row(name, **{**old, 'big': f'{name} {self.tag}', 'seq': self.n}))
+            else:       # nobody is told the whole row; whatever is drawn next stays as it was
+                self.rng.randint(1, 50)
             if self.rng.random() < 0.3:
                 self.write(name, None, key)
                 self.write(name, self.row(name, id=key[0], seq=self.n, big='back', note='n'))

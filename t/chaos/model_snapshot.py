@@ -17,15 +17,18 @@ STEP = 3            # items, at most, until rows are read again
 
 class Snapshots:
     """One log.  kills: how often the relay dies while it reads; gives_up: and then begins anew,
-    with the first snapshot."""
+    with the first snapshot.  cut: while the first one is read, a table is truncated that was not
+    read to its end; 'rows': which has rows again when it is, 'empty': and has none; 'before': it was
+    truncated before that one began, and has none."""
 
-    def __init__(self, made, kind, kills=0, exactly_once=False, gives_up=False):
+    def __init__(self, made, kind, kills=0, exactly_once=False, gives_up=False, cut=None):
         self.made, self.kind, self.kills, self.exactly_once = made, kind, kills, exactly_once
         self.gives_up = gives_up
         self.rng, self.log = made.rng, MemoryLog()
         self.session = self.chunks = 0
         last = len(made.items) - 1
-        self.begin = self.rng.randint(2, last // 5)                 # the slot begins behind this item
+        # the slot begins behind this item
+        self.begin = self.rng.randint(2, last // 5) if cut != 'before' else made.emptied_at[0]
         self.at = self.begin                                        # what was streamed last
         self.start = made.items[self.begin].end_lsn
         self.positions = []         # items behind which rows were read
@@ -34,14 +37,18 @@ class Snapshots:
         for number in range(self.reads):
             if number:
                 self.begins.append(made.items[self.at].end_lsn)
-            self.job(gives_up and number == 0)
+            if cut in ('rows', 'empty') and number == 0:
+                self.job_cut(cut)
+            else:
+                self.job(self.at if cut == 'before' and number == 0 else self.later(), gives_up and number == 0)
+        self.done = made.items[self.at].end_lsn
         if KINDS[kind].streams:
             self.stream(last)
         if exactly_once:
             made.groups_make(self.log, self.positions)
 
     def rules(self):
-        return Rules(self.kind, self.made.history(), self.start, kills=self.kills > 0,
+        return Rules(self.kind, self.made.history(), self.start, self.done, self.kills > 0,
                      jobs=self.reads if KINDS[self.kind].reads and not self.kills else None,
                      begins=self.begins, given_up=[0] if self.gives_up else [])
 
@@ -61,9 +68,8 @@ class Snapshots:
             self.log.now += self.rng.randint(1, 40)
         self.at = max(self.at, upto)
 
-    def job(self, gives_up):
-        """The rows, as often as it takes."""
-        at = self.later()
+    def job(self, at, gives_up):
+        """The rows behind this item, or later ones: as often as it takes."""
         if KINDS[self.kind].past:
             self.stream(at)
         self.at = at
@@ -89,12 +95,33 @@ class Snapshots:
             if gives_up:
                 break
 
+    def job_cut(self, cut):
+        """The rows, but of side not all; what it has behind its truncate."""
+        behind = self.made.emptied_at[0]
+        at = next(at for at in range(behind - 1, self.begin, -1) if self.made.states[at][0]['side'])
+        if KINDS[self.kind].past:
+            self.stream(at)
+        self.at = at
+        kept = self.rng.randint(0, len(self.made.states[at][0]['side']))
+        rows = self.rows_due({})
+        first = next(number for number, (name, _) in enumerate(rows) if name == 'side')
+        rows = [row for number, row in enumerate(rows) if row[0] != 'side' or number < first + kept]
+        self.send(rows, len(rows), True, 'side')
+        self.positions.append(at)
+        if cut == 'rows':
+            behind = next(at for at in range(behind, len(self.made.items)) if self.made.states[at][0]['side'])
+        self.stream(behind)
+        rows = [row for row in self.rows_due({}) if row[0] == 'side']
+        if rows:
+            self.send(rows, len(rows), False)
+            self.positions.append(self.at)
+
     def rows(self):
         return self.made.all_rows(*self.made.states[self.at])
 
     def rows_due(self, done):
         """Rows of ranges that are not done, and those that came about since."""
-        due, done = [], +done
+        due, done = [], collections.Counter(done)
         for row in sorted(self.rows(), key=lambda row: list(TABLES).index(row[0])):
             if done[repr(row)] > 0:
                 done[repr(row)] -= 1
@@ -102,7 +129,8 @@ class Snapshots:
                 due.append(row)
         return due
 
-    def send(self, rows, count, is_first):
+    def send(self, rows, count, is_first, cut=None):
+        """cut: the table that another round goes on with."""
         tables = [name for name, _ in rows]
         joins = {0: (self.at, 'before')} if self.rng.random() < 0.5 else {}
         if count == len(rows) and self.rng.random() < 0.5:
@@ -114,16 +142,16 @@ class Snapshots:
             begins = number == 0 or tables[number - 1] != name
             ends = number == len(rows) - 1 or tables[number + 1] != name
             mark = 'true'
-            if ends:
-                mark = 'last' if number == len(rows) - 1 else 'last_in_data_collection'
+            if ends and name != cut:
+                mark = 'last' if number == len(rows) - 1 and not cut else 'last_in_data_collection'
             elif begins:
                 mark = 'first_in_data_collection'
             if number == 0 and is_first:
                 mark = 'first'
             self.row(TABLES[name], row, mark, joins.get(number // CHUNK) if self.exactly_once else None)
 
-    def row(self, table, row, mark, joins):
-        lsn = self.made.items[self.at].end_lsn
+    def row(self, table, row, mark, joins, lsn=None):
+        lsn = lsn or self.made.items[self.at].end_lsn
         key = {column: row[column] for column in table.key} if table.key else None
         source = {'version': '0', 'connector': 'postgresql', 'name': PREFIX, 'ts_ms': self.log.now, 'snapshot': mark,
                   'db': 'd', 'sequence': json.dumps([None, str(lsn)]), 'schema': 'public', 'table': table.name,

@@ -19,6 +19,7 @@ import bisect
 import collections
 import json
 
+from history import State
 from outcomes import ABORTED
 from tables import PLACEHOLDER, TABLES, content_fault, digest
 
@@ -48,12 +49,16 @@ class Rules:
         self.kills, self.jobs, self.begins, self.given_up = kills, jobs, sorted(begins), set(given_up)
         self.past = self.kind.past if past is None else past
 
+    def seam(self, *parts):
+        return Seam(self, *parts)
+
 
 class Job:
-    """positions: rising.  is_whole: it was not given up."""
+    """positions: rising.  is_whole: it was not given up.  begin, end: LSNs between which it was at work."""
 
-    def __init__(self, position, is_whole):
+    def __init__(self, position, is_whole, begin, end):
         self.positions, self.is_whole = [position], is_whole
+        self.begin, self.end = begin, end
 
     @property
     def first(self):
@@ -85,6 +90,7 @@ class Seam:
                           if not version.old and not version.new and version.lsn > rules.start}
         self.marks = {}         # position -> Counter of (collection, mark)
         self.logged = set()     # what rows of txlog say: transactions that are in a snapshot
+        self.before = set()     # transactions that were there when the capture began
         self.said = {}          # (table, key) -> position at which the log told the whole row
         self.touched = set()    # those of which the log told last by a row of a snapshot
         self.once = set()       # (table, key, position) of rows
@@ -124,7 +130,8 @@ class Seam:
                 self.jobs[-1].positions.append(position)
             else:
                 numbers.append(number)
-                self.jobs.append(Job(position, number not in self.rules.given_up))
+                edges = [self.rules.start, *self.rules.begins, self.rules.done or END]
+                self.jobs.append(Job(position, number not in self.rules.given_up, *edges[number:number + 2]))
         for job in self.jobs:
             for position in job.positions[1:]:
                 for collection in {collection for collection, _ in self.marks[position]}:
@@ -148,19 +155,18 @@ class Seam:
     def seed(self):
         """Transactions of which nothing was streamed were there when the capture began, or the
         relay had ended.  The tables then held what the former left."""
-        before = set()
         followers = self.followers()
         for i, txn in enumerate(self.transactions.made):
             if self.transactions.ends[i] or txn.outcome == ABORTED or txn.txid not in self.rules.history.last:
                 continue
             if self.is_before(txn):
-                before.add(txn.txid)
+                self.before.add(txn.txid)
                 if self.certainly_behind(txn, self.rules.start):
                     continue        # and is lost
             elif followers.get(txn.tag, END) <= (self.jobs[-1].last if self.jobs else 0):
                 continue            # lost, too: it was committed before the last position
             self.transactions.excused.add(i)
-        self.tables.seed(self.rules.history.state(before))
+        self.tables.seed(self.rules.history.state(self.before))
 
     def is_before(self, txn):
         return self.kind.streams or txn.txid in self.logged
@@ -380,32 +386,90 @@ class Seam:
     def marks_check(self, job):
         where, total = f'snapshot at {job.first:x}', collections.Counter()
         for position in job.positions:
-            marks = self.marks[position]
-            for collection in {collection for collection, _ in marks}:
-                self.marks_of_table(collection, marks, where)
-            of_all = collections.Counter()
-            for (_, mark), count in marks.items():
-                of_all[mark] += count
+            of_all = self.marks_at(position)
             total.update(of_all)
-            if self.rules.kills and (of_all['first'] > 1 or of_all['last'] > 1):
-                self.breaches.add('mark', where, f"{of_all['first']} rows are first, {of_all['last']} are last, "
-                                  f'at {position:x}')
-        for mark in ('first', 'last'):
-            # in front of what comes again, and of a table that has become empty: it may have been all
-            # that was left to be read, and then there is no row to be the last
-            is_open = mark == 'last' and self.truncated and (self.rules.kills or len(job.positions) > 1)
-            if (total[mark] > 1 and not self.rules.kills or
-                    sum(total.values()) > 1 and not total[mark] and not is_open):
-                self.breaches.add('mark', where, f'{total[mark]} rows are {mark}')
+            for mark in ('first', 'last'):
+                if of_all[mark] > 1:
+                    self.breaches.add('mark', where, f'{of_all[mark]} rows are {mark} at {position:x}')
+                elif of_all[mark] and not self.rules.kills and position != getattr(job, mark):
+                    self.breaches.add('mark', where, f'a row is {mark} at {position:x}')
+        tables = {collection for position in job.positions for collection, _ in self.marks[position]}
+        for collection in sorted(tables):
+            self.marks_of_table(collection, job, where)
+        if sum(total.values()) > 1 and not total['first']:
+            self.breaches.add('mark', where, 'no row is first')
+        if sum(total.values()) > 1 and not total['last'] and not self.ends_empty(job):
+            self.breaches.add('mark', where, 'no row is last')
 
-    def marks_of_table(self, collection, marks, where):
-        rows = sum(count for (name, _), count in marks.items() if name == collection)
-        for what in (FIRST, LAST):
-            count = sum(marks[collection, mark] for mark in what)
-            if count > 1 or rows > 1 and count == 0 and not self.is_broken(collection):
-                self.breaches.add('mark', where, f'{count} of {rows} rows of {collection} are marked {what[1]}')
+    def marks_at(self, position):
+        found = collections.Counter()
+        for (_, mark), count in self.marks[position].items():
+            found[mark] += count
+        return found
+
+    def places_of(self, collection, job):
+        """Where a job has rows of a table -> (rows, how many are marked as first, as last)."""
+        found = {}
+        for position in job.positions:
+            marks = self.marks[position]
+            rows = sum(count for (name, _), count in marks.items() if name == collection)
+            if rows:
+                found[position] = rows, *(sum(marks[collection, mark] for mark in what) for what in (FIRST, LAST))
+        return found
+
+    def marks_of_table(self, collection, job, where):
+        places = self.places_of(collection, job)
+        for position, (rows, first, last) in places.items():
+            said = f'of {rows} rows of {collection} at {position:x}'
+            if first > 1 or rows > 1 and not first and not self.rules.kills:
+                self.breaches.add('mark', where, f'{first} {said} are marked first_in_data_collection')
+            if last > 1:
+                self.breaches.add('mark', where, f'{last} {said} are marked last_in_data_collection')
+            elif last and position != max(places) and not self.rules.kills:
+                self.breaches.add('mark', where, f'one {said} is marked last_in_data_collection, and others follow')
+        rows, _, last = places[max(places)]
+        if rows > 1 and not last and not self.is_cut(collection, job, max(places)):
+            self.breaches.add('mark', where, f'none of {rows} rows of {collection} is marked last_in_data_collection')
+
+    def ends_empty(self, job):
+        """May the last round have no row?  Only for a table whose end no row has told."""
+        for table in TABLES.values():
+            places = self.places_of(table.collection, job)
+            if not (places and places[max(places)][2]) and self.is_cut(table.collection, job, job.last):
+                return True
+        return False
+
+    def is_cut(self, collection, job, position):
+        """May a table have been read in vain behind this position: not to its end before, and nothing was
+        left of it?  It was truncated while it was read, and is empty somewhere behind.  If the relay died,
+        it had rows."""
+        versions = [version for version in self.rules.history.versions
+                    if TABLES[version.table].collection == collection]
+        ends = {version.txid: self.end_of(version.txid) for version in versions}
+        if self.rules.kills:
+            return any(self.is_there(versions, ends, place) for place in {job.begin, *ends.values()} if place <= job.end)
+        if not any(not version.old and not version.new and job.begin < ends[version.txid] <= job.end
+                   for version in versions):
+            return False
+        return any(not self.is_there(versions, ends, place)
+                   for place in {position, *ends.values()} if position <= place <= job.end)
+
+    def end_of(self, txid):
+        """Where a transaction ended; behind everything if it did not, or was rolled back."""
+        i = self.transactions.find(txid & 0xffffffff)
+        return self.transactions.end_lsn(i) or (0 if txid in self.before else END) if i is not None else END
+
+    @staticmethod
+    def is_there(versions, ends, place):
+        """Does a table hold rows there?"""
+        state = State()
+        for version in versions:
+            if ends[version.txid] <= place:
+                state.apply(version)
+        return any(state.rows.values()) or any(+bag for bag in state.bags.values())
 
     def report(self):
         return {'rows': self.rows, 'jobs': len(self.jobs), 'repeats': self.repeats,
+                'places': sum(len(job.positions) for job in self.jobs),
                 'positions': [f'{position >> 32:X}/{position & 0xffffffff:X}'
                               for job in self.jobs for position in job.positions]}

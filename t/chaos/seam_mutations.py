@@ -8,11 +8,12 @@ from mutations import Mutation
 from tables import PLACEHOLDER, POISON, TABLES
 
 
-def breaks(*kinds, mode='initial', kills=0, exactly_once=False, positions=None):
+def breaks(*kinds, mode='initial', kills=0, exactly_once=False, positions=None, cut=None):
     """What one of must be reported; which log the mutation is of."""
     def mark(function):
         function.breaks = kinds
-        function.log = {'mode': mode, 'kills': kills, 'exactly_once': exactly_once, 'positions': positions}
+        function.log = {'mode': mode, 'kills': kills, 'exactly_once': exactly_once, 'positions': positions,
+                        'cut': cut}
         return function
     return mark
 
@@ -322,6 +323,7 @@ class SeamMutation(Mutation):
         """transactions between two positions are not streamed, though they are in rows of the second"""
         first, last = self.positions
         self.read(position=0)       # there is one
+        next(item for item in range(first + 1, last + 1) if self.made.items[item].txn)
         self.drop(lambda record: first < record['item'] <= last and not self.is_read(record))
 
     @breaks('barrier')
@@ -471,6 +473,71 @@ class SeamMutation(Mutation):
     def mark_one_snapshot(self):
         """the second snapshot has no first row"""
         self.mark_edit('first', 'first_in_data_collection', 1)
+
+    @breaks('mark', kills=1)
+    def mark_last_killed(self):
+        """behind a death, no row is the last"""
+        self.mark_edit('last', 'last_in_data_collection')
+
+    @breaks('mark', cut='rows')
+    def mark_cut_early(self):
+        """a row is the last, another position follows, and its row is the last, too"""
+        self.mark_edit('last_in_data_collection', 'last', 0)
+
+    @breaks('mark', cut='rows')
+    def mark_cut_early_only(self):
+        """the last row of the first position is the last, and that of the second is not"""
+        self.mark_edit('last_in_data_collection', 'last', 0)
+        self.mark_edit('last', 'last_in_data_collection', 1)
+
+    @breaks('mark', cut='rows')
+    def mark_cut_missing(self):
+        """a table was truncated and read again, and no row is the last"""
+        self.mark_edit('last', 'last_in_data_collection', 1)
+
+    @breaks('mark', cut='rows')
+    def mark_cut_open(self):
+        """a table was truncated and read again, and no row of it is its last"""
+        self.mark_edit('last', 'true', 1)
+
+    @breaks('mark', cut='rows')
+    def mark_cut_of_table(self):
+        """a row is the last of its table, which is read again at another position"""
+        self.side_end()
+
+    @breaks('mark', cut='rows')
+    def mark_cut_first(self):
+        """a table begins anew, and no row is its first"""
+        self.mark_edit('first_in_data_collection', 'true', 1)
+
+    @breaks('mark', cut='rows')
+    def mark_cut_first_twice(self):
+        """a table begins anew, and its first row is the first of all once more"""
+        self.mark_edit('first_in_data_collection', 'first', 1)
+
+    @breaks('mark', cut='empty')
+    def mark_cut_of_other(self):
+        """a table was truncated and is empty, and another one has no last row"""
+        self.mark_edit('last_in_data_collection', 'true', 0, ('acct', 'txlog', 'item', 'wide', 'bulk'))
+
+    @breaks('mark', cut='empty')
+    def mark_cut_ended(self):
+        """a table has its last row, and then was truncated: nothing keeps the last of all from being it"""
+        self.side_end()
+
+    @breaks('mark', cut='before')
+    def mark_last_before(self):
+        """no row is the last, and a table is empty that was truncated before"""
+        self.mark_edit('last', 'last_in_data_collection', 0)
+
+    def side_end(self):
+        """The last row of side at the first position is marked so."""
+        part = self.log.parts[f'{PREFIX}.public.side', 0]
+        at = max((at for at, record in enumerate(part) if self.is_read(record)
+                  and record['item'] == self.positions[0]), default=None)
+        if at is None:
+            raise IndexError
+        self.edit(part, at)['value']['source']['snapshot'] = 'last_in_data_collection'
 
     def mark_edit(self, mark, other, position=None, tables=tuple(TABLES)):
         item = None if position is None else self.positions[position]

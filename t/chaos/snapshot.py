@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Snapshots, one after the other, of tables that are written hard, half of them killed.
 
-    make snapshot-campaign N=100 KINDS=initial,always,initial_only,no_data,never KILLS=half|all|none
-                           SEED= MODE=at-least-once|exactly-once (each in turn without) TPS=60
+    make snapshot-campaign N=100 KINDS=initial,always,initial_only,no_data,never,incremental KILLS=half|all|none
+                           SEED= MODE=at-least-once|exactly-once (each in turn without) TPS=60 TRUNCATES=0.03
                            RELAY=build/walrelay  RELAY_ARGS=  PG_CONFIG=  KEEP=1  LIMIT_S=3600
 
 Of each kind (a snapshot.mode) N, each of a database of its own, with a slot and topics of its
 own: some seconds of the ledger are in it, and its writers go on.  Number of connections,
 size of chunks and mode of delivery are drawn, and so is when the relay is killed: before its
-first row, within its rows, or when it streams.  Then the writers end, everything must be
+first row, within its rows, or when it streams.  incremental: there is no snapshot at first; rows
+are asked for at random moments, of all tables or some, with conditions or without, by each
+of the WAYS=source,key,kafka,command there are (incremental.py).  Then the writers end, everything must be
 confirmed, and checker.py says whether each row, and each change, is what it must be at the
-seam (seam.py), from the history that the database has kept of itself.  No trial begins later
+seam (seam.py, reading.py), from the history that the database has kept of itself.  No trial begins later
 than LIMIT_S.  ONLY=initial/17: that one alone.  One line of JSON for each goes to
 trials.jsonl.  Prints each check, a table, then "N passed, N failed"; what belongs to a
 trial that fails is kept.  Called by make snapshot-campaign and t/079_snapshot_ledger.pl.
@@ -31,13 +33,16 @@ import time
 import kafka
 import kafka.admin
 
+import reading
 import seam
+from incremental import WAYS, Incremental, Wish, channels
 from lab import POLL_S, log_grep, pq, say, wait_until
-from ledger_trial import DRAIN_S, SPLIT_MESSAGES, WHOLE_EVENTS, LedgerTrial, Workload
+from ledger_trial import DRAIN_S, SPLIT_MESSAGES, WHOLE_EVENTS, LedgerTrial, Workload, story
 from outcomes import lsn_number
 from tables import TABLES
 from trial import main, number
 
+KINDS = {**seam.KINDS, 'incremental': reading.Rules.kind}
 MODES = ('at-least-once', 'exactly-once')
 KILLS = {'half': 0.5, 'all': 1.0, 'none': 0.0}
 CHUNKS = (5, 20, 60, 200)       # rows
@@ -65,7 +70,7 @@ class Moment:
 class Plan:
     """One trial, by seed, kind and number alone."""
 
-    def __init__(self, seed, kind, place, modes, kills):
+    def __init__(self, seed, kind, place, modes, kills, ways):
         self.rng = rng = random.Random(f'{seed}/{kind}/{place}')
         self.kind, self.place = kind, place
         self.name = f'{kind}_{place}'
@@ -74,33 +79,44 @@ class Plan:
         self.wait_s = rng.uniform(0, 0.5)       # between slot and relay
         is_killed = place % 2 > 0 if kills == 0.5 else kills == 1.0     # in either mode
         self.moments = [Moment(rng) for _ in range(rng.choice((1, 1, 2, 3)))] if is_killed else []
+        self.what, self.ways, self.wishes, self.is_slow = KINDS[kind], ways, [], False
+        if kind == 'incremental':
+            self.wishes = [Wish(rng, f'{self.name}_{number}', ways) for number in range(rng.choice((1, 1, 2)))]
+            self.is_slow = rng.random() < 0.3
 
     def settings(self):
-        return [f'--snapshot.mode={self.kind}', f'--snapshot.max.threads={self.threads}',
+        mode = ['--snapshot.mode=never', *channels(self.ways)] if self.wishes else [f'--snapshot.mode={self.kind}']
+        return [*mode, f'--snapshot.max.threads={self.threads}',
                 f'--snapshot.chunk.size={self.chunk}', f'--delivery={self.mode}',
                 f'--progress.interval.ms={PROGRESS_MS}',
                 *([f'--transaction.max.messages={SPLIT_MESSAGES}'] if self.mode == 'exactly-once' else [])]
 
     def __str__(self):
         return (f'{self.kind} {self.place}, {self.mode}, {self.threads} connections, chunks of {self.chunk}'
+                + ''.join(f'; {wish}' for wish in self.wishes) + (', slowly' if self.is_slow else '')
                 + ''.join(f', killed {moment}' for moment in self.moments))
 
 
-class SnapshotCampaign(LedgerTrial):
+class SnapshotCampaign(Incremental, LedgerTrial):
     def __init__(self):
         super().__init__('snapshot')
         self.modes = [os.environ['MODE']] if os.environ.get('MODE') else MODES
         self.kinds = (os.environ.get('KINDS') or 'initial').replace(',', ' ').split()
-        unknown = [kind for kind in self.kinds if kind not in seam.KINDS]
+        unknown = [kind for kind in self.kinds if kind not in KINDS]
         if unknown:
-            sys.exit(f"KINDS: {unknown[0]} is none of {', '.join(seam.KINDS)}")
+            sys.exit(f"KINDS: {unknown[0]} is none of {', '.join(KINDS)}")
         if (os.environ.get('KILLS') or 'half') not in KILLS:
             sys.exit(f"KILLS is none of {', '.join(KILLS)}")
+        self.ways = (os.environ.get('WAYS') or ','.join(WAYS)).replace(',', ' ').split()
+        if not set(self.ways) <= set(WAYS):
+            sys.exit(f"WAYS is none of {', '.join(WAYS)}")
         self.kills = KILLS[os.environ.get('KILLS') or 'half']
         self.number, self.tps = number('N', 100), number('TPS', 60)
+        self.truncates = number('TRUNCATES', 0.03)
         self.base_s, self.limit_s = number('BASE_S', 4.0), number('LIMIT_S', float('inf'))
         self.base = None            # the workload that filled the database that others are copies of
         self.args, self.topics = [], {}
+        self.seen = {}              # (prefix, number of a snapshot) -> LSN of the position before it
         self.records = []
         self.started = 0.0
 
@@ -109,7 +125,7 @@ class SnapshotCampaign(LedgerTrial):
 
     def repeat(self):
         return ('snapshot-campaign', {'N': self.number, 'KINDS': ','.join(self.kinds)},
-                ('KILLS', 'TPS', 'BASE_S', 'LIMIT_S', 'ONLY'))
+                ('KILLS', 'TPS', 'TRUNCATES', 'BASE_S', 'LIMIT_S', 'ONLY', 'WAYS'))
 
     def repeat_command(self):
         """Modes take turns without MODE."""
@@ -121,7 +137,7 @@ class SnapshotCampaign(LedgerTrial):
         for place in range(self.number):
             for kind in self.kinds:
                 if only in (None, '', f'{kind}/{place}'):
-                    yield Plan(self.seed, kind, place, self.modes, self.kills)
+                    yield Plan(self.seed, kind, place, self.modes, self.kills, self.ways)
 
     # ---- one trial ----
 
@@ -155,7 +171,8 @@ class SnapshotCampaign(LedgerTrial):
         lab.settings = [*self.args, *plan.settings(), *shlex.split(os.environ.get('RELAY_ARGS') or '')]
         self.topics_create(self.topics)
         self.workload = Workload(lab, name, lab.postgres.conninfo_of(name), '--seed', f'{self.seed}{name}',
-                                 '--tps', self.tps, '--big-every', 150, '--big-rows', 400, '--big-values', 640)
+                                 '--tps', self.tps, '--truncates', self.truncates, '--big-every', 150, '--big-rows', 400,
+                                 '--big-values', 640)
         before = self.count(name, 'txlog')
         self.workload.start()
         wait_until(lambda: self.count(name, 'txlog') > before, 'the writers to write', RECOVER_S)
@@ -167,16 +184,17 @@ class SnapshotCampaign(LedgerTrial):
     def count(self, database, table):
         return int(self.sql(f'SELECT count(*) FROM {table}', database))
 
-    def strike(self, plan, rows):
-        """Kills the relay, as planned; how often."""
+    def strike(self, moments, rows):
+        """Kills the relay, as planned; how often.  rows: to be read from now on."""
         lab, struck = self.lab, 0
         with contextlib.closing(self.consumer()) as consumer:
             places = [kafka.TopicPartition(f'{lab.prefix}.{table.collection}', partition)
                       for table in TABLES.values() for partition in range(table.partitions)]
-            for moment in plan.moments:
+            before = sum(consumer.end_offsets(places).values())
+            for moment in moments:
                 deadline = time.monotonic() + LOOK_S
                 while moment.share is not None and time.monotonic() < deadline and lab.relay.is_alive() and \
-                        sum(consumer.end_offsets(places).values()) < moment.share * rows:
+                        sum(consumer.end_offsets(places).values()) < before + moment.share * rows:
                     time.sleep(POLL_S / 4)
                 time.sleep(moment.pause)
                 if not lab.relay.is_alive():
@@ -191,7 +209,7 @@ class SnapshotCampaign(LedgerTrial):
 
     def notes(self):
         """Number of each snapshot that the progress topic tells of -> (LSN of the position before it,
-        is it done?)"""
+        is it done?).  What compaction has taken since it was seen first still counts."""
         place, last, found = kafka.TopicPartition(f'{self.lab.prefix}.progress', 0), 0, {}
         with contextlib.closing(self.consumer()) as consumer:
             if not consumer.partitions_for_topic(place.topic):
@@ -205,7 +223,9 @@ class SnapshotCampaign(LedgerTrial):
                         last = lsn_number(note['lsn'])
                     elif record.key == f'{self.lab.slot}/snapshot'.encode() and note:
                         number = note['snapshot']
-                        found[number] = found.get(number, (last,))[0], note['state'] == 'done'
+                        begin = self.seen.setdefault((self.lab.prefix, number), last)
+                        self.seen[self.lab.prefix, number] = begin = min(begin, last)
+                        found[number] = begin, note['state'] == 'done'
         return found
 
     def newest(self):
@@ -234,11 +254,11 @@ class SnapshotCampaign(LedgerTrial):
             raise ValueError('; '.join(lab.relay.wrong))
 
     def trial(self, plan, record):
-        lab, kind = self.lab, seam.KINDS[plan.kind]
+        lab, kind = self.lab, plan.what
         start, rows = self.begin(plan)
         began = time.monotonic()
         lab.relay_run(is_finite=not kind.streams)
-        record['kills'] = self.strike(plan, rows)
+        record['kills'] = self.strike(plan.moments, rows)
         done = self.read_all(0) if kind.reads else 0
         record['snapshot_s'] = round(time.monotonic() - began, 2)
         if kind.again:
@@ -266,7 +286,7 @@ class SnapshotCampaign(LedgerTrial):
 
     def prove(self, plan, start, done, kills):
         """The checker's report."""
-        jobs = {'always': 2}.get(plan.kind, 1) if seam.KINDS[plan.kind].reads and not kills else None
+        jobs = {'always': 2}.get(plan.kind, 1) if plan.what.reads and not kills else None
         notes = [note for _, note in sorted(self.notes().items())]
         arguments = ['--mode', plan.mode, '--whole-max', str(WHOLE_EVENTS), '--snapshot', plan.kind,
                      '--start', str(start), '--done', str(done), '--past',
@@ -274,15 +294,18 @@ class SnapshotCampaign(LedgerTrial):
                      '--given-up', *(str(number) for number, (_, done) in enumerate(notes) if not done),
                      '--runs-max', str(self.runs_max())]
         arguments += (['--kills'] if kills else []) + (['--jobs', str(jobs)] if jobs else [])
-        status, report = self.judge(self.workload.dir, *arguments)
-        if status:
-            self.judge(self.workload.dir, *arguments, '--dump', os.path.join(self.workload.dir, 'topics.jsonl'))
-            raise ValueError(report + self.log_end('checker.log'))
-        report = json.loads(report)
+        report = self.judged(arguments)
         repeats, most = report['snapshot']['repeats'], kills * RUNNING_ROWS
         if plan.mode == 'exactly-once' and repeats > most:
             raise ValueError(f'{repeats} rows were read once more that had not changed, {most} are accounted for')
         return report
+
+    def judged(self, arguments):
+        status, report = self.judge(self.workload.dir, *arguments)
+        if status:
+            self.judge(self.workload.dir, *arguments, '--dump', os.path.join(self.workload.dir, 'topics.jsonl'))
+            raise ValueError(story(report) + self.log_end('checker.log'))
+        return json.loads(report)
 
     def clear(self, is_well):
         """What belongs to a trial goes, if it was well."""
@@ -311,7 +334,7 @@ class SnapshotCampaign(LedgerTrial):
                   'chunk': plan.chunk, 'moments': list(map(str, plan.moments))}
         began, failed = time.monotonic(), None
         try:
-            report = self.trial(plan, record)
+            report = self.incremental(plan, record) if plan.wishes else self.trial(plan, record)
             record.update(records=report['records'], transactions=report['transactions'], snapshot=report['snapshot'],
                           duplicates=report['duplicates'])
         except (TimeoutError, OSError, ValueError, pq.Error, subprocess.SubprocessError) as error:
@@ -320,7 +343,8 @@ class SnapshotCampaign(LedgerTrial):
         snapshot = record.get('snapshot') or {}
         self.check(not failed, f'{plan}: ' + (
             f'ONLY={plan.kind}/{plan.place}' if failed else
-            f"{snapshot['rows']} rows at {len(snapshot['positions'])} positions, {snapshot['repeats']} once more, "
+            f"{snapshot['rows']} rows at {snapshot['places']} positions, {snapshot['repeats']} once more, "
+            + (f"{snapshot['due']} were due, {snapshot['replaced']} of them told by changes alone, " if plan.wishes else '') +
             f"{record['transactions']} transactions, {record['kills']} kills, {record['snapshot_s']} s"), failed)
         self.records.append(record)
         with open(self.lab.path('trials.jsonl'), 'a', encoding='utf-8') as file:
@@ -355,13 +379,17 @@ class SnapshotCampaign(LedgerTrial):
             of = [record for record in done if record['kind'] == kind]
             if not of:
                 continue
-            if seam.KINDS[kind].reads:
+            if kind == 'incremental':
+                self.check(all(record['snapshot']['places'] for record in of), f'{kind}: rows each time')
+                replaced = sum(record['snapshot']['replaced'] for record in of)
+                self.check(replaced or len(of) < 5, f'{kind}: {replaced} rows gave way to changes')
+            elif KINDS[kind].reads:
                 self.check(min(record['snapshot']['rows'] for record in of) > 1000, f'{kind}: many rows each time')
-            if seam.KINDS[kind].streams:
+            if KINDS[kind].streams:
                 self.check(all(record['transactions'] for record in of), f'{kind}: a stream each time')
             killed = [record for record in of if record['kills']]
-            if seam.KINDS[kind].reads and len(killed) > 5:
-                several = sum(len(record['snapshot']['positions']) > record['snapshot']['jobs'] for record in killed)
+            if KINDS[kind].reads and len(killed) > 5:
+                several = sum(record['snapshot']['places'] > record['snapshot']['jobs'] for record in killed)
                 self.check(several, f'{kind}: of {len(killed)} snapshots that were killed {several} have rows of '
                            'several positions')
 

@@ -232,6 +232,7 @@ def options_read():
     parser.add_argument('--big-every', type=int, default=500, help='every Nth transaction of a writer is big; 0: none')
     parser.add_argument('--big-rows', type=int, default=3000)
     parser.add_argument('--big-values', type=int, default=300, help='how long large values are, at most, in 32 bytes')
+    parser.add_argument('--truncates', type=float, default=0.03, help='how often one of them truncates a table')
     parser.add_argument('--history', action='store_true', help='setup: note every version of every row')
     parser.add_argument('--report', type=float, default=5, help='seconds between progress lines')
     return parser.parse_args()

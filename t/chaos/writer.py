@@ -381,7 +381,7 @@ class Writer:
     def op_side(self, plan, tables):
         """Locks that others want too, hence last; a truncate first of all."""
         rng = plan.rng
-        if rng.random() < 0.03:
+        if rng.random() < self.options.truncates:
             self.sql.rows('TRUNCATE side')
             tables['public.side'] += 1
         if rng.random() < 0.4:

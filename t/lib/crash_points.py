@@ -26,6 +26,7 @@ import time
 import traceback
 
 import checks
+import crash_incremental
 import crash_snapshot
 import crash_trial
 import pq
@@ -346,7 +347,10 @@ def main():
 
 	points = [line.split() for line in subprocess.check_output([args.relay, "crash-points"], text=True).splitlines()]
 	points = [point for point in points if point[2] != "GAP" and re.search(args.only, point[0])]
-	rows = [point for point in points if point[2].startswith("ROWS")]
+	kinds = {kind: [point for point in points if point[2].startswith(kind.WHEN)]
+		for kind in (crash_snapshot.Trial, crash_incremental.Trial)}
+	kinds = {kind: of for kind, of in kinds.items() if of}
+	rows = sum(kinds.values(), [])
 	rng = random.Random(args.seed)
 
 	def report(line):
@@ -355,7 +359,7 @@ def main():
 	if len(rows) < len(points):
 		stream(args, rng, [point for point in points if point not in rows], report)
 	for _ in range(args.runs if rows else 0):
-		for line in crash_snapshot.run(args, rng, rows):
+		for line in crash_snapshot.run(args, rng, kinds):
 			report(line)
 
 

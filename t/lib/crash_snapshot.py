@@ -1,5 +1,6 @@
 """crash_snapshot.py: a relay dies while it reads the rows that were there before, at the
-points of relay/crash_point.h whose column says ROWS.  Called by crash_points.py.
+points of relay/crash_point.h whose column says ROWS.  Called by crash_points.py; a round has
+other trials, too (crash_incremental.py).
 
 A round: the ledger's writers (t/chaos/workload.py) fill the tables of a new database, and
 go on.  Trials run side by side on it, each with a slot and topics of its own, in both modes
@@ -39,6 +40,8 @@ THREADS, CHUNK = 2, 20	# connections of a relay; rows that it reads at once, as 
 SPLIT = 500				# messages; exactly once, larger transactions are split
 WHOLE = (SPLIT - 2) // 2	# events; each with a tombstone; BEGIN and END
 ACCOUNTS, FILL_S, TPS = 900, 0.5, 10
+READ_S = LIFE_S - 60	# a life that has not read all by then hangs
+TOPIC_S = 0.1			# between looks at all of the progress topic
 LATE_S = 5				# behind the end of a snapshot no point of it is reached
 # One row a block: a table is read in chunks of whole blocks, at first of some hundred.
 SPARSE = "".join(f"ALTER TABLE {table} SET (fillfactor = 10);" for table in ("acct", "bulk", "nokey")) + \
@@ -48,14 +51,14 @@ FILLED = "ALTER TABLE acct DROP filler"
 
 # --- what comes again, and may not ------------------------------------------------------
 
-def chunks_repeated(log, history, threads):
-	"""(breaches, rows that came again, their chunks).  threads: 0: none may."""
-	import seam
+def chunks_repeated(options, log, _):
+	"""(breaches, rows that came again, their chunks).  options.again: how many may, at a position."""
+	import history
 	import tables
 
 	collections_of = {f"{log.prefix}.{table.collection}": table for table in tables.TABLES.values()}
 	written, xmins = collections.defaultdict(list), {}
-	for version in history.versions:
+	for version in history.load(options.dir).versions:
 		if version.new:
 			written[version.table, tables.digest(version.new)].append(version.txid)
 	for record in log.records(f"{log.prefix}.progress", 0):
@@ -87,29 +90,35 @@ def chunks_repeated(log, history, threads):
 				repeated[seen[sign][0]].add((topic, *seen[sign]))
 			seen[sign] = chunk
 	breaches = [f"{len(chunks)} chunks of the snapshot at {position:x} came again: {sorted(chunks)[:5]}"
-		for position, chunks in repeated.items() if len(chunks) > threads]
+		for position, chunks in repeated.items() if len(chunks) > options.again]
 	return breaches, rows, sum(map(len, repeated.values()))
 
 
-def judge(options, threads):
-	"""In a process of its own: what the checker says, and what came again."""
+def judge(options, count_repeated):
+	"""In a process of its own: what the checker says, and what came again: count_repeated(options, log, report)
+	gives (breaches, rows, chunks)."""
 	import checker
-	import history
 	from kafka_log import KafkaLog
 
 	with KafkaLog(options.bootstrap, options.registry, options.prefix) as kafka_log:
 		log = checker.Remembered(kafka_log)
 		report = checker.examine(options, log)
-		breaches, rows, chunks = chunks_repeated(log, history.load(options.dir), threads)
+		breaches, rows, chunks = count_repeated(options, log, report)
 	breaches += [f"{breach['kind']}, {breach['where']}: {breach['what']}" for breach in report["breaches"]]
 	return {"breaches": breaches, "records": report["records"], "rows": report["snapshot"]["rows"],
-		"positions": len(report["snapshot"]["positions"]), "repeated": rows, "chunks": chunks}
+		"positions": report["snapshot"]["places"], "repeated": rows, "chunks": chunks}
 
 
 # --- trials ---------------------------------------------------------------------------------
 
 class Trial(crash_trial.Trial):
 	"""steps: (point, what has to happen, which passing)."""
+	WHEN = "ROWS"			# and something more, for trouble besides
+	# What that is: where the relay stops for it, and what is done then.
+	TROUBLES = {"UPSET": ("snapshot_chunk_read:2", "upset"), "LOSS": ("snapshot_row_sent:30", "lose"),
+		"FAIL": ("snapshot_chunk_read:1", "break_sink"), "DRAIN": ("snapshot_row_sent:30", "terminate")}
+	TWICE = ("snapshot_job_noting", -1)	# that the job is done, in the last column of the deaths
+	count_repeated = staticmethod(chunks_repeated)
 
 	def __init__(self, bench, name, mode, steps):
 		super().__init__(bench, name, mode)
@@ -122,11 +131,19 @@ class Trial(crash_trial.Trial):
 		args = self.bench.args
 		return [args.relay, "run", f"--source.conninfo={self.bench.conninfo} application_name={self.name}",
 			f"--slot.name={self.name}", f"--topic.prefix={self.name}", f"--bootstrap.servers={args.bootstrap}",
-			f"--registry.url={args.registry}", f"--delivery={self.mode}", "--snapshot.mode=initial",
+			f"--registry.url={args.registry}", f"--delivery={self.mode}", *self.mode_settings(),
 			f"--snapshot.max.threads={THREADS}", f"--snapshot.chunk.size={CHUNK}", "--position.header=true",
 			*([f"--transaction.max.messages={SPLIT}", "--transaction.timeout.ms=900000"] if self.once else []),
 			"--status.interval.ms=100", "--progress.interval.ms=20",
 			"--retry.backoff.ms=50", "--retry.backoff.max.ms=1s", *self.bench.settings]
+
+	def mode_settings(self):
+		return ["--snapshot.mode=initial"]
+
+	@classmethod
+	def ordered(cls, points):
+		"""What trouble leads to comes first: what it needs must be left."""
+		return sorted(points, key=lambda point: point[2] == cls.WHEN)
 
 	# ---- deaths ----
 
@@ -151,21 +168,26 @@ class Trial(crash_trial.Trial):
 			self.refuse(f"{self.name}.public.acct")
 
 	@staticmethod
-	def wait(condition, what):
+	def wait(condition, what, pause_s=0.02):
 		deadline = time.monotonic() + LIFE_S
 		while not condition():
 			if time.monotonic() > deadline:
 				raise TimeoutError(what)
-			time.sleep(0.02)
+			time.sleep(pause_s)
 
 	def is_read(self):
 		"""Does a life say that it has read all?"""
 		with open(os.path.join(self.dir, f"life{self.lives}"), "rb") as log:
 			return b"snapshot is done" in log.read()
 
-	def hurry(self, process):
-		"""A life that has passed its last chance to die is ended."""
+	def hurry(self, process, late):
+		"""A life that has passed its last chance to die is ended.  late is set if it hangs before that."""
+		deadline = time.monotonic() + READ_S
 		while process.returncode is None and not self.is_read():
+			if time.monotonic() > deadline:
+				late.set()
+				process.kill()
+				return
 			time.sleep(0.1)
 		deadline = time.monotonic() + LATE_S
 		while process.returncode is None and time.monotonic() < deadline:
@@ -173,32 +195,40 @@ class Trial(crash_trial.Trial):
 		if process.returncode is None:
 			process.terminate()
 
-	def end(self, process, at_stop=None):
-		hurry = threading.Thread(target=self.hurry, args=(process,))
+	def end(self, process, **how):
+		late = threading.Event()
 		if process is not self.process:
-			hurry.start()
-		return super().end(process, at_stop)
+			threading.Thread(target=self.hurry, args=(process, late)).start()
+		status = super().end(process, **how)
+		if late.is_set():
+			raise TimeoutError(f"life {self.lives} neither died nor read all within {READ_S} s; it says\n{self.log()}")
+		return status
 
 	def die_all(self):
 		for point, when, passing in self.steps:
-			stop, at_stop = {"ROWS": (None, None), "ROWSUPSET": ("snapshot_chunk_read:2", self.upset),
-				"ROWSLOSS": ("snapshot_row_sent:30", self.lose), "ROWSFAIL": ("snapshot_chunk_read:1", self.break_sink),
-				"ROWSDRAIN": ("snapshot_row_sent:30", self.terminate)}[when]
-			self.die(point, passing, stop=stop, at_stop=at_stop)
+			self.death(point, when.removeprefix(self.WHEN), passing)
 			self.left.pop(0)
-			if when == "ROWSFAIL" and not self.once:
-				self.admit(f"{self.name}.public.acct")
+
+	def death(self, point, trouble, passing):
+		stop, what = self.TROUBLES.get(trouble, (None, None))
+		self.die(point, passing, stop=stop, at_stop=what and getattr(self, what))
+		if trouble == "FAIL" and not self.once:
+			self.admit(f"{self.name}.public.acct")
+
+	def noted(self):
+		"""What the progress topic says last: behind the slot's name -> its bytes."""
+		records = self.reader.records(self.name, self.once, only="progress").get("progress", [])
+		return {record.key.decode().removeprefix(self.name): record.value for record in records}
 
 	def is_done(self):
-		"""Does the progress topic say that the snapshot is done?"""
-		records = self.reader.records(self.name, self.once, only="progress").get("progress", [])
-		notes = [record.value for record in records if record.key == f"{self.name}/snapshot".encode()]
-		return bool(notes) and b'"done"' in notes[-1]
+		"""Does the progress topic say that all is read?"""
+		return b'"done"' in self.noted().get("/snapshot", b"")
 
 	def read_all(self, counts=None):
 		"""The last life; it streams on."""
 		self.process = self.start(counts=counts)
-		self.wait(lambda: self.process.poll() is not None or self.is_done(), f"the snapshot is not done:\n{self.log()}")
+		self.wait(lambda: self.process.poll() is not None or self.is_done(), f"the snapshot is not done:\n{self.log()}",
+			TOPIC_S)
 		if self.process.returncode is not None:
 			raise ValueError(f"the last life ended with {self.process.returncode}; it says\n{self.log()}")
 		self.done = self.done or lsn(self.session.value("SELECT pg_current_wal_insert_lsn()"))
@@ -229,7 +259,7 @@ class Trial(crash_trial.Trial):
 		return argparse.Namespace(dir=self.bench.dir, bootstrap=args.bootstrap, registry=args.registry,
 			prefix=self.name, mode=self.mode, runs_max=self.lives - 1 + self.losses, run_ms_max=None, whole_max=WHOLE,
 			snapshot="initial", start=self.began, done=self.done, past=True, kills=True, jobs=None, begins=(),
-			given_up=())
+			given_up=(), readings=None, again=0 if self.once or not self.steps else THREADS)
 
 	def attempt(self, step, *args):
 		"""What goes wrong is a breach; nothing follows it."""
@@ -250,7 +280,7 @@ class Trial(crash_trial.Trial):
 
 	def lines(self):
 		"""For the report: of each death, or of the trial without one."""
-		for place, (point, when, passing) in enumerate(self.steps or [(None, "ROWS", 1)]):
+		for place, (point, when, passing) in enumerate(self.steps or [(None, self.WHEN, 1)]):
 			is_first = place == 0
 			yield {"mode": self.mode, "point": point, "when": when, "passing": passing,
 				"kills": int(bool(point) and place < len(self.steps) - len(self.left)),
@@ -310,7 +340,7 @@ class Bench:
 		return mark
 
 
-def chains(points, rng, runs, counts):
+def chains(kind, points, rng, runs, counts):
 	"""Of each point one death, in trials of several: each goes along a snapshot's way."""
 	trials = max(1, -(-len(points) // DEATHS))
 	columns = [points[at:at + trials] for at in range(0, len(points), trials)]
@@ -322,30 +352,30 @@ def chains(points, rng, runs, counts):
 			if place < len(column):
 				point, _, when = column[place]
 				# what is done is not done again: so much must be left for those behind; what a round has
-				# once it may have once only, but a second note of the job: that it is done
-				most = counts[point] // (DEATHS + 1) if when == "ROWS" else 1
-				most = max(most, 2 if point == "snapshot_job_noting" and column is columns[-1] else 1)
+				# once it may have once only, but for some
+				most = max(1, counts[point] // (DEATHS + 1) if when == kind.WHEN else 1)
+				if column is columns[kind.TWICE[1]] and point == kind.TWICE[0]:
+					most = 2
 				steps.append((point, when, most // 2 + 1 if runs == 1 else rng.randint(1, most)))
 		yield steps
 
 
-def run(args, rng, points):
-	"""Lines for the report, of one death at each of the points in each mode that passes it."""
+def run(args, rng, kinds):
+	"""Lines for the report, of one death at each of the points in each mode that passes it.  kinds: Trial ->
+	points."""
 	name = f"rows{os.getpid()}_{int(time.monotonic() * 1000)}"
 	bench = Bench(args, name)
-	# what trouble leads to comes first: what it needs must be left
-	points = sorted(points, key=lambda point: point[2] == "ROWS")
 	trials = []
 
-	def trial_of(number, mode, steps):
-		trial = Trial(bench, f"{name}_{number}", mode, steps)
+	def trial_of(number, kind, mode, steps):
+		trial = kind(bench, f"{name}_{number}", mode, steps)
 		trials.append(trial)
 		return trial
 
-	def plain(number, mode):
+	def plain(number, kind, mode):
 		"""Without a death; it counts the passings."""
-		path = os.path.join(args.dir, f"{name}-counts-{mode}")
-		trial = trial_of(number, mode, [])
+		path = os.path.join(args.dir, f"{name}-counts-{number}")
+		trial = trial_of(number, kind, mode, [])
 		trial.attempt(trial.read_all, path)
 		trial.attempt(trial.stop)
 		trial.attempt(trial.read_all)
@@ -354,20 +384,20 @@ def run(args, rng, points):
 		with open(path, encoding="ascii") as file:
 			return {point: int(count) for point, count in (line.split() for line in file)}
 
-	def deadly(number, mode, steps):
-		trial = trial_of(number, mode, steps)
+	def deadly(number, kind, mode, steps):
+		trial = trial_of(number, kind, mode, steps)
 		trial.attempt(trial.die_all)
 		trial.attempt(trial.read_all)
 
 	try:
 		with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-			counts = list(pool.map(plain, range(len(MODES)), MODES))
+			both = [(kind, mode) for kind in kinds for mode in MODES]
 			plans = []
-			for mode, counted in zip(MODES, counts):
-				kinds = ("BOTH", "LEAST") if mode == MODES[0] else ("BOTH", "ONCE")
-				plans += [(mode, steps) for steps in chains([point for point in points if point[1] in kinds], rng,
-					args.runs, counted)]
-			list(pool.map(lambda plan: deadly(plan[0] + len(MODES), *plan[1]), enumerate(plans)))
+			for (kind, mode), counted in zip(both, list(pool.map(plain, range(len(both)), *zip(*both)))):
+				modes = ("BOTH", "LEAST") if mode == MODES[0] else ("BOTH", "ONCE")
+				points = [point for point in kind.ordered(kinds[kind]) if point[1] in modes]
+				plans += [(kind, mode, steps) for steps in chains(kind, points, rng, args.runs, counted)]
+			list(pool.map(lambda plan: deadly(plan[0] + len(both), *plan[1]), enumerate(plans)))
 		mark = bench.end()
 		for trial in trials:
 			trial.attempt(trial.finish, mark)
@@ -380,7 +410,7 @@ def run(args, rng, points):
 			bench.writers.terminate()
 			bench.writers.wait(LIFE_S)
 	with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-		judged = [(trial, pool.submit(judge, trial.options(), 0 if trial.once or not trial.steps else THREADS))
+		judged = [(trial, pool.submit(judge, trial.options(), trial.count_repeated))
 			for trial in trials if not trial.breaches]
 		for trial, future in judged:
 			trial.attempt(lambda trial=trial, future=future: trial.report.update(future.result(LIFE_S)))

@@ -100,12 +100,15 @@ class Trial:
 		with open(os.path.join(self.dir, f"life{self.lives}"), "wb") as log:
 			return subprocess.Popen(self.command(), env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-	def end(self, process, at_stop=None):
-		"""Its exit status, negative for a signal.  at_stop(process id): while it stands still."""
+	def end(self, process, at_stop=None, meanwhile=None):
+		"""Its exit status, negative for a signal.  at_stop(process id): while it stands still; meanwhile(): once
+		it runs."""
 		late = threading.Event()
 		timer = threading.Timer(LIFE_S, lambda: (late.set(), process.kill()))
 		timer.start()
 		try:
+			if meanwhile:
+				meanwhile()
 			while True:
 				_, status = os.waitpid(process.pid, os.WUNTRACED)
 				if not os.WIFSTOPPED(status):
@@ -123,8 +126,8 @@ class Trial:
 			raise TimeoutError(f"life {self.lives} did not end; it says\n{self.log()}")
 		return process.returncode
 
-	def life(self, crash=None, stop=None, at_stop=None, counts=None):
-		return self.end(self.start(crash, stop, counts), at_stop)
+	def life(self, crash=None, stop=None, counts=None, **how):
+		return self.end(self.start(crash, stop, counts), **how)
 
 	def log(self):
 		with open(os.path.join(self.dir, f"life{self.lives}"), encoding="utf-8", errors="replace") as log:

@@ -91,7 +91,9 @@ class Model:
 
     def __init__(self):
         self.rows, self.keys = {}, {}
-        self.labels = {}            # enum label -> what it was renamed to
+        self.renamed = {}           # enum label -> (its next name, LSN at which that was committed)
+        self.former = {}            # enum label -> its name before
+        self.renaming, self.txid = [], None     # renames of the last transaction
         self.events = []            # that no message has explained yet
         self.faults, self.fault_count = [], 0
         self.counts = {}
@@ -106,42 +108,57 @@ class Model:
 
     # ---- comparing ----
 
-    def label_names(self, label):
-        """The label and every name that it got later."""
-        names = [label]
-        while names[-1] in self.labels:
-            names.append(self.labels[names[-1]])
+    def label_first(self, label):
+        """Its oldest name."""
+        while label in self.former:
+            label = self.former[label]
+        return label
+
+    def label_names(self, label, lsn):
+        """What an event may call it whose row was written there: as it was called then, or by any
+        name that it got before the commit.  What the trigger noted may be either: ALTER TYPE
+        locks no table, and may be committed between the row and the trigger, too."""
+        names = [self.label_first(label)]
+        while names[-1] in self.renamed:
+            name, committed = self.renamed[names[-1]]
+            if committed <= lsn:
+                names.clear()
+            names.append(name)
         return names
 
-    def value_check(self, what, noted, have):
-        """have, of an event, against [type, text].  A label may have been renamed between
-        the row and its commit: ALTER TYPE locks no table."""
+    def value_check(self, what, noted, have, lsn):
+        """have, of an event at lsn, against [type, text]."""
         kind, text = noted
         value = said(have, kind)
-        if kind == 'mood' and text is not None and value in self.label_names(text):
+        if kind == 'mood' and text is not None:
+            names = self.label_names(text, lsn)
+            if value not in names:
+                raise Fault(f'{what} is {have!r:.200} at {lsn:x}, not one of {names}, noted as {text!r}')
             return
         if value != expected(text, kind):
             raise Fault(f'{what} is {have!r:.200}, not {text!r:.200} ({kind})')
 
-    def image_check(self, what, image, row, only):
-        """An image must have the row's columns; those in only must have its values."""
+    def image_check(self, what, event, row, only):
+        """An image of an event must have the row's columns; those in only must have its values."""
+        image, lsn = event['value'][what], event['value']['source']['lsn']
         if image is None:
             raise Fault(f'there is no {what}')
         if set(image) != set(row):
             raise Fault(f'{what} has columns {sorted(image)}, not {sorted(row)}')
         for name in only:
-            self.value_check(f'{what}.{name}', row[name], image[name])
+            self.value_check(f'{what}.{name}', row[name], image[name], lsn)
 
     def key_check(self, table, event, row):
         key, wanted = event['key'], self.keys[table]
         if sorted(key or {}) != wanted:
             raise Fault(f'the key is {key}, not of {wanted}')
         for name in wanted:
-            self.value_check(f'key.{name}', row[name], key[name])
+            self.value_check(f'key.{name}', row[name], key[name], event['value']['source']['lsn'])
 
-    def after_check(self, after, row, old, identity):
+    def after_check(self, event, row, old, identity):
         """old: the row before it, None for an insert.  A large value that the update did
         not touch is marked, unless the identity is FULL: then it is there."""
+        after = event['value']['after']
         marked = [name for name in after or {} if after[name] == PLACEHOLDER]
         large = [name for name in row if name == 'body' and old and row[name] == old.get(name)
                  and (row[name][1] or '').startswith('md5:')]
@@ -155,13 +172,15 @@ class Model:
                 raise Fault(f'{name} is marked as unavailable although it changed')
         if not set(large) <= set(marked):
             raise Fault(f'{large} cannot be in the log')
-        self.image_check('after', after, row, [name for name in row if name not in marked])
+        self.image_check('after', event, row, [name for name in row if name not in marked])
 
     # ---- events ----
 
     def event(self, event):
         """One line of the sink, in order."""
         value = event['value']
+        if value is not None:
+            self.commit_learn(value['source'])
         if event['topic'].endswith('.message'):
             message = value['message']
             content = json.loads(base64.b64decode(message['content']))
@@ -209,23 +228,32 @@ class Model:
         else:
             event = self.take(table, 'u')
         if event['value']['op'] == 'u' and identity == 'f':
-            self.image_check('before', event['value']['before'], old, old)
+            self.image_check('before', event, old, old)
         elif event['value']['before'] is not None:
             raise Fault(f'there is a before, identity {identity}')
         self.key_check(table, event, row)
-        self.after_check(event['value']['after'], row, old, identity)
+        self.after_check(event, row, old, identity)
 
     def delete_check(self, table, old, identity, header=None):
         """Delete and tombstone; before is what the identity gives."""
         event = self.take(table, 'd', header)
-        self.image_check('before', event['value']['before'], old,
+        self.image_check('before', event, old,
                          {'f': old, 'i': ['uid'], 'd': ['id']}[identity])
         self.key_check(table, event, old)
         if self.take(table, None, header)['key'] != event['key']:
             raise Fault('the tombstone has another key than its delete')
 
     def told_label(self, old, new):
-        self.labels[old] = new
+        self.former[new] = old
+        self.renaming.append((old, new))
+
+    def commit_learn(self, source):
+        """The first event behind a transaction says where that was committed."""
+        if source['txId'] != self.txid:
+            for old, new in self.renaming:
+                self.renamed[old] = new, int(json.loads(source['sequence'])[0])
+            self.renaming.clear()
+        self.txid = source['txId']
 
     def told_ddl(self, change, table, was, key, touched, rows):
         """was: the table's name before, None if it is a new one."""
@@ -254,7 +282,7 @@ class Model:
 
     def noted_same(self, mine, want):
         if mine[0] == 'mood' == want[0] and None not in (mine[1], want[1]):
-            return self.label_names(mine[1])[-1] == self.label_names(want[1])[-1]
+            return self.label_first(mine[1]) == self.label_first(want[1])
         return mine == want
 
     def replay(self, lines):
