@@ -308,6 +308,8 @@ incremental_step(struct incremental *inc)
 	incremental_sweep(inc);
 	if (inc->has_view && inc->allowed) /* that comes first */
 		incremental_feed(inc);
+	if (!inc->has_progress)
+		incremental_finish_unnoted(inc);
 	if (!incremental_is_due(inc) && inc->ring)
 	{
 		incremental_rest(inc);

@@ -318,5 +318,7 @@ void incremental_settle(struct incremental *inc);
 void incremental_notes_written(void *inc);
 /* A piece needs not be read again. */
 void piece_done(struct incremental *inc, struct piece *piece);
+/* Without a progress topic: tables that are read to their end go. */
+void incremental_finish_unnoted(struct incremental *inc);
 
 #endif /* RELAY_INCREMENTAL_PARTS_H */

@@ -42,9 +42,21 @@ piece_done(struct incremental *inc, struct piece *piece)
 	buf_put(&table->note.after, piece->last.data, piece->last.len);
 	table->note.rows += piece->sent;
 	piece_free(inc, piece);
-	if (!inc->has_progress && reading_is_over(inc, table) &&
-		incremental_pieces(inc, table, PIECE_NOTING) == 0)
-		reading_finish(inc, table);
+	if (!inc->has_progress)
+		loop_timer_set(inc->loop, &inc->work, 0); /* incremental_finish_unnoted() */
+}
+
+/* Nothing is written down, and nothing will tell that it was. */
+void
+incremental_finish_unnoted(struct incremental *inc)
+{
+	struct reading *table;
+	struct reading *next;
+
+	HASH_ITER(hh, inc->tables, table, next)
+		if (reading_is_over(inc, table) && table->reader == NULL &&
+			incremental_pieces(inc, table, PIECE_NOTING) == 0)
+			reading_finish(inc, table);
 }
 
 /* What is safe counts, up to what is not. */

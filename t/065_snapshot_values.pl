@@ -1,5 +1,5 @@
-# 065_snapshot_values.pl: rows of a snapshot have the values that the stream has for the same
-# rows: of every type, and where the server cannot print one.
+# 065_snapshot_values.pl: rows of a snapshot, blocking or incremental, have the values that the
+# stream has for the same rows: of every type, and where the server cannot print one.
 use strict;
 use warnings;
 use FindBin;
@@ -28,7 +28,8 @@ sub rows_of
 	return \%rows;
 }
 
-# The rows twice: as changes that are made while one relay looks on, and as rows that another one reads.
+# The rows three times: as changes that are made while one relay looks on, as rows that another one
+# reads before it streams, and that a third one reads while it streams, of tables that have a key.
 my @args = ('--source.conninfo=' . $source->connstr('postgres'), '--topic.prefix=values',
 	'--include.unknown.datatypes=true', '--avro.verify=1');
 
@@ -43,9 +44,23 @@ sub both
 	my $snapshot = relay_start(command => 'tail', args => [ @args, '--snapshot.mode=initial' ]);
 	$snapshot->wait_for_log(qr/snapshot is done/);
 	$snapshot->stop;
+	my $incremental = relay_start(command => 'tail',
+		args => [ @args, '--snapshot.mode=never', '--signal.enabled.channels=source', '--snapshot.chunk.size=3' ]);
+	$incremental->wait_for_log(qr/streaming database/);
+	sql(q{SELECT pg_logical_emit_message(true, 'walrelay',
+		'signal {"id":"v","type":"execute-snapshot","data":{"data-collections":[".*"]}}')});
+	$incremental->wait_for_log(qr/incremental snapshot is done/);
+	$incremental->stop;
 	my %tables = map { $_->{value}{source}{table} => 1 } grep { $_->{value} } $stream->events;
 	delete $tables{''};    # logical messages
 	is_deeply(rows_of($snapshot, $_), rows_of($stream, $_), "$name: $_") for sort keys %tables;
+	my %keyed = map { $_->{value}{source}{table} => 1 } grep { $_->{value} && defined $_->{key} } $stream->events;
+	delete $keyed{''};
+	cmp_ok(scalar keys %keyed, '>', 0, "$name: there are tables with a key");
+	is_deeply(rows_of($incremental, $_), rows_of($stream, $_), "$name: $_, incrementally") for sort keys %keyed;
+	is_deeply([ grep { $_->{value}{op} ne 'r' } grep { $_->{value} && $_->{value}{source}{table} ne '' } $incremental->events ],
+		[], "$name: rows that are read, no changes");
+	unlike($incremental->stderr, qr/E1243|E1299/, "$name: and no table was given up");
 	return ($stream, $snapshot);
 }
 

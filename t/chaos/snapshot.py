@@ -83,6 +83,8 @@ class Plan:
         if kind == 'incremental':
             self.wishes = [Wish(rng, f'{self.name}_{number}', ways) for number in range(rng.choice((1, 1, 2)))]
             self.is_slow = rng.random() < 0.3
+        if self.is_slow:        # a chunk costs a dozen delays: with small ones RECOVER_S would not do
+            self.chunk = max(self.chunk, CHUNKS[2])
 
     def settings(self):
         mode = ['--snapshot.mode=never', *channels(self.ways)] if self.wishes else [f'--snapshot.mode={self.kind}']
