@@ -80,7 +80,7 @@ wait_for_ids($relay, 40, 'server crashed');
 
 # What was printed is confirmed when it ends.
 wait_for_slot($source, 'weather');
-my $lsn = $source->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+my $lsn = wal_end($source);
 insert(41, 50);
 wait_for_ids($relay, 50, 'before the end');
 $began = time;
@@ -249,7 +249,7 @@ is($event->{value}{after}{v}, 'tailed', 'tail: shows what is committed');
 $source->safe_psql('postgres', 'SELECT pg_terminate_backend(pid) FROM pg_stat_replication');
 is($relay->wait_exit, 69, 'tail: ends with its connection, as its slot does');
 
-$lsn = $source->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+$lsn = wal_end($source);
 ($relay) = start('endpos', '--slot.name=weather', "--endpos=$lsn");
 is($relay->wait_exit, 0, 'endpos: ends there');
 

@@ -213,7 +213,7 @@ SKIP:
 	$standby->stop;
 	my $count = ids('async');
 	wait_until { ids('async') > $count + 100 } 'load that the standby does not have';
-	my $lacking = $primary->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	my $lacking = wal_end($primary);
 	wait_for_slot($primary, 'async', $lacking);
 	$primary->kill9;
 	$load->finish;

@@ -209,7 +209,7 @@ ALTER TABLE big ALTER i TYPE bigint;
 COMMIT;
 SQL
 my $silence = 0;
-my $lsn = $source->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+my $lsn = wal_end($source);
 wait_until
 {
 	my $now = metric('source_silence_seconds');

@@ -50,7 +50,7 @@ my $pid = $broker->env('KAFKA_PID');
 kill 'STOP', $pid;
 $source->safe_psql('postgres',
 	q{INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 60000) i});
-my $committed = $source->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+my $committed = wal_end($source);
 my $sender = walsender();
 ok($sender, 'the walsender is there');
 # Two rounds of wal_sender_timeout and a bit: PostgreSQL would have cut the connection.
@@ -104,7 +104,7 @@ wait_for_slot($source, 'outage');
 # ---- SIGTERM with a dead broker: in time, and nothing is confirmed that is not safe ----
 $broker->kill9;
 $source->safe_psql('postgres', q{INSERT INTO t VALUES (-3, 'unsafe')});
-my $unsafe = $source->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+my $unsafe = wal_end($source);
 $relay->wait_for_log(qr/E2001.*E2001/s);
 $started = time;
 is($relay->stop, 0, 'SIGTERM ends it with 0');

@@ -52,7 +52,7 @@ for my $slot (qw(nobroker topic large schema))
 	is((relay_run('slot', 'create', settings($slot, 'x', 'none:1')))[0], 0, "slot $slot");
 }
 $source->safe_psql('postgres', q{INSERT INTO t VALUES (1, 'one')});
-my $lsn = $source->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+my $lsn = wal_end($source);
 my $first = $lsn;
 
 # ---- no broker ----
@@ -82,7 +82,7 @@ wait_for_slot($source, 'large');
 is($relay->stop, 0, 'before the large record');
 $source->safe_psql('postgres',
 	q{INSERT INTO t SELECT 2, string_agg(md5(i::text), '') FROM generate_series(1, 20000) i});
-$lsn = $source->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+$lsn = wal_end($source);
 $source->safe_psql('postgres', q{INSERT INTO t VALUES (3, 'behind it')});
 refused('too large', 1, 'E2003', 'too large', 'max\.message\.bytes|message\.max\.bytes', @large);
 keeps('large', $lsn, 'too large');

@@ -125,7 +125,7 @@ DO \$\$ DECLARE part record; byte text; c text; all_c text; u text; bad text; BE
 	END LOOP;
 END \$\$;
 SQL
-	my $endpos = $node->safe_psql($database, 'SELECT pg_current_wal_insert_lsn()');
+	my $endpos = wal_end($node);
 	sql($database, 'CREATE TABLE last (a int); INSERT INTO last VALUES (1)');
 	my $file = "$ENV{TESTDATADIR}/$database.all";
 	my ($status, undef, $err) = relay_run('run', '--source.conninfo=' . $node->connstr($database), "--slot.name=${database}_all",

@@ -89,7 +89,7 @@ sub slot_passed
 if (($ENV{ROUND_TRIP} // '') ne 'property')
 {
 	round_trip('stream');
-	my $lsn = $source->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	my $lsn = wal_end($source);
 	for my $setting (@settings)
 	{
 		my @args = start($setting);

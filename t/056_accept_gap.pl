@@ -39,7 +39,7 @@ sub passes
 	like($token, qr/^[0-9a-f]{8}$/, "$what: a token") or diag $stderr;
 	$opt{fix}->($token) if $opt{fix};
 	my $from = $last + 1;
-	my $lsn = $opt{late} ? $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()') : insert();
+	my $lsn = $opt{late} ? wal_end($node) : insert();
 	$stderr = through($lsn, "$what, token", @args, "--accept-gap=$token");
 	like($stderr, qr/warn: $opt{says}{code}: gap passed by --accept-gap=$token: from \S+ to \S+, reason $opt{says}{reason}$/m,
 		"$what: said that it is passed");

@@ -120,7 +120,7 @@ sub is_exact
 sub through
 {
 	my ($name, $relay) = @_;
-	my $end = sql('SELECT pg_current_wal_insert_lsn()');
+	my $end = wal_end($source);
 	wait_until { sql("SELECT confirmed_flush_lsn >= '$end' FROM pg_replication_slots WHERE slot_name = '$name'") eq 't' } "$name: through";
 	is($relay->stop, 0, "$name: ends well");
 	return;

@@ -49,7 +49,7 @@ sub relay { my ($self) = @_; return $self->{relay}; }
 sub raw
 {
 	my ($self) = @_;
-	my $lsn = $self->{node}->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	my $lsn = wal_end($self->{node});
 	wait_until
 	{
 		die "the relay ended\n" . $self->{relay}->stderr if !$self->{relay}->is_running;

@@ -40,7 +40,7 @@ sub insert
 	$last += $count // 10;
 	$with{node}->safe_psql('postgres', "INSERT INTO t SELECT generate_series($from, $last)");
 	$with{node}->safe_psql('postgres', $sql) if $sql;
-	my $lsn = $with{node}->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	my $lsn = wal_end($with{node});
 	$with{node}->safe_psql('postgres', 'CHECKPOINT');
 	return $lsn;
 }

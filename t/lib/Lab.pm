@@ -21,7 +21,7 @@ my %database;    # by name, where it is not postgres
 sub lab { ($source, $bootstrap) = @_; return; }
 
 sub sql { return $source->safe_psql('postgres', $_[0]); }
-sub lsn { return sql('SELECT pg_current_wal_insert_lsn()'); }
+sub lsn { return wal_end($source); }
 
 # settings NAME, ARGS: the settings of a relay with a slot and topics of that name
 sub settings

@@ -55,7 +55,7 @@ use Test::More;
 use Exporter 'import';
 
 our @EXPORT = qw(
-  new_source slot_lsn wait_for_slot wait_for_status next_xid
+  new_source slot_lsn wal_end wait_for_slot wait_for_status next_xid
   relay_start relay_run
   kafka kafka_start registry registry_start read_topic
   wait_until free_port json_lines slurp
@@ -141,12 +141,24 @@ sub slot_lsn
 		"SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '$slot'");
 }
 
+# wal_end NODE: the end of the last record in its WAL.  Where that fills a page the next one is
+# inserted behind a page's header, and nobody can confirm so much before there is one.
+sub wal_end
+{
+	my ($node) = @_;
+	return $node->safe_psql('postgres', <<'SQL');
+SELECT lsn - CASE WHEN (lsn - '0/0') % pg_size_bytes(current_setting('wal_segment_size')) = 40 THEN 40
+	WHEN (lsn - '0/0') % current_setting('wal_block_size')::int = 24 THEN 24 ELSE 0 END
+FROM pg_current_wal_insert_lsn() lsn
+SQL
+}
+
 # wait_for_slot NODE, SLOT, LSN: until the slot's position has reached LSN (default:
-# where the server's WAL is inserted now).  Compared by the server, never as text.
+# where the server's WAL ends now).  Compared by the server, never as text.
 sub wait_for_slot
 {
 	my ($node, $slot, $lsn, $timeout) = @_;
-	$lsn //= $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	$lsn //= wal_end($node);
 	wait_until
 	{
 		$node->safe_psql('postgres', "SELECT confirmed_flush_lsn >= '$lsn'::pg_lsn"
