@@ -249,6 +249,16 @@ gentle_stats(const struct gentle *g, struct gentle_stats *stats)
 								   .retained = g->waits[GENTLE_RETAINED]};
 }
 
+const char *
+gentle_waits_for(const struct gentle *g)
+{
+	if (g->waits[GENTLE_WINDOW])
+		return "snapshot.window";
+	if (g->waits[GENTLE_RETAINED])
+		return "less WAL to be kept";
+	return NULL;
+}
+
 /* --- the object ---------------------------------------------------------------- */
 
 void

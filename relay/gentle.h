@@ -47,6 +47,8 @@ uint32_t gentle_chunk_rows(const struct gentle *g, uint32_t rows);
 void gentle_took(struct gentle *g, uint64_t rows, int64_t now_ms);
 
 void gentle_stats(const struct gentle *g, struct gentle_stats *stats);
+/* For people, what is waited for that is told by the log, too; NULL: nothing. */
+const char *gentle_waits_for(const struct gentle *g);
 
 /* Too much is too much until it is less than half; limit 0: never too much. */
 static inline bool

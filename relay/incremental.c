@@ -17,7 +17,6 @@
 
 #define RETRY_MS 1000
 #define RETRY_MAX_MS 60000
-#define REPORT_MS 10000
 #define KEYS_MAX_BYTES ((size_t) 16 << 20) /* of a table's windows */
 #define FIRST_ROWS 1000
 
@@ -250,12 +249,7 @@ incremental_begin(struct incremental *inc)
 	}
 	pipeline_watch(inc->pl, true);
 	scout_connect(inc);
-	if (inc->report.due_ms == 0)
-	{
-		inc->reported_ms = loop_now_ms();
-		inc->reported_rows = inc->stats.rows;
-		loop_timer_set(inc->loop, &inc->report, REPORT_MS);
-	}
+	progress_report_begin(&inc->report, inc->loop, inc->cfg);
 	CRASH_POINT(incremental_begun);
 }
 
@@ -266,7 +260,8 @@ incremental_rest(struct incremental *inc)
 	incremental_disconnect(inc);
 	scout_disconnect(inc);
 	loop_timer_clear(inc->loop, &inc->scout_retry);
-	loop_timer_clear(inc->loop, &inc->report);
+	progress_report_end(&inc->report);
+	inc->finished = inc->finished_rows = 0;
 	loop_timer_clear(inc->loop, &inc->again);
 	pipeline_watch(inc->pl, false);
 	if (inc->ring)
@@ -477,41 +472,6 @@ incremental_recall(struct incremental *inc, struct incremental_found *found, boo
 	}
 }
 
-/* --- what people see ------------------------------------------------------------------------ */
-
-void
-incremental_stats(const struct incremental *inc, struct incremental_stats *stats)
-{
-	*stats = inc->stats;
-	stats->paused = inc->job.paused;
-	stats->signals = inc->job.nsignals;
-	stats->in_flight = incremental_pieces(inc, NULL, PIECE_SENDING);
-	for (const struct reading *table = inc->tables; table; table = table->hh.next)
-	{
-		stats->tables += !table->stopped;
-		stats->waiting += table->failures > 0;
-	}
-}
-
-static void
-on_report(void *arg)
-{
-	struct incremental *inc = arg;
-	int64_t             now_ms = loop_now_ms();
-	struct incremental_stats stats;
-
-	incremental_stats(inc, &stats);
-	if (stats.tables > 0)
-		log_info("incremental snapshot: %" PRIu64 " tables left, %" PRIu64 " rows, %.0f rows/s%s",
-				 stats.tables, stats.rows,
-				 (double) (stats.rows - inc->reported_rows) * 1000 /
-					 (double) (now_ms - inc->reported_ms + 1),
-				 stats.paused ? ", paused" : "");
-	inc->reported_rows = stats.rows;
-	inc->reported_ms = now_ms;
-	loop_timer_set(inc->loop, &inc->report, REPORT_MS);
-}
-
 /* --- the object --------------------------------------------------------------------------------- */
 
 static void
@@ -542,7 +502,8 @@ incremental_new(struct loop *loop, const struct config *cfg, struct pipeline *pl
 	inc->open = cfg->signal.channels & CHANNEL_SOURCE;
 	inc->work = (struct loop_timer){.cb = on_work, .arg = inc};
 	inc->again = (struct loop_timer){.cb = on_work, .arg = inc};
-	inc->report = (struct loop_timer){.cb = on_report, .arg = inc};
+	inc->report = (struct progress_report){
+		.title = "incremental snapshot", .look = incremental_progress, .arg = inc};
 	inc->scout_retry = (struct loop_timer){.cb = on_work, .arg = inc};
 	scout_new(inc);
 	nonce_make(inc->nonce);

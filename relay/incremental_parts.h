@@ -17,6 +17,7 @@
 #include "incremental_sql.h"
 #include "key_window.h"
 #include "nonce.h"
+#include "progress_report.h"
 #include "query.h"
 #include "snapshot.h"
 #include "xid_ring.h"
@@ -206,10 +207,10 @@ struct incremental
 	struct loop_timer    work;  /* more can be done */
 	struct loop_timer    again; /* a table is to be tried again */
 	bool                 waits; /* a chunk may not be begun yet: gentle.h */
-	struct loop_timer    report;
+	struct progress_report   report;
 	struct incremental_stats stats;
-	uint64_t             reported_rows;
-	int64_t              reported_ms;
+	uint64_t                 finished; /* tables, since it rested */
+	uint64_t                 finished_rows;
 };
 
 /* --- incremental.c -------------------------------------------------------------- */
@@ -320,5 +321,10 @@ void incremental_notes_written(void *inc);
 void piece_done(struct incremental *inc, struct piece *piece);
 /* Without a progress topic: tables that are read to their end go. */
 void incremental_finish_unnoted(struct incremental *inc);
+
+/* --- incremental_watch.c --------------------------------------------------------- */
+
+/* For its progress_report. */
+bool incremental_progress(void *inc, struct progress_look *look);
 
 #endif /* RELAY_INCREMENTAL_PARTS_H */

@@ -27,6 +27,8 @@ reading_finish(struct incremental *inc, struct reading *table)
 	if (!table->stopped)
 		log_info("snapshot of table \"%s\" is done: %" PRIu64 " rows", table->note.table,
 				 table->note.rows);
+	inc->finished++;
+	inc->finished_rows += table->note.rows;
 	reading_free(inc, table);
 	loop_timer_set(inc->loop, &inc->work, 0);
 	CRASH_POINT(incremental_table_done);

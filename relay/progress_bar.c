@@ -162,7 +162,10 @@ progress_line_text(const struct progress_state *state, struct buf *out)
 			   state->tables, state->rows);
 	if (progress_share(state) >= 0)
 		buf_printf(out, ", about %d%%", progress_share(state));
-	buf_printf(out, ", %.0f rows/s", state->rate);
+	if (state->waits)
+		buf_printf(out, ", waits: %s", state->waits);
+	else
+		buf_printf(out, ", %.0f rows/s", state->rate);
 	if (progress_left_s(state) >= 0)
 		buf_printf(out, ", about %" PRId64 " s left", progress_left_s(state));
 }

@@ -4,7 +4,7 @@
  *
  * How many rows there are PostgreSQL only estimates, often wrongly: a share of it is never
  * more than 99 %, and of what is beyond it nobody knows how long it takes.  Called by
- * snapshot_watch.c.
+ * progress_report.c.
  */
 #ifndef RELAY_PROGRESS_BAR_H
 #define RELAY_PROGRESS_BAR_H

@@ -229,7 +229,7 @@ snapshot_finish(struct snapshot *snap)
 {
 	struct snap_table *table;
 
-	snapshot_report_end(snap);
+	progress_report_end(&snap->report);
 	snap->job.state = SNAPSHOT_DONE;
 	snap->job.rows = 0;
 	for (table = snap->tables; table; table = table->hh.next)
@@ -260,7 +260,7 @@ snapshot_begin_round(struct snapshot *snap)
 	snap->waiting = snap->pausing = false;
 	if (snap->since_ms == 0)
 		snap->since_ms = loop_now_ms();
-	snapshot_report_begin(snap);
+	progress_report_begin(&snap->report, snap->loop, snap->cfg);
 	query_connect(snap->readers[0].query, snap->conninfo, PG_SQL);
 	/* The round before may have kept the stream, and the sink has lost what that had sent. */
 	pipeline_hold(snap->pl, 0);
@@ -393,7 +393,7 @@ snapshot_new_job(struct snapshot *snap, const char *mode, enum snapshot_state st
 	snap->job_dirty = true;
 	snap->told = false;
 	snap->since_ms = 0;
-	snap->total_rows = snap->reported_rows = 0;
+	snap->total_rows = 0;
 	snap->begun = false;
 	if (snap->has_progress)
 		pipeline_touch(snap->pl);
@@ -532,7 +532,7 @@ snapshot_stop(struct snapshot *snap)
 	if (snap->stage != STAGE_IDLE)
 		snapshot_end_round(snap);
 	loop_timer_clear(snap->loop, &snap->again);
-	snapshot_report_end(snap);
+	progress_report_end(&snap->report);
 	snapshot_tell_gentle(snap);
 	CRASH_POINT(snapshot_stopped);
 }
@@ -571,6 +571,8 @@ snapshot_new(struct loop *loop, const struct config *cfg, struct pipeline *pl,
 	snap->events = *events;
 	snap->again = (struct loop_timer){.cb = on_again, .arg = snap};
 	snap->work = (struct loop_timer){.cb = on_work, .arg = snap};
+	snap->report =
+		(struct progress_report){.title = "snapshot", .look = snapshot_progress, .arg = snap};
 	snapshot_readers_new(snap);
 	pipeline_listen(pl, &listener);
 	return snap;
@@ -584,7 +586,7 @@ snapshot_free(struct snapshot *snap)
 	if (snap->wants)
 		gentle_end(snap->gentle);
 	loop_timer_clear(snap->loop, &snap->again);
-	snapshot_report_end(snap);
+	progress_report_end(&snap->report);
 	loop_timer_clear(snap->loop, &snap->work);
 	snapshot_readers_free(snap);
 	while (snap->batches)

@@ -14,6 +14,7 @@
 #include "chunk_plan.h"
 #include "copy_row.h"
 #include "nonce.h"
+#include "progress_report.h"
 #include "query.h"
 #include "snapshot.h"
 #include "snapshot_sql.h"
@@ -131,7 +132,7 @@ struct snapshot
 	/* The round. */
 	enum stage          stage;
 	struct loop_timer   again; /* the next one */
-	struct loop_timer   report;
+	struct progress_report report;
 	struct loop_timer   work; /* more rows can be sent */
 	char                nonce[NONCE_LEN + 1];
 	bool                described; /* the stream has brought it */
@@ -160,9 +161,6 @@ struct snapshot
 
 	int64_t  since_ms;
 	uint64_t failures;
-	uint64_t reported_rows;
-	int64_t  reported_ms;
-	double   rate; /* rows/s of the last seconds, for the bar */
 	uint64_t total_rows; /* sent by this process */
 };
 
@@ -199,9 +197,8 @@ snap_table_is_missing(const struct snap_table *table)
 
 /* --- snapshot_watch.c ---------------------------------------------------------- */
 
-/* As long as rows are missing people are told how far it is. */
-void snapshot_report_begin(struct snapshot *snap);
-void snapshot_report_end(struct snapshot *snap);
+/* For its progress_report. */
+bool snapshot_progress(void *snap, struct progress_look *look);
 
 /* --- snapshot_read.c ----------------------------------------------------------- */
 

@@ -90,32 +90,44 @@ is($hours->stop, 0, 'hours: ends well elsewhere');
 
 # ---- on a terminal ----
 # Log lines are whole, the bar is below them, and gone at the end.
-table('bar', 1200);
-sql('ANALYZE bar.t');
+# on_terminal NAME, TABLES, ROWS, SETTINGS: the bar of all of them.  Behind the first rows CODE may ask for more.
+sub on_terminal
 {
-	my ($out, $transcript) = map { "$ENV{TESTLOGDIR}/bar.$_" } qw(out terminal);
+	my ($name, $tables, $done, $ask, @settings) = @_;
+	my ($out, $transcript) = map { "$ENV{TESTLOGDIR}/$name.$_" } qw(out terminal);
 	my $terminal = relay_start(
-		name => 'bar', command => undef, program => "$root/t/lib/on_terminal.py",
+		name => $name, command => undef, program => "$root/t/lib/on_terminal.py",
 		args => [
 			70, $out, $transcript, $walrelay, 'tail', '--source.conninfo=' . $source->connstr('postgres'), '--topic.prefix=p',
-			'--snapshot.mode=initial', '--table.include.list=bar\..*', '--snapshot.rate.limit=200' ]);
-	wait_until { slurp($transcript) =~ /\d%  [\d,]+ rows/ } 'bar: it is there';
-	wait_until { slurp($transcript) =~ /snapshot is done: 1 tables, 1200 rows/ } 'bar: the snapshot is done';
-	is($terminal->stop, 0, 'bar: ends well');
+			"--table.include.list=$name\\..*", '--snapshot.rate.limit=200', @settings ]);
+	if ($ask)
+	{
+		wait_until { slurp($transcript) =~ /streaming database/ } "$name: it streams";
+		$ask->();
+	}
+	wait_until { slurp($transcript) =~ /\d%  [\d,]+ rows/ } "$name: the bar is there";
+	wait_until { slurp($transcript) =~ $done } "$name: the snapshot is done";
+	is($terminal->stop, 0, "$name: ends well");
 	my $text = slurp($transcript);
 	my @bars = $text =~ /((?:snapshot )?(?:\[[#.]*\] )?[ \d]\d%  [^\r\e]*)/g;
-	cmp_ok(scalar(@bars), '>=', 3, 'bar: drawn now and then');
-	is(scalar(grep { length > 69 } @bars), 0, 'bar: never too wide') or diag join "\n", @bars;
+	cmp_ok(scalar(@bars), '>=', 3, "$name: drawn now and then");
+	is(scalar(grep { length > 69 } @bars), 0, "$name: never too wide") or diag join "\n", @bars;
 	my @shares = map { /(\d+)%/ } @bars;
-	is_deeply(\@shares, [ sort { $a <=> $b } @shares ], 'bar: the share grows');
-	cmp_ok($shares[-1], '<=', 99, 'bar: and is not all');
-	like($bars[-1], qr/rows  \d+\/s/, 'bar: rows a second');
-	ok(scalar(grep { /\d+ s left/ } @bars), 'bar: time left');
+	is_deeply(\@shares, [ sort { $a <=> $b } @shares ], "$name: the share grows");
+	cmp_ok($shares[-1], '<=', 99, "$name: and is not all");
+	like($bars[-1], qr/rows  \d+\/s/, "$name: rows a second");
+	ok(scalar(grep { /\d+ s left/ } @bars), "$name: time left");
+	ok(scalar(grep { /of $tables tables/ } @bars), "$name: tables");
 	# What stands there at the end: each line is a whole message.
 	my @screen = map { s/.*\r\e\[K//sr =~ s/\r$//r } split /\n/, $text;
-	is_deeply([ grep { !/^(walrelay: \S|[A-Z]+:  )/ } @screen ], [], 'bar: messages are whole, and it is gone');
-	unlike($text, qr/of 1 tables, \d+ rows, about/, 'bar: instead of lines');
+	is_deeply([ grep { !/^(walrelay: \S|[A-Z]+:  )/ } @screen ], [], "$name: messages are whole, and it is gone");
+	unlike($text, qr/of $tables tables, \d+ rows, about/, "$name: instead of lines");
+	return;
 }
+
+table('bar', 1200);
+sql('ANALYZE bar.t');
+on_terminal('bar', 1, qr/snapshot is done: 1 tables, 1200 rows/, undef, '--snapshot.mode=initial');
 
 # ---- WAL again ----
 $retained->wait_for_log(qr/slot "walrelay_tail_\d+" keeps \d\d MB of WAL, more than snapshot.max.retained.bytes\nHINT:.*\nACTION:.*changes stream/);
@@ -143,5 +155,14 @@ for my $event ($retained->events)
 is_deeply(\%there, { map { split /\|/ } split /\n/, sql('SELECT id, v FROM retained.t') }, 'retained: what was sent is what there is');
 is_deeply(\%twice, {}, 'retained: no row twice that has not changed');
 is($retained->stop, 0, 'retained: ends well');
+
+# ---- on a terminal, while changes stream ----
+# The second one is not begun when the first one ends.
+table('bars', 800);
+sql('CREATE TABLE bars.u (id int PRIMARY KEY); INSERT INTO bars.u SELECT generate_series(1, 800); ANALYZE bars.t; ANALYZE bars.u');
+on_terminal('bars', 2, qr/incremental snapshot is done/, sub {
+		sql(q{SELECT pg_logical_emit_message(true, 'walrelay',
+			'signal {"id":"b","type":"execute-snapshot","data":{"data-collections":["bars[.].*"]}}')});
+	}, '--snapshot.mode=never', '--signal.enabled.channels=source', '--snapshot.max.threads=1', '--snapshot.chunk.size=100');
 
 done_testing();

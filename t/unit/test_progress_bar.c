@@ -33,6 +33,7 @@ a_bar_has_all_where_there_is_room(void **state)
 	half.waits = "snapshot.window";
 	assert_string_equal(bar(&half, 100), "snapshot [##############..............] 50%  1,234,567 rows  "
 										 "waits: snapshot.window  3 of 10 tables");
+	assert_string_equal(line(&half), "3 of 10 tables, 1234567 rows, about 50%, waits: snapshot.window");
 }
 
 /* The bar goes first, then what counts least. */
