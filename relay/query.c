@@ -111,6 +111,8 @@ query_ask(struct query *q, enum query_state state, const char *sql)
 void
 query_run(struct query *q, const char *sql, enum pg_stage stage)
 {
+	if (q->state == QUERY_OFF && q->failed)
+		return; /* lost() is about to be called */
 	if (q->state != QUERY_READY)
 		abort();
 	q->failed = q->copied = false;

@@ -42,7 +42,10 @@ void query_connect(struct query *q, const char *conninfo, enum pg_kind kind);
 /* Disconnects at once; no event follows.  From within an event, too. */
 void query_disconnect(struct query *q);
 
-/* Runs statements, when it is ready and the last ones are done.  stage: what an error is about. */
+/*
+ * Runs statements, after ready() or the done() of the last ones.  stage: what an error is about.
+ * A connection that was lost meanwhile tells so by lost(), as if it had been by these.
+ */
 void query_run(struct query *q, const char *sql, enum pg_stage stage);
 
 /* Whether a COPY of the statements has begun to answer. */
