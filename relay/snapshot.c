@@ -184,16 +184,6 @@ snapshot_tell_gentle(struct snapshot *snap)
 }
 
 static bool
-snapshot_has_unsent(const struct snapshot *snap)
-{
-	const struct batch *batch = snap->batches;
-
-	while (batch && batch->state >= BATCH_SENT)
-		batch = batch->next;
-	return batch != NULL;
-}
-
-static bool
 snapshot_is_complete(const struct snapshot *snap)
 {
 	const struct snap_table *table = snap->tables;
@@ -312,8 +302,7 @@ snapshot_step_copying(struct snapshot *snap)
 {
 	if (snap->disturbed)
 	{
-		if (!snapshot_has_unsent(snap))
-			snapshot_end_round(snap);
+		snapshot_end_round(snap); /* if nothing is half sent any more, or the stream is lost */
 		return;
 	}
 	snapshot_feed(snap);
