@@ -66,8 +66,8 @@ sub cancelled
 	{
 		sql(<<'SQL');
 DO $$ BEGIN
-	FOR i IN 1 .. 100 LOOP
-		PERFORM pg_stat_clear_snapshot(), pg_sleep(0.002);
+	FOR i IN 1 .. 500 LOOP
+		PERFORM pg_stat_clear_snapshot();
 		PERFORM pg_cancel_backend(pid) FROM pg_stat_activity
 			WHERE application_name = 'walrelay' AND backend_type = 'client backend' AND state = 'active';
 	END LOOP;
