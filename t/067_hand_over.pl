@@ -66,7 +66,8 @@ sub writers_start
 			'--max-tries=100', '-h', $source->host, '-p', $source->port, 'postgres' ], '<', \undef, '>&', \$log);
 	return;
 }
-sub writers_stop { $writers->signal('INT'); $writers->finish; return; }
+# Not by SIGINT, which whoever runs in the background may have been told to ignore.
+sub writers_stop { $writers->signal('TERM'); $writers->finish; return; }
 
 # They have written so many rows more.
 sub written
