@@ -7,7 +7,6 @@
  */
 #include "incremental.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "crash_point.h"

@@ -54,6 +54,6 @@ incremental_progress(void *arg, struct progress_look *look)
 		state->estimated = 0;
 	state->waits = incremental_waits_for(inc);
 	look->sent = inc->stats.rows;
-	look->told = state->waits != NULL;
+	look->told = state->waits && !inc->job.paused; /* a pause may be long forgotten */
 	return inc->tables != NULL && inc->allowed;
 }

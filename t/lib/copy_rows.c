@@ -9,20 +9,11 @@
  * of the rows have other bytes that say the same, as an array's map of NULLs without one.
  * False if one failed.  Called by t/013_copy_row.pl.
  */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <libpq-fe.h>
-
-#include "catalog.h"
 #include "copy_row.h"
 #include "dump.h"
-#include "frame.h"
-#include "pg.h"
-#include "record.h"
+#include "slot_rows.h"
 
 #define TABLES_MAX 4096
-#define LONG_MAX_BYTES (UINT64_C(1) << 30)
 
 /* A row of the stream, copied. */
 struct row
@@ -39,46 +30,8 @@ struct rows
 	struct row **end;
 };
 
-static struct catalog *cat;
-static struct rows     tables[TABLES_MAX]; /* by index */
-static uint32_t        frame_bytes;
-static unsigned        failed;
-
-static void
-die(const char *what, const char *detail)
-{
-	fprintf(stderr, "%s: %s\n", what, detail);
-	exit(2);
-}
-
-static PGresult *
-query(PGconn *conn, const char *sql, ExecStatusType expected)
-{
-	PGresult *res = PQexecParams(conn, sql, 0, NULL, NULL, NULL, NULL, 1);
-
-	if (PQresultStatus(res) != expected)
-		die(sql, PQerrorMessage(conn));
-	return res;
-}
-
-static PGconn *
-session_open(const char *conninfo)
-{
-	PGconn   *conn = PQconnectdb(conninfo);
-	PGresult *res;
-
-	if (PQstatus(conn) != CONNECTION_OK)
-		die("cannot connect", PQerrorMessage(conn));
-	res = PQexec(conn, pg_session_sql);
-	if (PQresultStatus(res) != PGRES_COMMAND_OK)
-		die(pg_session_sql, PQerrorMessage(conn));
-	PQclear(res);
-	PQclear(query(conn,
-				  "SELECT pg_catalog.set_config('client_encoding', "
-				  "pg_catalog.current_setting('server_encoding'), false)",
-				  PGRES_TUPLES_OK));
-	return conn;
-}
+static struct rows tables[TABLES_MAX]; /* by index */
+static unsigned    failed;
 
 /* --- the stream ----------------------------------------------------------------------- */
 
@@ -103,53 +56,6 @@ row_keep(const struct change *chg)
 	}
 	*(rows->end ? rows->end : &rows->first) = row;
 	rows->end = &row->next;
-}
-
-static void
-records_read(struct reader *rdr, struct cursor records)
-{
-	struct record rec;
-	struct table *tbl;
-	struct err    e;
-	enum rc       rc;
-
-	while ((rc = record_next(rdr, &records, &rec, &e)) == RC_OK)
-	{
-		if (rec.kind == WIRE_HELLO)
-			frame_bytes = rec.hello.frame_bytes;
-		if (rec.kind == WIRE_RELATION && catalog_learn(cat, rec.relation, &tbl, &e) != RC_OK)
-			die(e.msg, e.detail);
-		if (rec.kind == WIRE_INSERT || rec.kind == WIRE_UPDATE || rec.kind == WIRE_DELETE)
-			row_keep(&rec.change);
-	}
-	if (rc == RC_ERR)
-		die(e.msg, e.detail);
-}
-
-static void
-stream_read(PGconn *conn, const char *slot)
-{
-	char     *sql = xasprintf("SELECT data FROM pg_logical_slot_get_binary_changes('%s', NULL, "
-								  "NULL)",
-							  slot);
-	PGresult *res = query(conn, sql, PGRES_TUPLES_OK);
-	struct reader *rdr = reader_new(LONG_MAX_BYTES);
-
-	cat = catalog_new(NULL, NULL);
-	for (int i = 0; i < PQntuples(res); i++)
-	{
-		struct cursor cur = cursor_over(PQgetvalue(res, i, 0), (size_t) PQgetlength(res, i, 0));
-		struct cursor records;
-		struct err    e;
-		size_t        need;
-
-		if (frame_next(&cur, &records, &need, &e) != RC_OK)
-			die("frame", "it is not whole");
-		records_read(rdr, records);
-	}
-	reader_free(rdr);
-	PQclear(res);
-	free(sql);
 }
 
 /* --- the tables ----------------------------------------------------------------------- */
@@ -320,7 +226,7 @@ main(int argc, char **argv)
 	if (argc != 3)
 		die("usage", "copy_rows CONNINFO SLOT");
 	conn = session_open(argv[1]);
-	stream_read(conn, argv[2]);
+	slot_read(conn, argv[2], row_keep);
 	for (uint32_t i = 0; i < TABLES_MAX; i++)
 		if (tables[i].first)
 			table_compare(conn, catalog_table(cat, i), tables[i].first);

@@ -11,20 +11,13 @@
  * t/015_key_range.pl.
  */
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <cjson/cJSON.h>
-#include <libpq-fe.h>
 
-#include "catalog.h"
 #include "copy_row.h"
-#include "frame.h"
 #include "key_range.h"
-#include "pg.h"
-#include "record.h"
+#include "slot_rows.h"
 
-#define LONG_MAX_BYTES (UINT64_C(1) << 30)
 #define PIECE 3
 
 /* Rows, each as its tuple and its long values. */
@@ -35,83 +28,14 @@ struct rows
 	uint32_t    max;
 };
 
-static struct catalog *cat;
-static uint32_t        frame_bytes;
 static bool            seen[65536]; /* a table, by its index */
 static unsigned        failed;
 
 static void
-die(const char *what, const char *detail)
+table_seen(const struct change *chg)
 {
-	fprintf(stderr, "%s: %s\n", what, detail);
-	exit(2);
-}
-
-static PGresult *
-query(PGconn *conn, const char *sql, ExecStatusType expected)
-{
-	PGresult *res = PQexec(conn, sql);
-
-	if (PQresultStatus(res) != expected)
-		die(sql, PQerrorMessage(conn));
-	return res;
-}
-
-static PGconn *
-session_open(const char *conninfo)
-{
-	PGconn *conn = PQconnectdb(conninfo);
-
-	if (PQstatus(conn) != CONNECTION_OK)
-		die("cannot connect", PQerrorMessage(conn));
-	PQclear(query(conn, pg_session_sql, PGRES_COMMAND_OK));
-	PQclear(query(conn, "SET jit = off", PGRES_COMMAND_OK));
-	PQclear(query(conn,
-				  "SELECT pg_catalog.set_config('client_encoding', "
-				  "pg_catalog.current_setting('server_encoding'), false)",
-				  PGRES_TUPLES_OK));
-	return conn;
-}
-
-/* What the stream says of the tables. */
-static void
-stream_read(PGconn *conn, const char *slot)
-{
-	char *sql =
-		xasprintf("SELECT data FROM pg_logical_slot_get_binary_changes('%s', NULL, NULL)", slot);
-	PGresult      *res = PQexecParams(conn, sql, 0, NULL, NULL, NULL, NULL, 1);
-	struct reader *rdr = reader_new(LONG_MAX_BYTES);
-	struct err     e;
-
-	if (PQresultStatus(res) != PGRES_TUPLES_OK)
-		die(sql, PQerrorMessage(conn));
-	cat = catalog_new(NULL, NULL);
-	for (int i = 0; i < PQntuples(res); i++)
-	{
-		struct cursor cur = cursor_over(PQgetvalue(res, i, 0), (size_t) PQgetlength(res, i, 0));
-		struct cursor records;
-		struct record rec;
-		struct table *tbl;
-		size_t        need;
-		enum rc       rc;
-
-		if (frame_next(&cur, &records, &need, &e) != RC_OK)
-			die("frame", "it is not whole");
-		while ((rc = record_next(rdr, &records, &rec, &e)) == RC_OK)
-		{
-			if (rec.kind == WIRE_HELLO)
-				frame_bytes = rec.hello.frame_bytes;
-			if (rec.kind == WIRE_RELATION && catalog_learn(cat, rec.relation, &tbl, &e) != RC_OK)
-				die(e.msg, e.detail);
-			if (rec.kind == WIRE_INSERT)
-				seen[rec.change.relation] = true;
-		}
-		if (rc == RC_ERR)
-			die(e.msg, e.detail);
-	}
-	reader_free(rdr);
-	PQclear(res);
-	free(sql);
+	if (chg->kind == WIRE_INSERT)
+		seen[chg->relation] = true;
 }
 
 /* --- rows ----------------------------------------------------------------------------- */
@@ -406,7 +330,8 @@ main(int argc, char **argv)
 	if (argc != 3)
 		die("usage", "walk_keys CONNINFO SLOT");
 	conn = session_open(argv[1]);
-	stream_read(conn, argv[2]);
+	PQclear(query(conn, "SET jit = off", PGRES_COMMAND_OK));
+	slot_read(conn, argv[2], table_seen);
 	PQclear(query(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", PGRES_COMMAND_OK));
 	for (uint32_t i = 0; i < 65536; i++)
 		if (seen[i])
