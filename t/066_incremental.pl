@@ -280,6 +280,7 @@ sql(join ';', 'CREATE SCHEMA pause', map { "CREATE TABLE pause.$_ (id int PRIMAR
 	sql("UPDATE pause.a SET v = 'changed' WHERE id = 2");
 	caught_up('pause', $relay);
 	is_deeply([ map { $_->{value}{op} } records('pause', 'a') ], [qw(u u)], 'paused: so it is behind a restart');
+	$relay->wait_for_log(qr/incremental snapshot: 0 of 2 tables, 0 rows.*, waits: walrelay snapshot resume/);
 	signal('resume');
 	read_some('pause', $relay, 'a', 50);
 	signal('pause');

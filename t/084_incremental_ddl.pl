@@ -78,7 +78,7 @@ while (Time::HiRes::time() < $end)
 	{
 		my $sql = $part =~ s/\bT\b/race.$table/gr =~ s/\bN(?=_|\b)/$table/gr;
 		sql($sql =~ s/^!// ? $sql : "SET lock_timeout = '60s'; BEGIN; $sql; COMMIT");
-		Time::HiRes::sleep(rand 0.25);
+		Time::HiRes::sleep(rand 0.25);    # nothing is waited for: the next moment is drawn
 	}
 	$done{$kind}++;
 }
