@@ -266,7 +266,9 @@ sql(join ';', 'CREATE SCHEMA pause', map { "CREATE TABLE pause.$_ (id int PRIMAR
 	my $relay = captured('pause', '--snapshot.chunk.size=10', '--snapshot.max.threads=1');
 	# in one transaction, so that not a row is read between them
 	my $both = sub { sql(join ';', map { "SELECT pg_logical_emit_message(true, 'walrelay', 'signal " . command_key() . " $_')" } @_); };
-	my $execute = '{"id":"e","type":"execute-snapshot","data":{"data-collections":["pause\\\\.a","pause\\\\.b"]}}';
+	my $execute = '{"id":"e","type":"execute-snapshot","data":{"data-collections":["pause\\\\.a","pause\\\\.b"],'
+	  . '"additional-conditions":[{"data-collection":"pause\\\\.a","filter":"public.gate(id)"}]}}';
+	gate_to(1000);
 	$both->('{"id":"p","type":"pause-snapshot"}', $execute);
 	my $progress = caught_up('pause', $relay);
 	ok($progress->{'/incremental'}{paused}, 'paused: written down');
@@ -285,6 +287,7 @@ sql(join ';', 'CREATE SCHEMA pause', map { "CREATE TABLE pause.$_ (id int PRIMAR
 	read_some('pause', $relay, 'a', 50);
 	signal('pause');
 	wait_until { caught_up('pause', $relay)->{'/incremental'}{paused} } 'paused in the middle';
+	gate_open();
 	caught_up('pause', $relay);
 	my $some = () = reads('pause in the middle', records('pause', 'a'));
 	cmp_ok($some, '<', 3000, 'paused in the middle: not all rows are there');
@@ -297,9 +300,12 @@ sql(join ';', 'CREATE SCHEMA pause', map { "CREATE TABLE pause.$_ (id int PRIMAR
 	is(scalar(() = grep { $_->{value}{op} eq 'r' } records('pause', 'a')), $some, 'stopped: no more rows of that table');
 	is(scalar reads('b', records('pause', 'b')), 3000, 'and all of the other one');
 	# all of them, and then anew
-	execute('pause\.a', 'pause\.b');
+	gate_to(1000);
+	execute('pause\.a', 'pause\.b', gated('pause\.a'));
 	read_some('pause', $relay, 'a', 50);
 	signal('stop');
+	caught_up('pause', $relay);
+	gate_open();
 	read_done('pause', $relay);
 	cmp_ok(scalar(() = grep { $_->{value}{op} eq 'r' } records('pause', 'b')), '<', 6000, 'all are stopped');
 	my $a = () = grep { $_->{value}{op} eq 'r' } records('pause', 'a');

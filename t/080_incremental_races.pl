@@ -23,21 +23,22 @@ for my $delivery (qw(at-least-once exactly-once))
 	my $name = $delivery =~ /^at/ ? 'die_least' : 'die_once';
 	my ($chunk, $threads, $rows) = (20, 2, 6000);
 	my @args = ("--delivery=$delivery", "--snapshot.chunk.size=$chunk", "--snapshot.max.threads=$threads");
+	my @slow = '--snapshot.rate.limit=400';    # there is much left when it dies
 	my @opt = $delivery =~ /^ex/ ? (committed => 1) : ();
 	sql(join ';', "CREATE SCHEMA $name", map { "CREATE TABLE $name.$_ (id int PRIMARY KEY, v text);"
 		  . "INSERT INTO $name.$_ SELECT i, 'v' FROM generate_series(1, $rows) i" } qw(a b));
-	my $relay = captured($name, @args);
+	my $relay = captured($name, @args, @slow);
 	my $load = load_start("\\set i random(1, $rows)\nUPDATE $name.a SET v = v || 'x' WHERE id = :i;\n");
 	execute("$name\\..*", { "$name\\.b" => 'id % 2 = 0' });
 	my @before;
 	for (1 .. 2)
 	{
-		read_some($name, $relay, 'a', ($before[-1] // 0) + 500);
+		read_some($name, $relay, 'a', ($before[-1] // 0) + 300);
 		$relay->kill9;
 		my $notes = reading(progress($name));
 		push @before, $notes->{"$name.a"}{rows};
 		is($notes->{"$name.b"}{filter}, 'id % 2 = 0', "$name: the condition is written down");
-		$relay = captured_again($name, @args);
+		$relay = captured_again($name, @args, @before < 2 ? @slow : ());
 	}
 	read_done($name, $relay);
 	load_end($load);
@@ -137,19 +138,20 @@ my %ddl = (
 	replica_full => [ 'ALTER TABLE T REPLICA IDENTITY FULL' ],
 	row_security => [ 'ALTER TABLE T ENABLE ROW LEVEL SECURITY; ALTER TABLE T FORCE ROW LEVEL SECURITY' ]);
 {
-	my $rows = 1500;
+	my $rows = 300;
 	for my $name (sort keys %ddl)
 	{
 		sql(join ';', "CREATE SCHEMA d_$name", map { "CREATE TABLE d_$name.$_ (id int, x text, y text, CONSTRAINT ${_}_pkey PRIMARY KEY (id));"
-			  . "INSERT INTO d_$name.$_ SELECT i, 'x' || i, 'y' || i FROM generate_series(1, " . ($_ eq 'a' ? $rows : 200) . ") i" } qw(a b c));
+			  . "INSERT INTO d_$name.$_ SELECT i, 'x' || i, 'y' || i FROM generate_series(1, $rows) i" } qw(a b c));
 	}
 	my $relay = captured('ddl', '--table.include.list=d_.*', '--snapshot.chunk.size=10', '--snapshot.max.threads=1',
-		'--snapshot.rate.limit=500', '--skipped.operations=none');
+		'--skipped.operations=none');
 	for my $name (sort keys %ddl)
 	{
 		my ($sql, %opt) = @{ $ddl{$name} };
 		my $at = length $relay->stderr;
-		execute(map { "d_$name\\.$_" } qw(a b c));
+		gate_to(100);
+		execute((map { "d_$name\\.$_" } qw(a b c)), gated("d_$name\\.a"));
 		wait_until
 		{
 			die "ddl: the relay ended\n" . $relay->stderr if !$relay->is_running;
@@ -159,6 +161,7 @@ my %ddl = (
 		"ddl: $name: some rows of a";
 		signal('pause');
 		wait_until { caught_up('ddl', $relay)->{'/incremental'}{paused} } "ddl: $name: paused";
+		gate_open();
 		my $notes = reading(progress('ddl'));
 		ok($notes->{"d_$name.a"} && $notes->{"d_$name.a"}{rows} < $rows, "$name: in the middle of a table");
 		for my $table (qw(a b)) { sql($_) for split /;/, $sql =~ s/\bT\b/d_$name.$table/gr =~ s/\bN_/${table}_/gr; }
@@ -166,7 +169,7 @@ my %ddl = (
 		read_done('ddl', $relay);
 		my $log = substr $relay->stderr, $at;
 		like($log, qr/d_$name.*\b$_\b/, "$name: $_: told") for $opt{told} ? qw(a b) : ();
-		is(scalar(() = grep { $_->{value} && $_->{value}{op} eq 'r' } read_topic("ddl.d_$name.c")), 200, "$name: another table is read");
+		is(scalar(() = grep { $_->{value} && $_->{value}{op} eq 'r' } read_topic("ddl.d_$name.c")), $rows, "$name: another table is read");
 		for my $table ($opt{gone} ? () : qw(a b))
 		{
 			# a table that has got another name has another topic
@@ -236,7 +239,7 @@ CREATE TABLE hang.u (id int PRIMARY KEY, v text); INSERT INTO hang.u SELECT i, '
 SELECT pg_create_logical_replication_slot('spy', 'test_decoding');
 SQL
 {
-	my $relay = captured('hang', '--snapshot.chunk.size=10', '--snapshot.rate.limit=2000');
+	my $relay = captured('hang', '--snapshot.chunk.size=10', '--snapshot.rate.limit=100');
 	sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
 	sql('SELECT pg_reload_conf()');
 	wait_until { sql('SHOW synchronous_standby_names') eq 'nobody' } 'the setting';
@@ -281,6 +284,8 @@ SQL
 	sql('ALTER SYSTEM RESET synchronous_standby_names');
 	sql('SELECT pg_reload_conf()');
 	$hanging->{process}->finish;
+	is($relay->stop, 0, 'hang: ends well in the middle');
+	$relay = captured_again('hang');    # as fast as it can
 	read_done('hang', $relay);
 	is_there('hang: in the middle', 'hang.u', 'id', read_topic('hang.hang.u'));
 	is($relay->stop, 0, 'hang: ends well');

@@ -13,7 +13,7 @@ use Test::More;
 use Walrelay;
 
 our @EXPORT = qw(
-  incremental captured captured_again execute signal emit caught_up progress reading read_some read_done
+  incremental captured captured_again execute signal emit gated gate_to gate_open caught_up progress reading read_some read_done
   reads records folded is_there load_start load_end session_start command_key
 );
 
@@ -22,7 +22,21 @@ my ($source, @loads);
 my $key;    # of the relay that was started last: what is asked for is asked of it
 
 # incremental NODE: where all the others work
-sub incremental { ($source) = @_; lab($source, kafka()); return; }
+sub incremental
+{
+	($source) = @_;
+	lab($source, kafka());
+	# A sequence has one value, whatever snapshot looks at it.
+	sql(<<'SQL');
+CREATE SEQUENCE public.gate_at MINVALUE 0;
+CREATE FUNCTION public.gate(id bigint) RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+	WHILE id > (SELECT last_value FROM public.gate_at) LOOP PERFORM pg_sleep(0.01); END LOOP;
+	RETURN true;
+END $$
+SQL
+	return;
+}
 
 # captured NAME, ARGS: a relay of all tables of the schema of that name, with a new slot, that
 # streams, and may be asked
@@ -75,6 +89,25 @@ sub execute
 		? ('additional-conditions' =>
 			  [ map { { 'data-collection' => $_, filter => $conditions->{$_} } } sort keys %$conditions ])
 		: () });
+	return;
+}
+
+# gated TABLE: the condition with which who reads the table waits where gate_to() says: nothing
+# but that keeps a relay in the middle of a table on a machine where whoever looks is slow.
+# What waits has the table locked.
+sub gated { my ($table) = @_; return { $table => 'public.gate(id)' }; }
+
+# gate_to ID: rows up to that one are read; gate_open: all of them, and whoever waited has read what it waited with
+sub gate_to { my ($id) = @_; sql("SELECT setval('public.gate_at', $id)"); return; }
+sub gate_open
+{
+	gate_to('9223372036854775807');
+	my $now = sql('SELECT clock_timestamp()');
+	wait_until
+	{
+		sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%public.gate(%' AND xact_start < '$now' AND pid <> pg_backend_pid()") == 0;
+	}
+	'the gate to be passed';
 	return;
 }
 
