@@ -183,7 +183,17 @@ class Trial:
 		self.limit(topic, 1048588)
 
 	def limit(self, topic, size):
-		self.reader.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(size)})])
+		"""Also in force, which it is a moment behind the answer."""
+		admin, wanted = self.reader.admin, {"max.message.bytes": str(size)}
+		admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, wanted)])
+		deadline = time.monotonic() + LIFE_S
+		while True:
+			answer = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic, wanted)])[0]
+			if {entry[0]: entry[1] for entry in answer.resources[0][4]} == wanted:
+				return
+			if time.monotonic() > deadline:
+				raise TimeoutError(f"{topic}: max.message.bytes is not {size}")
+			time.sleep(0.05)
 
 	def slot_drop(self):
 		self.wait_idle()
