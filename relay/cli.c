@@ -1,332 +1,18 @@
 /*
  * cli.c
- *		Commands and their arguments; see cli.h.
+ *		Arguments to a command and its settings; see cli.h.
  */
 #include "cli.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "buf.h"
-#include "capture.h"
+#include "cli_commands.h"
 #include "config_table.h"
-#include "crash_point.h"
+#include "dump.h"
 #include "gap.h"
-#include "log.h"
-#include "loop.h"
 #include "pg.h"
-#include "producer.h"
-#include "session.h"
-#include "slot.h"
-#include "snapshot_command.h"
-#include "snapshot_status.h"
-
-/* What a command takes besides --help. */
-enum takes
-{
-	TAKES_SETTINGS = 0x01, /* --config and every key */
-	TAKES_ENDPOS = 0x02,
-	TAKES_JSON = 0x04,
-	TAKES_DUMP = 0x08, /* what decode leaves out */
-	TAKES_FILE = 0x10,
-	TAKES_LETTERS = 0x20, /* --table, --code */
-	TAKES_SHOW = 0x40,    /* --offset, --limit */
-	TAKES_DRY_RUN = 0x80,
-	TAKES_GAP = 0x100,
-	TAKES_FROM = 0x200,
-	TAKES_EXPORT = 0x400,
-	TAKES_TABLES = 0x800,
-	TAKES_WHERE = 0x1000 /* --where, --blocking */
-};
-
-typedef enum rc command_fn(const struct cli *cli, FILE *out, struct err *e);
-
-struct command
-{
-	const char *name; /* one or two words */
-	const char *arguments;
-	unsigned    takes;
-	command_fn *execute;
-	const char *help; /* a line */
-	const char *more; /* what --help of the command adds, or NULL */
-};
-
-/* --- the commands -------------------------------------------------------------- */
-
-static enum rc
-execute_relay(const struct cli *cli, FILE *out, struct err *e)
-{
-	struct loop *loop;
-	enum rc      rc;
-
-	(void) out;
-	if (config_check(cli->cfg, e) != RC_OK)
-		return RC_ERR;
-	log_setup(cli->cfg->admin.log_format, (enum log_level) cli->cfg->admin.log_level);
-	log_info("walrelay %s, librdkafka %s, libpq %d.%d", WALRELAY_VERSION, producer_version(),
-			 pg_library_version() / 10000, pg_library_version() % 10000);
-	loop = loop_new();
-	rc = session_run(loop, cli->cfg, e);
-	loop_free(loop);
-	return rc;
-}
-
-static enum rc
-execute_decode(const struct cli *cli, FILE *out, struct err *e)
-{
-	bool         from_stdin = cli->file == NULL || strcmp(cli->file, "-") == 0;
-	FILE        *in = from_stdin ? stdin : fopen(cli->file, "rbe");
-	struct dump *dump;
-	enum rc      rc;
-
-	if (in == NULL)
-	{
-		err_set(e, ERR_USAGE, E1006, "file \"%s\" cannot be read: %s", cli->file, strerror(errno));
-		return err_hint(e, "Name a file that pg_recvlogical wrote, or - for standard input.");
-	}
-	dump = dump_new(out, cli->dump_flags);
-	rc = capture_decode(in, from_stdin ? "standard input" : cli->file, dump, e);
-	dump_free(dump);
-	if (!from_stdin)
-		fclose(in);
-	return rc;
-}
-
-static enum rc
-execute_slot_create(const struct cli *cli, FILE *out, struct err *e)
-{
-	return slot_create(cli->cfg, cli->exports, cli->json, out, e);
-}
-
-static enum rc
-execute_slot_alter(const struct cli *cli, FILE *out, struct err *e)
-{
-	return slot_alter(cli->cfg, out, e);
-}
-
-static enum rc
-execute_slot_status(const struct cli *cli, FILE *out, struct err *e)
-{
-	return slot_status(cli->cfg, cli->json, out, e);
-}
-
-static enum rc
-execute_slot_drop(const struct cli *cli, FILE *out, struct err *e)
-{
-	return slot_drop(cli->cfg, out, e);
-}
-
-static enum rc
-execute_dlq_list(const struct cli *cli, FILE *out, struct err *e)
-{
-	return dlq_list(cli->cfg, &cli->choice, cli->json, out, e);
-}
-
-static enum rc
-execute_dlq_show(const struct cli *cli, FILE *out, struct err *e)
-{
-	return dlq_show(cli->cfg, &cli->choice, out, e);
-}
-
-static enum rc
-execute_dlq_replay(const struct cli *cli, FILE *out, struct err *e)
-{
-	return dlq_replay(cli->cfg, &cli->choice, cli->dry_run, out, e);
-}
-
-static enum rc
-execute_snapshot_status(const struct cli *cli, FILE *out, struct err *e)
-{
-	return snapshot_status(cli->cfg, cli->json, out, e);
-}
-
-static enum rc
-execute_order(const struct cli *cli, enum signal_kind kind, FILE *out, struct err *e)
-{
-	struct snapshot_order order = cli->order;
-
-	order.kind = kind;
-	return snapshot_command(cli->cfg, &order, out, e);
-}
-
-static enum rc
-execute_snapshot_start(const struct cli *cli, FILE *out, struct err *e)
-{
-	return execute_order(cli, SIGNAL_EXECUTE, out, e);
-}
-
-static enum rc
-execute_snapshot_stop(const struct cli *cli, FILE *out, struct err *e)
-{
-	return execute_order(cli, SIGNAL_STOP, out, e);
-}
-
-static enum rc
-execute_snapshot_pause(const struct cli *cli, FILE *out, struct err *e)
-{
-	return execute_order(cli, SIGNAL_PAUSE, out, e);
-}
-
-static enum rc
-execute_snapshot_resume(const struct cli *cli, FILE *out, struct err *e)
-{
-	return execute_order(cli, SIGNAL_RESUME, out, e);
-}
-
-static enum rc
-execute_config(const struct cli *cli, FILE *out, struct err *e)
-{
-	config_print(cli->cfg, out);
-	fflush(out);
-	return config_check(cli->cfg, e);
-}
-
-static enum rc
-execute_version(const struct cli *cli, FILE *out, struct err *e)
-{
-	(void) cli;
-	(void) e;
-	fprintf(out, "walrelay %s\nlibpq %d.%d\nlibrdkafka %s\n", WALRELAY_VERSION,
-			pg_library_version() / 10000, pg_library_version() % 10000, producer_version());
-	return RC_OK;
-}
-
-#ifdef WALRELAY_CRASH_POINTS
-static enum rc
-execute_crash_points(const struct cli *cli, FILE *out, struct err *e)
-{
-	(void) cli;
-	(void) e;
-	crash_points_list(out);
-	return RC_OK;
-}
-#endif
-
-static const struct command commands[] = {
-	{"run", "", TAKES_SETTINGS | TAKES_ENDPOS | TAKES_GAP | TAKES_FROM, execute_relay,
-	 "Stream committed changes to Kafka until told to stop",
-	 "Needs a database, brokers and topic.prefix, and a slot (\"walrelay slot create\")."},
-	{"tail", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
-	 "Print committed changes as lines of JSON, without Kafka",
-	 "Shows what is committed from now on, by a temporary slot; --snapshot.mode=initial shows the\n"
-	 "rows that are there first. With --slot.name it reads that slot, which then counts what was\n"
-	 "printed as taken."},
-	{"decode", "[FILE]", TAKES_DUMP | TAKES_FILE, execute_decode,
-	 "Print what pg_recvlogical has captured from a walrelay slot",
-	 "Without FILE, or with -, it reads standard input."},
-	{"slot create", "", TAKES_SETTINGS | TAKES_JSON | TAKES_EXPORT, execute_slot_create,
-	 "Create the replication slot",
-	 "With --export-snapshot it stays until Enter or the end of standard input, or a signal, so\n"
-	 "that the rows of before can be read by pg_dump or COPY exactly as of the slot's position.\n"
-	 "\"walrelay run --from-lsn=THAT\" goes on from there."},
-	{"slot alter", "", TAKES_SETTINGS, execute_slot_alter,
-	 "Make the slot one that standbys keep a copy of (failover)",
-	 "Needs PostgreSQL 17 or later and a slot that nobody uses just now. With\n"
-	 "--slot.failover=false it becomes an ordinary slot again."},
-	{"slot status", "", TAKES_SETTINGS | TAKES_JSON, execute_slot_status,
-	 "Show the replication slot", NULL},
-	{"slot drop", "", TAKES_SETTINGS, execute_slot_drop,
-	 "Drop the replication slot, unless somebody uses it", NULL},
-	{"dlq list", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_JSON, execute_dlq_list,
-	 "Show how many dead letters there are, by table and reason", NULL},
-	{"dlq show", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_SHOW, execute_dlq_show,
-	 "Show dead letters, with the values of their rows", NULL},
-	{"dlq replay", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_DRY_RUN, execute_dlq_replay,
-	 "Send dead letters to the topics that they were meant for",
-	 "Each once, in their order, however often it is run. Ended in the middle it may send some\n"
-	 "again. Raise the topic's limit or let the registry accept the schema first."},
-	{"snapshot start", "TABLE...", TAKES_SETTINGS | TAKES_TABLES | TAKES_WHERE,
-	 execute_snapshot_start, "Read rows of tables again while changes stream",
-	 "TABLE is schema.table or a regular expression for that, as in table.include.list. The relay\n"
-	 "does it as soon as its stream comes to the signal; if it does not run, when it does."},
-	{"snapshot stop", "[TABLE...]", TAKES_SETTINGS | TAKES_TABLES, execute_snapshot_stop,
-	 "End what \"snapshot start\" has begun, of all tables or these", NULL},
-	{"snapshot pause", "", TAKES_SETTINGS, execute_snapshot_pause,
-	 "Read no more rows of it until told to resume", NULL},
-	{"snapshot resume", "", TAKES_SETTINGS, execute_snapshot_resume,
-	 "Go on where it was paused", NULL},
-	{"snapshot status", "", TAKES_SETTINGS | TAKES_JSON, execute_snapshot_status,
-	 "Show how far the snapshots of the slot are, table by table",
-	 "Reads topic.progress alone: it needs Kafka, no relay that runs and no PostgreSQL."},
-	{"config", "", TAKES_SETTINGS, execute_config,
-	 "Show the settings in force and where each comes from", "Fails if a required one is missing."},
-	{"version", "", 0, execute_version, "Show the versions of walrelay and its libraries", NULL},
-#ifdef WALRELAY_CRASH_POINTS
-	{"crash-points", "", 0, execute_crash_points, "List where this build can be made to die", NULL},
-#endif
-};
-
-#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-/* --- help -------------------------------------------------------------------------- */
-
-static void
-help_all(FILE *out)
-{
-	fprintf(out, "walrelay streams committed changes of a PostgreSQL database to Kafka.\n\n"
-				 "Usage: walrelay COMMAND [--KEY=VALUE ...]\n\nCommands:\n");
-	for (unsigned i = 0; i < NCOMMANDS; i++)
-		fprintf(out, "  %-15s %-10s %s\n", commands[i].name, commands[i].arguments,
-				commands[i].help);
-	fprintf(out, "\n\"walrelay COMMAND --help\" says more.\n"
-				 "Exit codes: 0 done, 1 failed, 2 wrong command line, 69 a server cannot be "
-				 "reached,\n75 the slot is in use, 77 no permission, 78 a setting has to "
-				 "change.\n");
-}
-
-static void
-help_command(const struct command *cmd, bool markdown, FILE *out)
-{
-	if (markdown)
-	{
-		config_reference(out, true);
-		return;
-	}
-	fprintf(out, "Usage: walrelay %s%s%s%s\n\n%s.\n", cmd->name, *cmd->arguments ? " " : "",
-			cmd->arguments, cmd->takes & TAKES_SETTINGS ? " [--KEY=VALUE ...]" : "", cmd->help);
-	if (cmd->more)
-		fprintf(out, "%s\n", cmd->more);
-	if (cmd->takes)
-		fprintf(out, "\nOptions:\n");
-	if (cmd->takes & TAKES_ENDPOS)
-		fprintf(out, "  --endpos=LSN        stop when everything up to this position is safe\n");
-	if (cmd->takes & TAKES_GAP)
-		fprintf(out,
-				"  --accept-gap=TOKEN[,TOKEN...]\n"
-				"                      go on over the gap that walrelay has refused with this token\n");
-	if (cmd->takes & TAKES_FROM)
-		fprintf(out, "  --from-lsn=LSN      first start: rows were loaded by hand as of this position;\n"
-					 "                      what commits before it is left out, and no row is read\n");
-	if (cmd->takes & TAKES_EXPORT)
-		fprintf(out, "  --export-snapshot   print a snapshot as of the slot's position, and hold it\n");
-	if (cmd->takes & TAKES_JSON)
-		fprintf(out, "  --json              one JSON object instead of a table\n");
-	if (cmd->takes & TAKES_WHERE)
-		fprintf(out, "  --where=CONDITION   only rows for which this is true, as behind SQL's WHERE\n"
-					 "  --blocking          the stream waits meanwhile: for tables without a key\n");
-	if (cmd->takes & TAKES_LETTERS)
-		fprintf(out, "  --table=TABLE       only letters of this table, as schema.table\n"
-					 "  --code=CODE         only letters with this code, such as E2003\n");
-	if (cmd->takes & TAKES_SHOW)
-		fprintf(out, "  --offset=PARTITION:OFFSET\n"
-					 "                      the letter there\n"
-					 "  --limit=N           at most so many (10)\n");
-	if (cmd->takes & TAKES_DRY_RUN)
-		fprintf(out, "  --dry-run           only say how many there are\n");
-	if (cmd->takes & TAKES_DUMP)
-		fprintf(out, "  --no-lsn --no-xids --no-timestamp --no-relations --no-hello --no-marks\n"
-					 "                      leave these out\n");
-	if ((cmd->takes & TAKES_SETTINGS) == 0)
-		return;
-	fprintf(out,
-			"  -c, --config=FILE   settings in INI form (or WALRELAY_CONFIG names the file)\n"
-			"\nSettings. Each is also WALRELAY_SECTION_KEY in the environment (dots become\n"
-			"underscores) and \"key = value\" in its section of the file; the command line\n"
-			"wins over the environment, that over the file. A secret may be given as KEY.file:\n"
-			"the name of the file that holds it.\n\n");
-	config_reference(out, false);
-}
 
 /* --- arguments ------------------------------------------------------------------------ */
 
@@ -491,6 +177,13 @@ take_table(struct args *args, struct cli *cli)
 	order->tables[order->ntables++] = *args->at++;
 }
 
+static void
+take_code(struct args *args, struct cli *cli)
+{
+	cli->codes = xrealloc(cli->codes, (cli->ncodes + 1) * sizeof(*cli->codes));
+	cli->codes[cli->ncodes++] = *args->at++;
+}
+
 /* Which letters; false: it is no such option. */
 static bool
 take_letters(struct args *args, const char *arg, unsigned takes, struct cli *cli, enum rc *rc,
@@ -596,7 +289,7 @@ take_option(struct args *args, struct cli *cli, struct err *e)
 		cli->help = true;
 	else if (strcmp(arg, "--version") == 0 && cmd == NULL)
 		cli->version = true;
-	else if (strcmp(arg, "--markdown") == 0 && (takes & TAKES_SETTINGS))
+	else if (strcmp(arg, "--markdown") == 0 && (takes & (TAKES_SETTINGS | TAKES_CODES)))
 		cli->markdown = true;
 	else if (strcmp(arg, "--json") == 0 && (takes & TAKES_JSON))
 		cli->json = true;
@@ -638,7 +331,7 @@ usage_half(const char *word, struct err *e)
 {
 	struct buf text = {0};
 
-	for (unsigned i = 0; i < NCOMMANDS; i++)
+	for (unsigned i = 0; i < ncommands; i++)
 		if (strncmp(commands[i].name, word, strlen(word)) == 0)
 			buf_printf(&text, "%s\"walrelay %s\"", text.len ? " or " : "", commands[i].name);
 	err_set(e, ERR_USAGE, E1006, "\"%s\" needs to know what to do", word);
@@ -656,7 +349,7 @@ take_command(struct args *args, struct cli *cli, struct err *e)
 	enum rc        rc = RC_OK;
 
 	two = xasprintf("%s %s", args->at[0], args->at + 1 < args->end ? args->at[1] : "");
-	for (unsigned i = 0; i < NCOMMANDS && cli->command == NULL; i++)
+	for (unsigned i = 0; i < ncommands && cli->command == NULL; i++)
 	{
 		const char *name = commands[i].name;
 
@@ -695,7 +388,7 @@ cli_preset(struct cli *cli, struct err *e)
 	const char    *where = "command tail";
 	char           name[32];
 
-	if (cli->command->execute != execute_relay || strcmp(cli->command->name, "tail") != 0)
+	if (strcmp(cli->command->name, "tail") != 0)
 		return RC_OK;
 	snprintf(name, sizeof(name), "walrelay_tail_%d", (int) getpid());
 	if (*cfg->kafka.topic_prefix == '\0' &&
@@ -764,6 +457,8 @@ cli_parse(int argc, char **argv, char **environ_, struct cli *cli, struct err *e
 			cli->file = *args.at++;
 		else if (cli->command->takes & TAKES_TABLES)
 			take_table(&args, cli);
+		else if (cli->command->takes & TAKES_CODES)
+			take_code(&args, cli);
 		else
 			return usage_unexpected(&args, cli->command, e);
 	}
@@ -781,6 +476,8 @@ cli_free(struct cli *cli)
 	cli->cfg = NULL;
 	free(cli->order.tables);
 	cli->order = (struct snapshot_order){0};
+	free(cli->codes);
+	cli->codes = NULL;
 }
 
 enum rc
@@ -791,7 +488,7 @@ cli_execute(const struct cli *cli, FILE *out, struct err *e)
 	else if (cli->help)
 		help_all(out);
 	else if (cli->version)
-		return execute_version(cli, out, e);
+		print_versions(out);
 	else
 		return cli->command->execute(cli, out, e);
 	return RC_OK;

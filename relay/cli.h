@@ -27,6 +27,8 @@ struct cli
 	bool                  exports; /* --export-snapshot */
 	struct dlq_choice     choice;
 	struct snapshot_order order;      /* its tables: the array is owned, kind plays no part */
+	const char          **codes;      /* explain's; the array is owned */
+	unsigned              ncodes;
 	unsigned              dump_flags; /* enum dump_flags */
 	const char           *file;       /* decode's; NULL: standard input */
 };

@@ -79,6 +79,13 @@ enum err_class
 	X(E1244, "signal cannot be understood")                                                       \
 	X(E1245, "no table is what the signal means")                                                 \
 	X(E1246, "snapshot.conninfo leads to another cluster")                                        \
+	X(E1250, "no table is captured")                                                              \
+	X(E1251, "table does not log which row was deleted")                                          \
+	X(E1252, "slot keeps nearly as much WAL as it may")                                           \
+	X(E1253, "clocks are apart")                                                                  \
+	X(E1254, "logical_decoding_work_mem is too small")                                            \
+	X(E1255, "commits wait for walrelay as for a standby")                                        \
+	X(E1256, "standbys have no copy of the slot")                                                 \
 	X(E1299, "PostgreSQL reported an error")                                                      \
 	X(E1401, "not a walrelay frame")                                                              \
 	X(E1402, "frame is truncated")                                                                \
@@ -111,7 +118,8 @@ enum err_class
 	X(E2010, "progress topic cannot be used")                                                     \
 	X(E2011, "topic has another number of partitions than before")                                \
 	X(E2012, "topic was made anew or has lost records")                                           \
-	X(E2013, "Kafka does not answer about transactions")
+	X(E2013, "Kafka does not answer about transactions")                                          \
+	X(E2014, "topics are to be made with the brokers' defaults")
 
 #define ERR_ENUM(code, text) code,
 enum err_code

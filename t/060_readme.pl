@@ -8,6 +8,7 @@ use Test::More;
 
 $ENV{WALRELAY} = $walrelay;
 is(system("$root/contrib/readme-settings", '--check'), 0, 'the table of settings');
+is(system("$root/contrib/errors-page", '--check'), 0, 'the page of errors');
 
 my ($status, $help) = relay_run('--help');
 is($status, 0, '--help');

@@ -355,6 +355,28 @@ wrong_command_lines_do_not_show_secrets(void **state)
 }
 
 static void
+explain_takes_codes(void **state)
+{
+	char *text;
+
+	(void) state;
+	assert_rc_ok(parse("explain", NULL));
+	text = output();
+	assert_non_null(strstr(text, "E1001  "));
+	assert_non_null(strstr(text, "E2013  "));
+	free(text);
+	assert_rc_ok(parse("explain", "E1204", "1206", NULL));
+	text = output();
+	assert_memory_equal(text, "E1204: ", 7);
+	assert_non_null(strstr(text, "\n\nE1206: "));
+	free(text);
+	assert_rc_ok(parse("explain", "--markdown", NULL));
+	text = output();
+	assert_memory_equal(text, "# Errors", 8);
+	free(text);
+}
+
+static void
 help_and_version_need_no_settings(void **state)
 {
 	static const char *const one[] = {"run", "tail", "decode", "config", "version"};
@@ -405,6 +427,7 @@ main(void)
 		TEST(a_file_is_read_wherever_it_is_named),
 		TEST(wrong_command_lines_name_the_nearest),
 		TEST(wrong_command_lines_do_not_show_secrets),
+		TEST(explain_takes_codes),
 		TEST(help_and_version_need_no_settings),
 	};
 

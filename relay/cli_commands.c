@@ -1,0 +1,323 @@
+/*
+ * cli_commands.c
+ *		What commands do, and their help; see cli_commands.h.
+ */
+#include "cli_commands.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "capture.h"
+#include "config_table.h"
+#include "crash_point.h"
+#include "explain.h"
+#include "log.h"
+#include "loop.h"
+#include "pg.h"
+#include "producer.h"
+#include "session.h"
+#include "slot.h"
+#include "snapshot_command.h"
+#include "snapshot_status.h"
+
+/* --- the commands -------------------------------------------------------------- */
+
+static enum rc
+execute_relay(const struct cli *cli, FILE *out, struct err *e)
+{
+	struct loop *loop;
+	enum rc      rc;
+
+	(void) out;
+	if (config_check(cli->cfg, e) != RC_OK)
+		return RC_ERR;
+	log_setup(cli->cfg->admin.log_format, (enum log_level) cli->cfg->admin.log_level);
+	log_info("walrelay %s, librdkafka %s, libpq %d.%d", WALRELAY_VERSION, producer_version(),
+			 pg_library_version() / 10000, pg_library_version() % 10000);
+	loop = loop_new();
+	rc = session_run(loop, cli->cfg, e);
+	loop_free(loop);
+	return rc;
+}
+
+static enum rc
+execute_decode(const struct cli *cli, FILE *out, struct err *e)
+{
+	bool         from_stdin = cli->file == NULL || strcmp(cli->file, "-") == 0;
+	FILE        *in = from_stdin ? stdin : fopen(cli->file, "rbe");
+	struct dump *dump;
+	enum rc      rc;
+
+	if (in == NULL)
+	{
+		err_set(e, ERR_USAGE, E1006, "file \"%s\" cannot be read: %s", cli->file, strerror(errno));
+		return err_hint(e, "Name a file that pg_recvlogical wrote, or - for standard input.");
+	}
+	dump = dump_new(out, cli->dump_flags);
+	rc = capture_decode(in, from_stdin ? "standard input" : cli->file, dump, e);
+	dump_free(dump);
+	if (!from_stdin)
+		fclose(in);
+	return rc;
+}
+
+static enum rc
+execute_slot_create(const struct cli *cli, FILE *out, struct err *e)
+{
+	return slot_create(cli->cfg, cli->exports, cli->json, out, e);
+}
+
+static enum rc
+execute_slot_alter(const struct cli *cli, FILE *out, struct err *e)
+{
+	return slot_alter(cli->cfg, out, e);
+}
+
+static enum rc
+execute_slot_status(const struct cli *cli, FILE *out, struct err *e)
+{
+	return slot_status(cli->cfg, cli->json, out, e);
+}
+
+static enum rc
+execute_slot_drop(const struct cli *cli, FILE *out, struct err *e)
+{
+	return slot_drop(cli->cfg, out, e);
+}
+
+static enum rc
+execute_dlq_list(const struct cli *cli, FILE *out, struct err *e)
+{
+	return dlq_list(cli->cfg, &cli->choice, cli->json, out, e);
+}
+
+static enum rc
+execute_dlq_show(const struct cli *cli, FILE *out, struct err *e)
+{
+	return dlq_show(cli->cfg, &cli->choice, out, e);
+}
+
+static enum rc
+execute_dlq_replay(const struct cli *cli, FILE *out, struct err *e)
+{
+	return dlq_replay(cli->cfg, &cli->choice, cli->dry_run, out, e);
+}
+
+static enum rc
+execute_snapshot_status(const struct cli *cli, FILE *out, struct err *e)
+{
+	return snapshot_status(cli->cfg, cli->json, out, e);
+}
+
+static enum rc
+execute_order(const struct cli *cli, enum signal_kind kind, FILE *out, struct err *e)
+{
+	struct snapshot_order order = cli->order;
+
+	order.kind = kind;
+	return snapshot_command(cli->cfg, &order, out, e);
+}
+
+static enum rc
+execute_snapshot_start(const struct cli *cli, FILE *out, struct err *e)
+{
+	return execute_order(cli, SIGNAL_EXECUTE, out, e);
+}
+
+static enum rc
+execute_snapshot_stop(const struct cli *cli, FILE *out, struct err *e)
+{
+	return execute_order(cli, SIGNAL_STOP, out, e);
+}
+
+static enum rc
+execute_snapshot_pause(const struct cli *cli, FILE *out, struct err *e)
+{
+	return execute_order(cli, SIGNAL_PAUSE, out, e);
+}
+
+static enum rc
+execute_snapshot_resume(const struct cli *cli, FILE *out, struct err *e)
+{
+	return execute_order(cli, SIGNAL_RESUME, out, e);
+}
+
+static enum rc
+execute_config(const struct cli *cli, FILE *out, struct err *e)
+{
+	config_print(cli->cfg, out);
+	fflush(out);
+	return config_check(cli->cfg, e);
+}
+
+static enum rc
+execute_explain(const struct cli *cli, FILE *out, struct err *e)
+{
+	if (cli->markdown)
+		explain_markdown(out);
+	else if (cli->ncodes == 0)
+		explain_list(out);
+	for (unsigned i = 0; i < cli->ncodes; i++)
+	{
+		if (i > 0)
+			fputc('\n', out);
+		if (explain_code(cli->codes[i], out, e) != RC_OK)
+			return RC_ERR;
+	}
+	return RC_OK;
+}
+
+void
+print_versions(FILE *out)
+{
+	fprintf(out, "walrelay %s\nlibpq %d.%d\nlibrdkafka %s\n", WALRELAY_VERSION,
+			pg_library_version() / 10000, pg_library_version() % 10000, producer_version());
+}
+
+static enum rc
+execute_version(const struct cli *cli, FILE *out, struct err *e)
+{
+	(void) cli;
+	(void) e;
+	print_versions(out);
+	return RC_OK;
+}
+
+#ifdef WALRELAY_CRASH_POINTS
+static enum rc
+execute_crash_points(const struct cli *cli, FILE *out, struct err *e)
+{
+	(void) cli;
+	(void) e;
+	crash_points_list(out);
+	return RC_OK;
+}
+#endif
+
+const struct command commands[] = {
+	{"run", "", TAKES_SETTINGS | TAKES_ENDPOS | TAKES_GAP | TAKES_FROM, execute_relay,
+	 "Stream committed changes to Kafka until told to stop",
+	 "Needs a database, brokers and topic.prefix, and a slot (\"walrelay slot create\")."},
+	{"tail", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
+	 "Print committed changes as lines of JSON, without Kafka",
+	 "Shows what is committed from now on, by a temporary slot; --snapshot.mode=initial shows the\n"
+	 "rows that are there first. With --slot.name it reads that slot, which then counts what was\n"
+	 "printed as taken."},
+	{"decode", "[FILE]", TAKES_DUMP | TAKES_FILE, execute_decode,
+	 "Print what pg_recvlogical has captured from a walrelay slot",
+	 "Without FILE, or with -, it reads standard input."},
+	{"slot create", "", TAKES_SETTINGS | TAKES_JSON | TAKES_EXPORT, execute_slot_create,
+	 "Create the replication slot",
+	 "With --export-snapshot it stays until Enter or the end of standard input, or a signal, so\n"
+	 "that the rows of before can be read by pg_dump or COPY exactly as of the slot's position.\n"
+	 "\"walrelay run --from-lsn=THAT\" goes on from there."},
+	{"slot alter", "", TAKES_SETTINGS, execute_slot_alter,
+	 "Make the slot one that standbys keep a copy of (failover)",
+	 "Needs PostgreSQL 17 or later and a slot that nobody uses just now. With\n"
+	 "--slot.failover=false it becomes an ordinary slot again."},
+	{"slot status", "", TAKES_SETTINGS | TAKES_JSON, execute_slot_status,
+	 "Show the replication slot", NULL},
+	{"slot drop", "", TAKES_SETTINGS, execute_slot_drop,
+	 "Drop the replication slot, unless somebody uses it", NULL},
+	{"dlq list", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_JSON, execute_dlq_list,
+	 "Show how many dead letters there are, by table and reason", NULL},
+	{"dlq show", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_SHOW, execute_dlq_show,
+	 "Show dead letters, with the values of their rows", NULL},
+	{"dlq replay", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_DRY_RUN, execute_dlq_replay,
+	 "Send dead letters to the topics that they were meant for",
+	 "Each once, in their order, however often it is run. Ended in the middle it may send some\n"
+	 "again. Raise the topic's limit or let the registry accept the schema first."},
+	{"snapshot start", "TABLE...", TAKES_SETTINGS | TAKES_TABLES | TAKES_WHERE,
+	 execute_snapshot_start, "Read rows of tables again while changes stream",
+	 "TABLE is schema.table or a regular expression for that, as in table.include.list. The relay\n"
+	 "does it as soon as its stream comes to the signal; if it does not run, when it does."},
+	{"snapshot stop", "[TABLE...]", TAKES_SETTINGS | TAKES_TABLES, execute_snapshot_stop,
+	 "End what \"snapshot start\" has begun, of all tables or these", NULL},
+	{"snapshot pause", "", TAKES_SETTINGS, execute_snapshot_pause,
+	 "Read no more rows of it until told to resume", NULL},
+	{"snapshot resume", "", TAKES_SETTINGS, execute_snapshot_resume,
+	 "Go on where it was paused", NULL},
+	{"snapshot status", "", TAKES_SETTINGS | TAKES_JSON, execute_snapshot_status,
+	 "Show how far the snapshots of the slot are, table by table",
+	 "Reads topic.progress alone: it needs Kafka, no relay that runs and no PostgreSQL."},
+	{"config", "", TAKES_SETTINGS, execute_config,
+	 "Show the settings in force and where each comes from", "Fails if a required one is missing."},
+	{"explain", "[CODE...]", TAKES_CODES, execute_explain,
+	 "Say what a code such as E1204 means, and what to do",
+	 "Without CODE it lists all of them."},
+	{"version", "", 0, execute_version, "Show the versions of walrelay and its libraries", NULL},
+#ifdef WALRELAY_CRASH_POINTS
+	{"crash-points", "", 0, execute_crash_points, "List where this build can be made to die", NULL},
+#endif
+};
+
+const unsigned ncommands = sizeof(commands) / sizeof(commands[0]);
+
+/* --- help -------------------------------------------------------------------------- */
+
+void
+help_all(FILE *out)
+{
+	fprintf(out, "walrelay streams committed changes of a PostgreSQL database to Kafka.\n\n"
+				 "Usage: walrelay COMMAND [--KEY=VALUE ...]\n\nCommands:\n");
+	for (unsigned i = 0; i < ncommands; i++)
+		fprintf(out, "  %-15s %-10s %s\n", commands[i].name, commands[i].arguments,
+				commands[i].help);
+	fprintf(out, "\n\"walrelay COMMAND --help\" says more.\n"
+				 "Exit codes: 0 done, 1 failed, 2 wrong command line, 69 a server cannot be "
+				 "reached,\n75 the slot is in use, 77 no permission, 78 a setting has to "
+				 "change.\n");
+}
+
+void
+help_command(const struct command *cmd, bool markdown, FILE *out)
+{
+	if (markdown && (cmd->takes & TAKES_SETTINGS))
+	{
+		config_reference(out, true);
+		return;
+	}
+	fprintf(out, "Usage: walrelay %s%s%s%s\n\n%s.\n", cmd->name, *cmd->arguments ? " " : "",
+			cmd->arguments, cmd->takes & TAKES_SETTINGS ? " [--KEY=VALUE ...]" : "", cmd->help);
+	if (cmd->more)
+		fprintf(out, "%s\n", cmd->more);
+	if (cmd->takes)
+		fprintf(out, "\nOptions:\n");
+	if (cmd->takes & TAKES_ENDPOS)
+		fprintf(out, "  --endpos=LSN        stop when everything up to this position is safe\n");
+	if (cmd->takes & TAKES_GAP)
+		fprintf(out,
+				"  --accept-gap=TOKEN[,TOKEN...]\n"
+				"                      go on over the gap that walrelay has refused with this token\n");
+	if (cmd->takes & TAKES_FROM)
+		fprintf(out, "  --from-lsn=LSN      first start: rows were loaded by hand as of this position;\n"
+					 "                      what commits before it is left out, and no row is read\n");
+	if (cmd->takes & TAKES_EXPORT)
+		fprintf(out, "  --export-snapshot   print a snapshot as of the slot's position, and hold it\n");
+	if (cmd->takes & TAKES_JSON)
+		fprintf(out, "  --json              one JSON object instead of a table\n");
+	if (cmd->takes & TAKES_WHERE)
+		fprintf(out, "  --where=CONDITION   only rows for which this is true, as behind SQL's WHERE\n"
+					 "  --blocking          the stream waits meanwhile: for tables without a key\n");
+	if (cmd->takes & TAKES_LETTERS)
+		fprintf(out, "  --table=TABLE       only letters of this table, as schema.table\n"
+					 "  --code=CODE         only letters with this code, such as E2003\n");
+	if (cmd->takes & TAKES_SHOW)
+		fprintf(out, "  --offset=PARTITION:OFFSET\n"
+					 "                      the letter there\n"
+					 "  --limit=N           at most so many (10)\n");
+	if (cmd->takes & TAKES_DRY_RUN)
+		fprintf(out, "  --dry-run           only say how many there are\n");
+	if (cmd->takes & TAKES_DUMP)
+		fprintf(out, "  --no-lsn --no-xids --no-timestamp --no-relations --no-hello --no-marks\n"
+					 "                      leave these out\n");
+	if ((cmd->takes & TAKES_SETTINGS) == 0)
+		return;
+	fprintf(out,
+			"  -c, --config=FILE   settings in INI form (or WALRELAY_CONFIG names the file)\n"
+			"\nSettings. Each is also WALRELAY_SECTION_KEY in the environment (dots become\n"
+			"underscores) and \"key = value\" in its section of the file; the command line\n"
+			"wins over the environment, that over the file. A secret may be given as KEY.file:\n"
+			"the name of the file that holds it.\n\n");
+	config_reference(out, false);
+}
