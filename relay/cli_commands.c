@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "capture.h"
+#include "check.h"
 #include "config_table.h"
 #include "crash_point.h"
 #include "explain.h"
@@ -151,6 +152,12 @@ execute_config(const struct cli *cli, FILE *out, struct err *e)
 }
 
 static enum rc
+execute_check(const struct cli *cli, FILE *out, struct err *e)
+{
+	return check(cli->cfg, cli->json, out, e);
+}
+
+static enum rc
 execute_explain(const struct cli *cli, FILE *out, struct err *e)
 {
 	if (cli->markdown)
@@ -198,6 +205,9 @@ const struct command commands[] = {
 	{"run", "", TAKES_SETTINGS | TAKES_ENDPOS | TAKES_GAP | TAKES_FROM, execute_relay,
 	 "Stream committed changes to Kafka until told to stop",
 	 "Needs a database, brokers and topic.prefix, and a slot (\"walrelay slot create\")."},
+	{"check", "", TAKES_SETTINGS | TAKES_JSON, execute_check,
+	 "Look at everything that \"run\" needs, and say what to do where it is not so",
+	 "Changes nothing. Prints OK, WARN, SKIP or FAIL for each thing, and fails if one of them did."},
 	{"tail", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
 	 "Print committed changes as lines of JSON, without Kafka",
 	 "Shows what is committed from now on, by a temporary slot; --snapshot.mode=initial shows the\n"

@@ -597,18 +597,30 @@ pg_drop_command(struct buf *sql, const struct config *cfg)
 	sql_name_put(cfg->slot.name, sql);
 }
 
+/* How options are written: in a replication command, or as a function's arguments. */
+typedef void put_option_fn(struct buf *sql, const char *name, const char *value);
+
 static void
-put_option(struct buf *sql, const char *name, const char *value)
+put_command_option(struct buf *sql, const char *name, const char *value)
 {
-	buf_puts(sql, ", ");
+	buf_puts(sql, sql->data[sql->len - 1] == '(' ? "" : ", ");
 	sql_name_put(name, sql);
 	buf_put_u8(sql, ' ');
 	sql_command_literal_put(value, sql);
 }
 
+static void
+put_argument_option(struct buf *sql, const char *name, const char *value)
+{
+	buf_puts(sql, ", ");
+	sql_literal_put((struct str){name, strlen(name)}, sql);
+	buf_puts(sql, ", ");
+	sql_literal_put((struct str){value, strlen(value)}, sql);
+}
+
 /* The plugin's word for what skipped.operations leaves. */
 static void
-put_actions(struct buf *sql, const char *skipped)
+put_actions(struct buf *sql, put_option_fn *put, const char *skipped)
 {
 	static const struct
 	{
@@ -622,32 +634,50 @@ put_actions(struct buf *sql, const char *skipped)
 		if (strchr(skipped, actions[i].letter) == NULL)
 			strcat(list, actions[i].word);
 	strcat(list, "message");
-	put_option(sql, "actions", list);
+	put(sql, "actions", list);
+}
+
+static void
+put_options(struct buf *sql, put_option_fn *put, const struct config *cfg)
+{
+	char number[16];
+
+	put(sql, "proto", "1");
+	put(sql, "format", "binary");
+	put(sql, "flush", cfg->relay.flush);
+	snprintf(number, sizeof(number), "%u", cfg->relay.frame_bytes);
+	put(sql, "frame-bytes", number);
+	if (*cfg->tables.include)
+		put(sql, "include-tables", cfg->tables.include);
+	if (*cfg->tables.exclude)
+		put(sql, "exclude-tables", cfg->tables.exclude);
+	put_actions(sql, put, cfg->tables.skipped_operations);
+	if (*cfg->tables.message_include)
+		put(sql, "include-message-prefixes", cfg->tables.message_include);
+	if (*cfg->tables.message_exclude)
+		put(sql, "exclude-message-prefixes", cfg->tables.message_exclude);
+	put(sql, "publish-via-root", cfg->tables.via_root ? "true" : "false");
+	put(sql, "generated-columns", cfg->format.generated ? "true" : "false");
 }
 
 void
 pg_start_command(struct buf *sql, const struct config *cfg, uint64_t start_lsn)
 {
-	char number[16];
-
 	buf_reset(sql);
 	buf_puts(sql, "START_REPLICATION SLOT ");
 	sql_name_put(cfg->slot.name, sql);
-	buf_printf(sql, " LOGICAL %X/%X (\"proto\" '1'", LSN_PARTS(start_lsn));
-	put_option(sql, "format", "binary");
-	put_option(sql, "flush", cfg->relay.flush);
-	snprintf(number, sizeof(number), "%u", cfg->relay.frame_bytes);
-	put_option(sql, "frame-bytes", number);
-	if (*cfg->tables.include)
-		put_option(sql, "include-tables", cfg->tables.include);
-	if (*cfg->tables.exclude)
-		put_option(sql, "exclude-tables", cfg->tables.exclude);
-	put_actions(sql, cfg->tables.skipped_operations);
-	if (*cfg->tables.message_include)
-		put_option(sql, "include-message-prefixes", cfg->tables.message_include);
-	if (*cfg->tables.message_exclude)
-		put_option(sql, "exclude-message-prefixes", cfg->tables.message_exclude);
-	put_option(sql, "publish-via-root", cfg->tables.via_root ? "true" : "false");
-	put_option(sql, "generated-columns", cfg->format.generated ? "true" : "false");
+	buf_printf(sql, " LOGICAL %X/%X (", LSN_PARTS(start_lsn));
+	put_options(sql, put_command_option, cfg);
+	buf_put_u8(sql, ')');
+}
+
+void
+pg_peek_sql(struct buf *sql, const struct config *cfg, const char *slot)
+{
+	buf_reset(sql);
+	buf_puts(sql, "SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes(");
+	sql_literal_put((struct str){slot, strlen(slot)}, sql);
+	buf_puts(sql, ", NULL, NULL");
+	put_options(sql, put_argument_option, cfg);
 	buf_put_u8(sql, ')');
 }

@@ -4,8 +4,8 @@
  *		looking at server and slot, and saying what PostgreSQL's errors mean.
  *
  * Nothing here waits but for the resolver.  pg.c, pg_error.c, dial.c, query.c,
- * handshake.c, source.c, probe.c and slot.c are the files that know libpq; its
- * types are only named here.
+ * handshake.c, source.c, probe.c, visit.c, slot.c and the files of check.h are those that know
+ * libpq; its types are only named here.
  */
 #ifndef RELAY_PG_H
 #define RELAY_PG_H
@@ -149,6 +149,10 @@ void pg_process_sql(struct buf *sql, const struct pg_facts *facts);
  */
 enum rc pg_server_check(const struct pg_facts *facts, const struct config *cfg,
 						struct err *e) MUST_CHECK;
+/* Two of these alone, of a server whose version is supported.  RC_ERR E1206; E1204. */
+enum rc pg_wal_level_check(const struct pg_facts *facts, struct err *e) MUST_CHECK;
+enum rc pg_plugin_check(const struct pg_facts *facts, const struct config *cfg,
+						struct err *e) MUST_CHECK;
 /* Whether the slot is one that we can stream from.  RC_ERR E1207 to E1211, E1230. */
 enum rc pg_slot_check(const struct pg_facts *facts, const struct config *cfg,
 					  struct err *e) MUST_CHECK;
@@ -178,6 +182,8 @@ void pg_create_command(struct buf *sql, const struct pg_facts *facts, const stru
 void pg_alter_command(struct buf *sql, const struct config *cfg, bool failover);
 void pg_drop_command(struct buf *sql, const struct config *cfg);
 void pg_start_command(struct buf *sql, const struct config *cfg, uint64_t start_lsn);
+/* What is in a slot, as frames in rows of one bytea, with the options of the stream; it stays. */
+void pg_peek_sql(struct buf *sql, const struct config *cfg, const char *slot);
 
 /*
  * What the server's error (or, with res NULL, the connection's) means.

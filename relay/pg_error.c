@@ -190,22 +190,40 @@ wal_level_too_low(const struct pg_facts *facts, struct err *e)
 					   "PostgreSQL.");
 }
 
+static enum rc
+version_check(const struct pg_facts *facts, struct err *e)
+{
+	if (facts->version >= OLDEST_SERVER)
+		return RC_OK;
+	err_set(e, ERR_CONFIG, E1216, "PostgreSQL %d is not supported", facts->version / 10000);
+	return err_hint(e, "Use PostgreSQL %d or later.", OLDEST_SERVER / 10000);
+}
+
 enum rc
-pg_server_check(const struct pg_facts *facts, const struct config *cfg, struct err *e)
+pg_wal_level_check(const struct pg_facts *facts, struct err *e)
 {
 	/* From 19 on, wal_level replica rises by itself when a logical slot is made. */
 	const char *enough = facts->version >= 190000 ? "minimal" : "replica";
 
-	if (facts->version < OLDEST_SERVER)
-	{
-		err_set(e, ERR_CONFIG, E1216, "PostgreSQL %d is not supported", facts->version / 10000);
-		return err_hint(e, "Use PostgreSQL %d or later.", OLDEST_SERVER / 10000);
-	}
 	if (strcmp(facts->wal_level, "minimal") == 0 || strcmp(facts->wal_level, enough) == 0)
 		return wal_level_too_low(facts, e);
+	return RC_OK;
+}
+
+enum rc
+pg_plugin_check(const struct pg_facts *facts, const struct config *cfg, struct err *e)
+{
 	if (facts->libraries && !list_contains(facts->libraries, cfg->slot.plugin))
 		return plugin_not_allowed(facts, cfg, e);
 	return RC_OK;
+}
+
+enum rc
+pg_server_check(const struct pg_facts *facts, const struct config *cfg, struct err *e)
+{
+	if (version_check(facts, e) != RC_OK || pg_wal_level_check(facts, e) != RC_OK)
+		return RC_ERR;
+	return pg_plugin_check(facts, cfg, e);
 }
 
 /*

@@ -5,78 +5,15 @@
 #include "slot.h"
 
 #include <inttypes.h>
-#include <libpq-fe.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dial.h"
 #include "json.h"
 #include "log.h"
 #include "loop.h"
-#include "pg.h"
-
-struct visit
-{
-	const struct config *cfg;
-	PGconn              *conn;
-	struct pg_facts      facts;
-	struct buf           sql;
-};
-
-/* The last result in *res, if the caller wants it; he clears it. */
-static enum rc
-visit_ask(struct visit *visit, const char *sql, enum pg_stage stage, PGresult **res, struct err *e)
-{
-	PGresult      *got = PQexec(visit->conn, sql);
-	ExecStatusType status = PQresultStatus(got);
-	enum rc        rc = RC_OK;
-
-	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
-		rc = pg_failed(visit->conn, got, stage, &visit->facts, visit->cfg, e);
-	if (rc == RC_OK && res)
-		*res = got;
-	else
-		PQclear(got);
-	return rc;
-}
-
-/* Connects and learns everything about server and slot. */
-static enum rc
-visit_begin(struct visit *visit, struct err *e)
-{
-	PGresult *res;
-
-	if (pg_conninfo_check(visit->cfg->source.conninfo, e) != RC_OK)
-		return RC_ERR;
-	visit->conn = dial_wait(visit->cfg->source.conninfo, PG_REPLICATION, e);
-	if (visit->conn == NULL)
-		return RC_ERR;
-	pg_connection_take(&visit->facts, visit->conn);
-	if (visit->facts.version < 150000)
-		return pg_server_check(&visit->facts, visit->cfg, e);
-	if (visit_ask(visit, pg_session_sql, PG_LOOK, NULL, e) != RC_OK)
-		return RC_ERR;
-	if (visit_ask(visit, pg_server_sql, PG_LOOK, &res, e) != RC_OK)
-		return RC_ERR;
-	pg_server_take(&visit->facts, res);
-	PQclear(res);
-	pg_slot_sql(&visit->sql, visit->facts.version, visit->cfg->slot.name);
-	if (visit_ask(visit, buf_cstr(&visit->sql), PG_LOOK, &res, e) != RC_OK)
-		return RC_ERR;
-	pg_slot_take(&visit->facts, res);
-	PQclear(res);
-	return RC_OK;
-}
-
-static void
-visit_end(struct visit *visit)
-{
-	PQfinish(visit->conn);
-	pg_facts_free(&visit->facts);
-	buf_free(&visit->sql);
-}
+#include "visit.h"
 
 /* --- JSON ------------------------------------------------------------------------- */
 
@@ -227,7 +164,7 @@ slot_create(const struct config *cfg, bool exports, bool json, FILE *out, struct
 {
 	struct visit visit = {.cfg = cfg};
 	PGresult    *res = NULL;
-	enum rc      rc = visit_begin(&visit, e);
+	enum rc      rc = visit_begin(&visit, PG_REPLICATION, e);
 
 	if (rc == RC_OK)
 		rc = pg_server_check(&visit.facts, cfg, e);
@@ -270,7 +207,7 @@ enum rc
 slot_alter(const struct config *cfg, FILE *out, struct err *e)
 {
 	struct visit visit = {.cfg = cfg};
-	enum rc      rc = visit_begin(&visit, e);
+	enum rc      rc = visit_begin(&visit, PG_REPLICATION, e);
 	bool         failover = cfg->slot.failover != FAILOVER_NO;
 
 	if (rc == RC_OK && visit.facts.version < FAILOVER_SERVER)
@@ -304,7 +241,7 @@ enum rc
 slot_drop(const struct config *cfg, FILE *out, struct err *e)
 {
 	struct visit visit = {.cfg = cfg};
-	enum rc      rc = visit_begin(&visit, e);
+	enum rc      rc = visit_begin(&visit, PG_REPLICATION, e);
 
 	/* A lost slot is to be dropped: that is no reason to refuse. */
 	if (rc == RC_OK && pg_slot_check(&visit.facts, cfg, e) != RC_OK && e->code != E1211)
@@ -392,7 +329,7 @@ enum rc
 slot_status(const struct config *cfg, bool json, FILE *out, struct err *e)
 {
 	struct visit visit = {.cfg = cfg};
-	enum rc      rc = visit_begin(&visit, e);
+	enum rc      rc = visit_begin(&visit, PG_REPLICATION, e);
 
 	if (rc == RC_OK && !visit.facts.slot.exists)
 		rc = pg_slot_check(&visit.facts, cfg, e);

@@ -11,12 +11,10 @@
 #include <stdlib.h>
 
 #include "crash_point.h"
+#include "denied.h"
 #include "log.h"
-#include "quote.h"
 #include "snapshot_parts.h"
 #include "text.h"
-
-#define DENIED_MAX_BYTES 500 /* of their names in a message; a statement has them, too */
 
 /* --- tables -------------------------------------------------------------------- */
 
@@ -223,89 +221,25 @@ snapshot_on_message(void *arg, struct str content, uint32_t xid)
 	loop_timer_set(snap->loop, &snap->work, 0);
 }
 
-/* Tables that the role cannot read whole, and what mends it. */
-struct denied
-{
-	unsigned    count;
-	struct buf  unreadable; /* as people write them */
-	struct buf  hidden;
-	struct buf  schemas; /* of the first, as SQL has them */
-	struct buf  tables;
-	const char *schema; /* the last of them */
-};
-
-static void
-denied_add(struct denied *denied, const struct snap_table *table)
-{
-	struct buf *names = table->readable ? &denied->hidden : &denied->unreadable;
-
-	denied->count++;
-	if (denied->tables.len + denied->schemas.len + denied->hidden.len > DENIED_MAX_BYTES)
-		return;
-	buf_printf(names, "%s%s", names->len ? ", " : "", table->note.table);
-	if (table->readable)
-		return;
-	if (denied->schema == NULL || strcmp(denied->schema, table->schema) != 0)
-	{
-		buf_puts(&denied->schemas, denied->schemas.len ? ", " : "");
-		quote_name(&denied->schemas, table->schema);
-	}
-	denied->schema = table->schema;
-	buf_puts(&denied->tables, denied->tables.len ? ", " : "");
-	quote_qualified(&denied->tables, table->schema, table->name);
-}
-
-/* Statements to paste: GRANT, ALTER ROLE, or both. */
-static char *
-denied_remedy(const struct snapshot *snap, const struct denied *denied)
-{
-	struct buf role = {0};
-	struct buf sql = {0};
-	char      *text;
-
-	quote_name(&role, query_facts(snap->readers[0].query)->role);
-	if (denied->tables.len)
-		buf_printf(&sql, "GRANT USAGE ON SCHEMA %.*s TO %.*s; GRANT SELECT ON %.*s TO %.*s;",
-				   (int) denied->schemas.len, (const char *) denied->schemas.data, (int) role.len,
-				   (const char *) role.data, (int) denied->tables.len,
-				   (const char *) denied->tables.data, (int) role.len, (const char *) role.data);
-	if (denied->hidden.len)
-		buf_printf(&sql, "%sALTER ROLE %.*s BYPASSRLS;", sql.len ? " " : "", (int) role.len,
-				   (const char *) role.data);
-	text = server_text(snap, xstrndup((const char *) sql.data, sql.len));
-	buf_free(&role);
-	buf_free(&sql);
-	return text;
-}
-
 static bool
 snapshot_check_rights(struct snapshot *snap, struct err *e)
 {
+	const char   *role = query_facts(snap->readers[0].query)->role;
 	struct denied denied = {0};
 	char         *remedy;
 
 	for (const struct snap_table *table = snap->tables; table; table = table->hh.next)
 		if (table->state == TABLE_READING && (!table->readable || table->hidden))
-			denied_add(&denied, table);
+			denied_add(&denied, &(struct denied_table){.schema = table->schema,
+													   .name = table->name,
+													   .shown = table->note.table,
+													   .readable = table->readable});
 	if (denied.count == 0)
 		return true;
-	remedy = denied_remedy(snap, &denied);
-	err_set(e, ERR_PERMISSION, E1240, "role %s may not read %u %s of the snapshot",
-			query_facts(snap->readers[0].query)->role, denied.count,
-			denied.count == 1 ? "table" : "tables");
-	err_detail(e, "%s%s%s%s%s%s", denied.unreadable.len ? "Without SELECT or USAGE: " : "",
-			   buf_cstr(&denied.unreadable), denied.unreadable.len ? ". " : "",
-			   denied.hidden.len ? "With row security that hides rows: " : "",
-			   buf_cstr(&denied.hidden), denied.hidden.len ? "." : "");
-	err_hint(e,
-			 "As their owner or superuser: %s\nOr leave them out with table.exclude.list, or "
-			 "set snapshot.mode = never.",
-			 remedy);
+	remedy = server_text(snap, denied_remedy(&denied, role));
+	denied_error(&denied, role, remedy, e);
 	free(remedy);
-	buf_free(&denied.unreadable);
-	buf_free(&denied.hidden);
-	buf_free(&denied.schemas);
-	buf_free(&denied.tables);
+	denied_free(&denied);
 	return false;
 }
 

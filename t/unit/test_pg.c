@@ -472,6 +472,14 @@ options_are_quoted(void **state)
 	pg_start_command(&sql, cfg, 0);
 	assert_non_null(strstr(buf_cstr(&sql), "\"actions\" 'insert,truncate,message'"));
 	assert_non_null(strstr(buf_cstr(&sql), "LOGICAL 0/0 "));
+	pg_peek_sql(&sql, cfg, "peeked");
+	assert_string_equal(
+		buf_cstr(&sql),
+		"SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes('peeked', NULL, NULL, "
+		"'proto', '1', 'format', 'binary', 'flush', 'commit', 'frame-bytes', '16384', "
+		"'include-tables',  E'public.o''brien,\"x\\\\.y\"', 'actions', 'insert,truncate,message', "
+		"'exclude-message-prefixes', 'p.*', 'publish-via-root', 'false', "
+		"'generated-columns', 'true')");
 	set_key("slot.temporary", "true");
 	pg_create_command(&sql, &facts, cfg, false);
 	assert_string_equal(buf_cstr(&sql), "CREATE_REPLICATION_SLOT \"s_1\" TEMPORARY LOGICAL "

@@ -1,0 +1,159 @@
+/*
+ * check.c
+ *		The order of the checks, and this machine's; see check.h.
+ */
+#include "check.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <utlist.h>
+
+#include "admin.h"
+#include "check_parts.h"
+#include "loop.h"
+
+#define DESCRIPTORS_FEW 1024
+
+void
+check_warn(struct check *check, const char *name, const struct err *e)
+{
+	findings_add(check->findings, VERDICT_WARN, name, e);
+}
+
+bool
+check_take(struct check *check, const char *name, enum rc rc, const struct err *e)
+{
+	if (rc != RC_OK)
+		findings_add(check->findings, VERDICT_FAIL, name, e);
+	return rc == RC_OK;
+}
+
+enum rc
+check_ask(struct check *check, const char *name, const char *sql, PGresult **res)
+{
+	struct err e;
+
+	if (visit_ask(&check->visit, sql, PG_LOOK, res, &e) == RC_OK)
+		return RC_OK;
+	check_warn(check, name, &e);
+	return RC_ERR;
+}
+
+/* --- this machine ----------------------------------------------------------------- */
+
+static void
+check_listen(struct check *check)
+{
+	struct loop  *loop;
+	struct admin *admin = NULL;
+	struct err    e;
+	enum rc       rc;
+
+	if (*check->cfg->admin.listen == '\0')
+	{
+		findings_skip(check->findings, "machine.admin_listen",
+					  "admin.listen is empty: no /metrics, no /readyz");
+		return;
+	}
+	loop = loop_new();
+	rc = admin_new(loop, check->cfg->admin.listen, NULL, NULL, &admin, &e);
+	admin_free(admin);
+	loop_free(loop);
+	if (rc == RC_OK)
+		findings_ok(check->findings, "machine.admin_listen", "%s is free", check->cfg->admin.listen);
+	else if (check->visits && check->visit.facts.slot.active_pid)
+		/* by the relay that streams the slot, for all that can be seen */
+		check_warn(check, "machine.admin_listen", &e);
+	else
+		findings_add(check->findings, VERDICT_FAIL, "machine.admin_listen", &e);
+}
+
+static void
+check_descriptors(struct check *check)
+{
+	struct rlimit limit;
+	struct err    e;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	if (limit.rlim_max >= DESCRIPTORS_FEW)
+	{
+		findings_ok(check->findings, "machine.descriptors", "%ju files and connections at most",
+					(uintmax_t) limit.rlim_max);
+		return;
+	}
+	err_set(&e, ERR_CONFIG, E1007, "the process may have %ju files and connections only",
+			(uintmax_t) limit.rlim_max);
+	err_hint(&e, "Raise the limit to %d or more: LimitNOFILE= in the unit, ulimit -n, --ulimit "
+				 "nofile=; every broker and every connection of a snapshot takes some.",
+			 DESCRIPTORS_FEW);
+	check_warn(check, "machine.descriptors", &e);
+}
+
+void
+check_machine(struct check *check)
+{
+	check_listen(check);
+	check_descriptors(check);
+}
+
+/* --- all of it -------------------------------------------------------------------- */
+
+static void
+check_end(struct check *check)
+{
+	struct captured *at;
+	struct captured *next;
+
+	LL_FOREACH_SAFE(check->tables, at, next)
+	{
+		plan_free(at->plan);
+		table_free(at->tbl);
+		free(at->name);
+		free(at->topic);
+		free(at);
+	}
+	route_free(check->routes);
+	format_free(&check->fmt);
+	visit_end(&check->visit);
+	findings_free(check->findings);
+}
+
+static enum rc
+check_result(const struct findings *findings, struct err *e)
+{
+	const struct err *first = findings_failure(findings);
+	unsigned          failed = findings_count(findings, VERDICT_FAIL);
+
+	if (first == NULL)
+		return RC_OK;
+	err_set(e, first->class == ERR_NONE ? ERR_CONFIG : first->class, first->code,
+			"%u of the checks failed%s%s", failed, failed > 1 ? ", first: " : ": ", first->msg);
+	return err_hint(e, "Put right what is marked FAIL above, from top to bottom, and check again.");
+}
+
+enum rc
+check(const struct config *cfg, bool json, FILE *out, struct err *e)
+{
+	struct check check = {.cfg = cfg, .findings = findings_new(), .visit = {.cfg = cfg}};
+	struct err   why;
+	enum rc      rc;
+
+	check.routes = route_new(cfg->kafka.topic_prefix, cfg->kafka.topic_delimiter);
+	if (check_take(&check, "settings", config_check(cfg, &why), &why))
+		findings_ok(check.findings, "settings", "complete, without contradictions");
+	check_server(&check);
+	check_slot(&check);
+	check_tables(&check);
+	check_kafka(&check);
+	check_registry(&check);
+	check_machine(&check);
+	if (json)
+		findings_json(check.findings, out);
+	else
+		findings_print(check.findings, out);
+	fflush(out);
+	rc = check_result(check.findings, e);
+	check_end(&check);
+	return rc;
+}

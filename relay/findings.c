@@ -1,0 +1,189 @@
+/*
+ * findings.c
+ *		A list of verdicts; see findings.h.
+ */
+#include "findings.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "buf.h"
+#include "json.h"
+
+#define NVERDICTS (VERDICT_FAIL + 1)
+
+struct finding
+{
+	enum verdict    verdict;
+	const char     *name;
+	struct err     *e;
+	struct finding *next;
+};
+
+struct findings
+{
+	struct finding *list;
+	unsigned        counts[NVERDICTS];
+};
+
+static const struct
+{
+	const char *shown;
+	const char *name;
+} verdicts[NVERDICTS] = {[VERDICT_OK] = {"OK", "ok"},
+						 [VERDICT_SKIP] = {"SKIP", "skip"},
+						 [VERDICT_WARN] = {"WARN", "warn"},
+						 [VERDICT_FAIL] = {"FAIL", "fail"}};
+
+struct findings *
+findings_new(void)
+{
+	return xcalloc(1, sizeof(struct findings));
+}
+
+void
+findings_free(struct findings *findings)
+{
+	struct finding *at;
+	struct finding *next;
+
+	LL_FOREACH_SAFE(findings->list, at, next)
+	{
+		free(at->e);
+		free(at);
+	}
+	free(findings);
+}
+
+void
+findings_add(struct findings *findings, enum verdict verdict, const char *name,
+			 const struct err *e)
+{
+	struct finding *found = xcalloc(1, sizeof(*found));
+
+	found->verdict = verdict;
+	found->name = name;
+	found->e = xmalloc(sizeof(*e));
+	*found->e = *e;
+	LL_APPEND(findings->list, found);
+	findings->counts[verdict]++;
+}
+
+static void
+findings_say(struct findings *findings, enum verdict verdict, const char *name, const char *fmt,
+			 va_list ap)
+{
+	struct err e = {.class = ERR_NONE, .code = E0};
+
+	vsnprintf(e.msg, sizeof(e.msg), fmt, ap);
+	findings_add(findings, verdict, name, &e);
+}
+
+void
+findings_ok(struct findings *findings, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	findings_say(findings, VERDICT_OK, name, fmt, ap);
+	va_end(ap);
+}
+
+void
+findings_skip(struct findings *findings, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	findings_say(findings, VERDICT_SKIP, name, fmt, ap);
+	va_end(ap);
+}
+
+unsigned
+findings_count(const struct findings *findings, enum verdict verdict)
+{
+	return findings->counts[verdict];
+}
+
+const struct err *
+findings_failure(const struct findings *findings)
+{
+	const struct finding *at;
+
+	LL_FOREACH(findings->list, at)
+		if (at->verdict == VERDICT_FAIL)
+			return at->e;
+	return NULL;
+}
+
+/* --- printing -------------------------------------------------------------------- */
+
+/* Commands of several lines stay below each other. */
+static void
+print_more(const char *word, const char *text, FILE *out)
+{
+	if (*text == '\0')
+		return;
+	fprintf(out, "      %s:  ", word);
+	for (; *text; text++)
+	{
+		fputc(*text, out);
+		if (*text == '\n' && text[1])
+			fputs("      ", out);
+	}
+	fputc('\n', out);
+}
+
+void
+findings_print(const struct findings *findings, FILE *out)
+{
+	const struct finding *at;
+
+	LL_FOREACH(findings->list, at)
+	{
+		fprintf(out, "%-5s %-24s %s%s%s\n", verdicts[at->verdict].shown, at->name,
+				at->e->code ? err_code_name(at->e->code) : "", at->e->code ? ": " : "",
+				at->e->msg);
+		print_more("DETAIL", at->e->detail, out);
+		print_more("HINT", at->e->hint, out);
+	}
+	fprintf(out, "\n%u ok, %u skipped, %u warnings, %u failed\n", findings->counts[VERDICT_OK],
+			findings->counts[VERDICT_SKIP], findings->counts[VERDICT_WARN],
+			findings->counts[VERDICT_FAIL]);
+}
+
+static void
+put_member(struct buf *out, const char *name, const char *value)
+{
+	buf_printf(out, ",\"%s\":", name);
+	if (*value)
+		json_string(out, value, strlen(value));
+	else
+		buf_puts(out, "null");
+}
+
+void
+findings_json(const struct findings *findings, FILE *file)
+{
+	const struct finding *at;
+	struct buf            out = {0};
+
+	buf_puts(&out, "{\"checks\":[");
+	LL_FOREACH(findings->list, at)
+	{
+		buf_printf(&out, "%s{\"name\":\"%s\",\"verdict\":\"%s\"", at == findings->list ? "" : ",",
+				   at->name, verdicts[at->verdict].name);
+		put_member(&out, "code", at->e->code ? err_code_name(at->e->code) : "");
+		put_member(&out, "message", at->e->msg);
+		put_member(&out, "detail", at->e->detail);
+		put_member(&out, "hint", at->e->hint);
+		buf_puts(&out, "}");
+	}
+	buf_puts(&out, "]");
+	for (unsigned i = 0; i < NVERDICTS; i++)
+		buf_printf(&out, ",\"%s\":%u", verdicts[i].name, findings->counts[i]);
+	buf_puts(&out, "}\n");
+	fwrite(out.data, 1, out.len, file);
+	buf_free(&out);
+}
