@@ -147,7 +147,7 @@ SQL
 	my %ids;
 	wait_until { %ids = map { $_ => 1 } $relay->stdout =~ /"key":\{"id":(\d+)\}/g; keys %ids == 200 } 'large rows';
 	is(scalar(() = $relay->stdout =~ /"key":\{"id":\d+\}/g), 200, 'large rows: each once');
-	cmp_ok(($relay->rss_kb)[1], '<', 128 * 1024, 'large rows: memory');
+	cmp_ok(($relay->rss_kb)[1], '<', memory_kb(128), 'large rows: memory');
 	is($relay->stop, 0, 'large rows: ends well');
 	$relay = tail('huge');
 	$relay->wait_for_log(qr/snapshot is done/);

@@ -91,7 +91,7 @@ SQL
 	my @wide = records('toast', 'wide', cut => 100);
 	is(scalar @wide, 150, 'wide rows: each once');
 	is(scalar(grep { $_->{value}{after}{v}{'$length'} != 1_000_000 } @wide), 0, 'wide rows: all of them');
-	cmp_ok(($relay->rss_kb)[1], '<', 160 * 1024, 'wide rows: memory');
+	cmp_ok(($relay->rss_kb)[1], '<', memory_kb(160), 'wide rows: memory');
 	is($relay->stop, 0, 'toast: ends well');
 }
 

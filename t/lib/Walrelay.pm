@@ -56,7 +56,7 @@ use Exporter 'import';
 
 our @EXPORT = qw(
   new_source slot_lsn wal_end wait_for_slot wait_for_status next_xid
-  relay_start relay_run
+  relay_start relay_run memory_kb
   kafka kafka_start registry registry_start read_topic
   wait_until free_port json_lines slurp
   $root $pg_bin $walrelay $plugin_dir
@@ -247,6 +247,9 @@ sub read_topic
 # walrelay, or what runs one, in the background, its output in files; see Walrelay::Relay.
 sub relay_start { return Walrelay::Relay->start(@_); }
 
+# memory_kb MB: so much memory, and what AddressSanitizer keeps of what was given back (its quarantine)
+sub memory_kb { my ($mb) = @_; return 1024 * ($mb + (($ENV{B} // '') =~ /san/ ? 320 : 0)); }
+
 # relay_run ARGS...: run walrelay to its end; (exit status, stdout, stderr).  One that
 # does not end in time fails the test.
 sub relay_run
@@ -429,7 +432,7 @@ sub kill9
 	return $self->wait_exit;
 }
 
-# rss_kb: resident memory now, its highest value so far
+# rss_kb: resident memory now, its highest value so far.  Compared with memory_kb().
 sub rss_kb
 {
 	my ($self) = @_;
