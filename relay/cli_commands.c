@@ -12,6 +12,7 @@
 #include "config_table.h"
 #include "crash_point.h"
 #include "explain.h"
+#include "import.h"
 #include "log.h"
 #include "loop.h"
 #include "pg.h"
@@ -41,24 +42,59 @@ execute_relay(const struct cli *cli, FILE *out, struct err *e)
 	return rc;
 }
 
+/* The file of the command line; name: for messages.  NULL: *e. */
+static FILE *
+file_open(const struct cli *cli, const char *what, const char **name, struct err *e)
+{
+	FILE *in;
+
+	*name = "standard input";
+	if (cli->file == NULL || strcmp(cli->file, "-") == 0)
+		return stdin;
+	*name = cli->file;
+	in = fopen(cli->file, "rbe");
+	if (in)
+		return in;
+	err_set(e, ERR_USAGE, E1006, "file \"%s\" cannot be read: %s", cli->file, strerror(errno));
+	err_hint(e, "Name %s, or - for standard input.", what);
+	return NULL;
+}
+
+static void
+file_close(FILE *in)
+{
+	if (in != stdin)
+		fclose(in);
+}
+
 static enum rc
 execute_decode(const struct cli *cli, FILE *out, struct err *e)
 {
-	bool         from_stdin = cli->file == NULL || strcmp(cli->file, "-") == 0;
-	FILE        *in = from_stdin ? stdin : fopen(cli->file, "rbe");
+	const char  *name;
+	FILE        *in = file_open(cli, "a file that pg_recvlogical wrote", &name, e);
 	struct dump *dump;
 	enum rc      rc;
 
 	if (in == NULL)
-	{
-		err_set(e, ERR_USAGE, E1006, "file \"%s\" cannot be read: %s", cli->file, strerror(errno));
-		return err_hint(e, "Name a file that pg_recvlogical wrote, or - for standard input.");
-	}
+		return RC_ERR;
 	dump = dump_new(out, cli->dump_flags);
-	rc = capture_decode(in, from_stdin ? "standard input" : cli->file, dump, e);
+	rc = capture_decode(in, name, dump, e);
 	dump_free(dump);
-	if (!from_stdin)
-		fclose(in);
+	file_close(in);
+	return rc;
+}
+
+static enum rc
+execute_config_import(const struct cli *cli, FILE *out, struct err *e)
+{
+	const char *name;
+	FILE       *in = file_open(cli, "a connector's JSON or an application.properties", &name, e);
+	enum rc     rc;
+
+	if (in == NULL)
+		return RC_ERR;
+	rc = import_config(in, name, out, e);
+	file_close(in);
 	return rc;
 }
 
@@ -250,6 +286,11 @@ const struct command commands[] = {
 	{"snapshot status", "", TAKES_SETTINGS | TAKES_JSON, execute_snapshot_status,
 	 "Show how far the snapshots of the slot are, table by table",
 	 "Reads topic.progress alone: it needs Kafka, no relay that runs and no PostgreSQL."},
+	{"config import", "[FILE]", TAKES_FILE, execute_config_import,
+	 "Turn a Debezium connector's settings into a configuration file",
+	 "FILE is the JSON that was posted to Kafka Connect, or a Debezium Server's\n"
+	 "application.properties; without it, or with -, standard input. What has no counterpart is a\n"
+	 "comment, and the exit code is 1 then. Passwords are not copied."},
 	{"config", "", TAKES_SETTINGS, execute_config,
 	 "Show the settings in force and where each comes from", "Fails if a required one is missing."},
 	{"explain", "[CODE...]", TAKES_CODES, execute_explain,

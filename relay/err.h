@@ -48,6 +48,7 @@ enum err_class
 	X(E1005, "setting would weaken delivery")                                                     \
 	X(E1006, "wrong command line")                                                                \
 	X(E1007, "process runs out of descriptors")                                                   \
+	X(E1008, "properties of a connector have no counterpart")                                     \
 	X(E1201, "cannot connect to PostgreSQL")                                                      \
 	X(E1202, "PostgreSQL rejected the login")                                                     \
 	X(E1203, "database does not exist")                                                           \

@@ -57,6 +57,13 @@ const struct explanation explanations[] = {
 	 "What is under way waits or is tried again. " KEPT,
 	 "Raise the limit: `LimitNOFILE=` in the unit, `ulimit -n` in a shell, `--ulimit nofile=` for a "
 	 "container; `fs.file-max` if the whole system has run out."},
+	{E1008,
+	 "`walrelay config import` has read a Debezium connector's settings, and some of them ask for "
+	 "what walrelay has not, has under another form, or has to be told by hand.",
+	 "The configuration is printed whole, with these properties as comments and what there is "
+	 "instead; exit code 1.",
+	 "Decide of each whether it matters: transforms, for instance, belong to consumers. Then run "
+	 "`walrelay check` with the file."},
 
 	{E1201,
 	 "Nobody answers at the address in `source.conninfo` (or `PGHOST`, `PGPORT`), or not in time: "
