@@ -21,6 +21,7 @@
 #include "slot.h"
 #include "snapshot_command.h"
 #include "snapshot_status.h"
+#include "status.h"
 
 /* --- the commands -------------------------------------------------------------- */
 
@@ -194,6 +195,18 @@ execute_check(const struct cli *cli, FILE *out, struct err *e)
 }
 
 static enum rc
+execute_status(const struct cli *cli, FILE *out, struct err *e)
+{
+	return status_show(cli->cfg, cli->json, out, e);
+}
+
+static enum rc
+execute_top(const struct cli *cli, FILE *out, struct err *e)
+{
+	return status_top(cli->cfg, out, e);
+}
+
+static enum rc
 execute_explain(const struct cli *cli, FILE *out, struct err *e)
 {
 	if (cli->markdown)
@@ -244,6 +257,10 @@ const struct command commands[] = {
 	{"check", "", TAKES_SETTINGS | TAKES_JSON, execute_check,
 	 "Look at everything that \"run\" needs, and say what to do where it is not so",
 	 "Changes nothing. Prints OK, WARN, SKIP or FAIL for each thing, and fails if one of them did."},
+	{"status", "", TAKES_SETTINGS | TAKES_JSON, execute_status,
+	 "Show what a relay that runs is doing",
+	 "Asks it at admin.listen. --json prints what /status has."},
+	{"top", "", TAKES_SETTINGS, execute_top, "The same on a terminal, every second, with rates", NULL},
 	{"tail", "", TAKES_SETTINGS | TAKES_ENDPOS, execute_relay,
 	 "Print committed changes as lines of JSON, without Kafka",
 	 "Shows what is committed from now on, by a temporary slot; --snapshot.mode=initial shows the\n"

@@ -49,6 +49,7 @@ enum err_class
 	X(E1006, "wrong command line")                                                                \
 	X(E1007, "process runs out of descriptors")                                                   \
 	X(E1008, "properties of a connector have no counterpart")                                     \
+	X(E1009, "no relay can be asked how it is")                                                   \
 	X(E1201, "cannot connect to PostgreSQL")                                                      \
 	X(E1202, "PostgreSQL rejected the login")                                                     \
 	X(E1203, "database does not exist")                                                           \

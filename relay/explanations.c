@@ -64,6 +64,12 @@ const struct explanation explanations[] = {
 	 "instead; exit code 1.",
 	 "Decide of each whether it matters: transforms, for instance, belong to consumers. Then run "
 	 "`walrelay check` with the file."},
+	{E1009,
+	 "`walrelay status` and `top` ask the relay at `admin.listen`, and nobody answers there, or "
+	 "something else does.",
+	 "Nothing is changed; exit code 69. `top` goes on asking once it had an answer.",
+	 "Start the relay with `admin.listen=HOST:PORT`, and give these commands the same. Of a relay on "
+	 "another machine it has to be an address that can be reached from here."},
 
 	{E1201,
 	 "Nobody answers at the address in `source.conninfo` (or `PGHOST`, `PGPORT`), or not in time: "

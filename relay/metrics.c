@@ -119,7 +119,7 @@ static const struct metric table[] = {
 	 "Rows of the snapshot that were sent, also by processes before this one."},
 	{PREFIX "snapshot_rows_estimated", KIND_GAUGE, AT(snapshot.estimated), NULL, NULL,
 	 "Rows of its tables, as PostgreSQL estimates them."},
-	{PREFIX "snapshot_rows_total", KIND_COUNTER, AT(pipeline.rows), NULL, NULL,
+	{PREFIX "snapshot_rows_sent_total", KIND_COUNTER, AT(pipeline.rows), NULL, NULL,
 	 "Rows of snapshots sent by this process; those that are sent again count again."},
 	{PREFIX "snapshot_table_failures_total", KIND_COUNTER, AT(snapshot.failures), NULL, NULL,
 	 "Tables that could not be read to their end, and were or are tried again."},

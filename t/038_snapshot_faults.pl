@@ -32,7 +32,7 @@ sub relay
 sub rows_sent
 {
 	my ($relay) = @_;
-	my ($sent) = page($relay, 'metrics')->{content} =~ /^walrelay_snapshot_rows_total (\d+)/m;
+	my ($sent) = page($relay, 'metrics')->{content} =~ /^walrelay_snapshot_rows_sent_total (\d+)/m;
 	return $sent // 0;
 }
 

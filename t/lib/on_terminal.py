@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """on_terminal.py COLUMNS STDOUT TRANSCRIPT COMMAND...: runs COMMAND with a terminal of so many
-columns as its stdin and stderr, stdout in a file, and writes down what the terminal gets.  SIGTERM is
+columns as its stdin and stderr, stdout in a file (-: the terminal, too), and writes down what the terminal gets.  SIGTERM is
 passed on.  Exit status is COMMAND's."""
 import fcntl
 import os
@@ -16,7 +16,8 @@ def main():
     pid, terminal = pty.fork()
     if pid == 0:
         fcntl.ioctl(2, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        os.dup2(os.open(stdout, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 1)
+        if stdout != "-":
+            os.dup2(os.open(stdout, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 1)
         os.environ["TERM"] = "xterm"
         os.execvp(sys.argv[4], sys.argv[4:])
     signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))

@@ -133,7 +133,7 @@ every_field_has_its_sample(void **state)
 						"walrelay_snapshot_tables_complete 62\n"
 						"walrelay_snapshot_rows 63\n"
 						"walrelay_snapshot_rows_estimated 64\n"
-						"walrelay_snapshot_rows_total 65\n"
+						"walrelay_snapshot_rows_sent_total 65\n"
 						"walrelay_snapshot_table_failures_total 66\n"
 						"walrelay_snapshot_waiting{reason=\"rate\"} 0\n"
 						"walrelay_snapshot_waiting{reason=\"window\"} 1\n"
@@ -292,6 +292,9 @@ json_says_the_same(void **state)
 		cJSON_GetObjectItemCaseSensitive(ITEM("values_unrepresentable"), "replaced")->valueint, 16);
 	assert_int_equal(cJSON_GetArraySize(ITEM("values_unrepresentable")), 8);
 	assert_true(ITEM("process_cpu_seconds")->valuedouble == 1.5);
+	/* No name is there twice. */
+	for (const cJSON *item = root->child; item; item = item->next)
+		assert_ptr_equal(ITEM(item->string), item);
 #undef ITEM
 	cJSON_Delete(root);
 	buf_free(&text);

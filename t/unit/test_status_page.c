@@ -1,0 +1,127 @@
+/*
+ * test_status_page.c
+ *		What status and top say of /status: numbers, rates, and only what there is.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "status_page.h"
+#include "unit.h"
+
+static const char idle[] =
+	"{\"version\":\"0.1.0\",\"ready\":true,\"state\":\"streaming\",\"source_connected\":true,"
+	"\"source_silence_seconds\":3,\"kafka_reachable\":true,\"registry_reachable\":null,"
+	"\"changes\":{\"insert\":1200,\"update\":5,\"delete\":0},\"transactions\":1000,"
+	"\"produced_messages\":1234567,\"produced_bytes\":1610612736,\"acked_messages\":1234500,"
+	"\"unacked_messages\":67,\"confirmed_lsn\":\"0/10\",\"received_lsn\":\"0/20\","
+	"\"server_lsn\":\"0/30\",\"lag_bytes\":512,\"last_commit_timestamp_seconds\":90.5,"
+	"\"snapshot_running\":false,\"incremental_tables\":0,\"gaps_accepted\":0,"
+	"\"process_resident_memory_bytes\":20971520,\"process_cpu_seconds\":1.5,"
+	"\"process_start_time_seconds\":40,\"schemas_refused\":[],\"dead_letters\":{},"
+	"\"skipped_messages\":{}}";
+
+static const char busy[] =
+	"{\"version\":\"0.1.0\",\"ready\":false,\"state\":\"schema_refused\",\"source_connected\":false,"
+	"\"kafka_reachable\":false,\"changes\":{\"insert\":2200,\"update\":5,\"delete\":0},"
+	"\"transactions\":1000,\"produced_messages\":1234567,\"acked_messages\":0,\"unacked_messages\":0,"
+	"\"confirmed_lsn\":null,\"lag_bytes\":null,\"last_commit_timestamp_seconds\":null,"
+	"\"snapshot_running\":true,\"snapshot_tables\":4,\"snapshot_tables_complete\":1,"
+	"\"snapshot_rows\":250000,\"snapshot_rows_estimated\":1000000,"
+	"\"snapshot_waiting\":{\"rate\":false,\"window\":true,\"retained\":false},"
+	"\"incremental_tables\":2,\"incremental_rows\":7,\"incremental_paused\":true,\"gaps_accepted\":1,"
+	"\"process_cpu_seconds\":2.5,"
+	"\"schemas_refused\":[{\"code\":\"E1802\",\"subject\":\"s-value\"}],"
+	"\"dead_letters\":{\"public.t\":3},\"skipped_messages\":{\"public.u\":{\"E2003\":12}}}";
+
+static char *
+page(const char *now, const char *before, double seconds)
+{
+	cJSON     *first = cJSON_Parse(now);
+	cJSON     *second = before ? cJSON_Parse(before) : NULL;
+	struct buf out = {0};
+	char      *text;
+
+	assert_non_null(first);
+	status_page(first, second, seconds, 100.0, &out);
+	text = strdup(buf_cstr(&out));
+	cJSON_Delete(first);
+	cJSON_Delete(second);
+	buf_free(&out);
+	return text;
+}
+
+static void
+a_relay_that_is_well(void **state)
+{
+	char *text = page(idle, NULL, 0);
+
+	(void) state;
+	assert_string_equal(text, "state          streaming, ready\n"
+							  "PostgreSQL     streams, last heard of 3.0 s ago\n"
+							  "Kafka          can be reached\n"
+							  "registry       not used, or not asked yet\n"
+							  "lag            512 B\n"
+							  "confirmed      0/10; received 0/20, server at 0/30\n"
+							  "last commit    9.5 s ago\n"
+							  "\n"
+							  "transactions            1,000\n"
+							  "inserts                 1,200\n"
+							  "updates                     5\n"
+							  "deletes                     0\n"
+							  "messages sent       1,234,567\n"
+							  "acknowledged        1,234,500\n"
+							  "in flight                  67\n"
+							  "bytes sent             1.5 GB\n"
+							  "\n"
+							  "process        20.0 MB of memory, runs for 60.0 s; walrelay 0.1.0\n");
+	free(text);
+}
+
+static void
+one_that_is_not(void **state)
+{
+	static const char *const lines[] = {
+		"state          schema_refused, not ready\n",
+		"PostgreSQL     is not connected, last heard of ? ago\n",
+		"Kafka          CANNOT BE REACHED\n",
+		"lag            ?\n",
+		"last commit    ? ago\n",
+		"snapshot       1 of 4 tables, 250,000 rows, waits: window\n",
+		"               about 25 %\n",
+		"incremental    2 tables, 7 rows, waits: window, paused\n",
+		"refused        E1802: s-value\n",
+		"dead letters   3 of public.t\n",
+		"skipped        12 of public.u, E2003\n",
+		"gaps passed    1\n"};
+	char *text = page(busy, NULL, 0);
+
+	(void) state;
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (strstr(text, lines[i]) == NULL)
+			fail_msg("%s is not in\n%s", lines[i], text);
+	free(text);
+}
+
+static void
+rates_are_of_what_grew(void **state)
+{
+	char *text = page(busy, idle, 2.0);
+
+	(void) state;
+	assert_non_null(strstr(text, "inserts                 2,200  500/s\n"));
+	assert_non_null(strstr(text, "updates                     5  0/s\n"));
+	/* one that was started anew has none */
+	assert_non_null(strstr(text, "acknowledged                0\n"));
+	assert_non_null(strstr(text, ", 50 % of a core, "));
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(a_relay_that_is_well),
+									   cmocka_unit_test(one_that_is_not),
+									   cmocka_unit_test(rates_are_of_what_grew)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
