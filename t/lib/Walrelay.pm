@@ -248,7 +248,7 @@ sub read_topic
 sub relay_start { return Walrelay::Relay->start(@_); }
 
 # memory_kb MB: so much memory, and what AddressSanitizer keeps of what was given back (its quarantine)
-sub memory_kb { my ($mb) = @_; return 1024 * ($mb + (($ENV{B} // '') =~ /san/ ? 320 : 0)); }
+sub memory_kb { my ($mb) = @_; return 1024 * ($mb + (($ENV{B} // '') =~ /san/ ? 400 : 0)); }
 
 # relay_run ARGS...: run walrelay to its end; (exit status, stdout, stderr).  One that
 # does not end in time fails the test.
