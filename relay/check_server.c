@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "sql_quote.h"
+
 #define MB (INT64_C(1) << 20)
 #define LONG_TRANSACTION "5 minutes"
 #define CLOCK_APART_S 5
@@ -141,7 +143,8 @@ check_transactions(struct check *check)
 	if (check_ask(check, "server.long_transactions", sql, &res) != RC_OK)
 		return;
 	if (strcmp(PQgetvalue(res, 0, 0), "0") == 0)
-		findings_ok(check->findings, "server.long_transactions", "none is older than " LONG_TRANSACTION);
+		findings_ok(check->findings, "server.long_transactions",
+					"none that the role can see is older than " LONG_TRANSACTION);
 	else
 	{
 		err_set(&e, ERR_CONFIG, E1299, "%s transactions have been open for more than " LONG_TRANSACTION,
@@ -308,10 +311,10 @@ check_spill(struct check *check)
 	double     spilled, total;
 	struct buf sql = {0};
 
-	buf_printf(&sql, "SELECT spill_txns, spill_bytes, total_bytes, "
-					 "pg_catalog.current_setting('logical_decoding_work_mem') "
-					 "FROM pg_catalog.pg_stat_replication_slots WHERE slot_name = '%s'",
-			   check->cfg->slot.name);
+	buf_puts(&sql, "SELECT spill_txns, spill_bytes, total_bytes, "
+				   "pg_catalog.current_setting('logical_decoding_work_mem') "
+				   "FROM pg_catalog.pg_stat_replication_slots WHERE slot_name = ");
+	sql_literal_put((struct str){check->cfg->slot.name, strlen(check->cfg->slot.name)}, &sql);
 	if (check_ask(check, "slot.spill", buf_cstr(&sql), &res) == RC_OK)
 	{
 		bool known = PQntuples(res) == 1;

@@ -20,6 +20,7 @@
 #include "quote.h"
 #include "record.h"
 #include "snapshot_sql.h"
+#include "sql_quote.h"
 #include "text.h"
 
 #define SLOT_WAIT "20s" /* for transactions that the slot has to wait for */
@@ -47,8 +48,10 @@ probe_create(struct check *check, const char *slot)
 	bool          made;
 
 	buf_printf(&sql, "SET statement_timeout = '" SLOT_WAIT "'; SELECT "
-					 "pg_catalog.pg_create_logical_replication_slot('%s', '%s', true)",
-			   slot, check->cfg->slot.plugin);
+					 "pg_catalog.pg_create_logical_replication_slot('%s', ",
+			   slot);
+	sql_literal_put((struct str){check->cfg->slot.plugin, strlen(check->cfg->slot.plugin)}, &sql);
+	buf_puts(&sql, ", true)");
 	res = PQexec(visit->conn, buf_cstr(&sql));
 	made = PQresultStatus(res) == PGRES_TUPLES_OK;
 	state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
@@ -346,6 +349,52 @@ check_identity(struct check *check, const struct listed *listed)
 	buf_free(&statements);
 }
 
+/* Columns that events do not have. */
+static void
+check_types(struct check *check)
+{
+	struct buf           names = {0};
+	unsigned             count = 0;
+	uint64_t             replaced = 0;
+	struct captured     *at;
+	const struct column *col;
+	struct text         *text;
+	struct err           e;
+
+	if (text_new(check->fmt.encoding, &replaced, &text, &e) != RC_OK)
+		return; /* which every table has said */
+	LL_FOREACH(check->tables, at)
+	{
+		uint32_t place = 0;
+
+		while (at->plan && (col = plan_left_out(at->plan, &place)) != NULL)
+		{
+			char *column = name_utf8(text, col->name);
+			char *type = name_utf8(text, col->type.name);
+			char *name = xasprintf("%s.%s (%s)", at->name, column, type);
+
+			name_one(&names, count++, name);
+			free(column);
+			free(type);
+			free(name);
+		}
+	}
+	text_free(text);
+	if (count == 0)
+		findings_ok(check->findings, "tables.types", "every column is in the events");
+	else
+	{
+		err_set(&e, ERR_CONFIG, E1257, "%u %s left out of events", count,
+				count == 1 ? "column is" : "columns are");
+		err_detail(&e, "There is no form for %s: %s.", count == 1 ? "its type" : "their types",
+				   buf_cstr(&names));
+		err_hint(&e, "Set include.unknown.datatypes=true, which sends such values as the bytes of their "
+					 "text; for arrays exact.types=array.");
+		check_warn(check, "tables.types", &e);
+	}
+	buf_free(&names);
+}
+
 /* Whether rows will be read at all. */
 static void
 check_rights(struct check *check, const struct listed *listed)
@@ -444,6 +493,7 @@ check_tables(struct check *check)
 		else
 		{
 			say_captured(check);
+			check_types(check);
 			check_identity(check, &listed);
 			check_rights(check, &listed);
 		}

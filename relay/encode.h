@@ -113,6 +113,12 @@ enum rc plan_new_schema_change(const struct format *fmt, struct encode_stats *st
 							   struct plan **plan, struct err *e) MUST_CHECK;
 void	plan_free(struct plan *plan);
 
+/*
+ * The next column, from place *at on, that messages do not have because its type has no form
+ * here; *at is behind it then.  NULL: there is none.
+ */
+const struct column *plan_left_out(const struct plan *plan, uint32_t *at);
+
 /* Gives back what a huge row took.  The messages of the last encode call are gone. */
 void plan_trim(struct plan *plan);
 

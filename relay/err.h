@@ -88,6 +88,7 @@ enum err_class
 	X(E1254, "logical_decoding_work_mem is too small")                                            \
 	X(E1255, "commits wait for walrelay as for a standby")                                        \
 	X(E1256, "standbys have no copy of the slot")                                                 \
+	X(E1257, "columns are left out")                                                              \
 	X(E1299, "PostgreSQL reported an error")                                                      \
 	X(E1401, "not a walrelay frame")                                                              \
 	X(E1402, "frame is truncated")                                                                \

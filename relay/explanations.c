@@ -271,6 +271,12 @@ const struct explanation explanations[] = {
 	 "no such slot.",
 	 "It streams as before.",
 	 "Stop walrelay, `walrelay slot alter`, start it again."},
+	{E1257,
+	 "Debezium has no form for the type of a column: composite types, types of extensions that it "
+	 "does not know, arrays of some.",
+	 "Events of the table do not have the column, as Debezium's have not.",
+	 "`include.unknown.datatypes=true` sends such values as the bytes of their text; for arrays, "
+	 "`exact.types=array` sends PostgreSQL's own text."},
 	{E1299, "PostgreSQL reported an error that has no code of its own here; its SQLSTATE and text are "
 	 "in the message. Also a warning that something of the server's holds things up.",
 	 "By SQLSTATE: what passes by itself is tried again, else walrelay stops with exit code 78. "

@@ -368,6 +368,14 @@ plan_free(struct plan *plan)
 	free(plan);
 }
 
+const struct column *
+plan_left_out(const struct plan *plan, uint32_t *at)
+{
+	while (*at < plan->nops && plan->ops[*at].shape)
+		(*at)++;
+	return *at < plan->nops ? &plan->tbl->columns[(*at)++] : NULL;
+}
+
 const char *
 plan_schema(const struct plan *plan, enum side side)
 {

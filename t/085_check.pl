@@ -122,7 +122,7 @@ is_deeply([ map { "$_->{name} $_->{verdict}" } grep { $_->{verdict} ne 'ok' } @{
 is_deeply([ map { $_->{name} } @{ $good->{all} } ],
 	[ 'settings', 'server.connection', 'server.wal_level', 'server.plugin_allowed', 'server.room', 'server.long_transactions',
 		'server.clock', 'slot.state', 'slot.retained_wal', 'slot.spill', 'server.plugin', 'tables.captured', 'tables.schemas',
-		'tables.identity', 'tables.rights', 'kafka.brokers', 'kafka.topics', 'kafka.progress', 'registry.connection',
+		'tables.types', 'tables.identity', 'tables.rights', 'kafka.brokers', 'kafka.topics', 'kafka.progress', 'registry.connection',
 		'registry.schemas', 'machine.admin_listen', 'machine.descriptors' ], 'all that is looked at');
 is("$good->{sums}{ok} $good->{sums}{skip}", @{ $good->{all} } - 1 . ' 1', 'the sums');
 like($good->{'tables.captured'}{message}, qr/^4: shop\.items, shop\.orders, shop\.rooms_2026, shop\.rooms_2027/, 'the tables');
@@ -263,6 +263,13 @@ SKIP:
 	$found = looked('--publish.via.partition.root=true');
 	like($found->{'tables.captured'}{message}, qr/^3: shop\.items, shop\.orders, shop\.rooms$/, 'partitions as their root');
 	like($found->{'kafka.topics'}{detail}, qr/^shop\.shop\.rooms\. /, 'partitions as their root: its topic');
+
+	sql('CREATE TYPE shop.pair AS (a int, b int); ALTER TABLE shop.items ADD two shop.pair, ADD more shop.pair[]');
+	$check = is_wrong('types', looked(), 'tables.types', 'warn', 'E1257');
+	like($check->{detail}, qr/shop\.items\.two \(pair\), shop\.items\.more \(_pair\)/, 'types: which columns');
+	my ($setting) = $check->{hint} =~ /(include\.unknown\.datatypes=true)/;
+	is(looked("--$setting")->{'tables.types'}{verdict}, 'ok', 'types: put right');
+	sql('ALTER TABLE shop.items DROP two, DROP more');
 
 	sql('CREATE TABLE shop."a b" (id int PRIMARY KEY); CREATE TABLE shop."a_b" (id int PRIMARY KEY); GRANT SELECT ON ALL TABLES IN SCHEMA shop TO walrelay');
 	$found = looked();
