@@ -364,7 +364,7 @@ take_command(struct args *args, struct cli *cli, struct err *e)
 	}
 	if (cli->command == NULL &&
 		(strcmp(args->at[0], "slot") == 0 || strcmp(args->at[0], "dlq") == 0 ||
-		 strcmp(args->at[0], "snapshot") == 0))
+		 strcmp(args->at[0], "snapshot") == 0 || strcmp(args->at[0], "completion") == 0))
 	{
 		bool help = strstr(two, " -h") || strstr(two, " --help");
 

@@ -9,6 +9,7 @@
 
 #include "capture.h"
 #include "check.h"
+#include "completion.h"
 #include "config_table.h"
 #include "crash_point.h"
 #include "explain.h"
@@ -223,6 +224,15 @@ execute_explain(const struct cli *cli, FILE *out, struct err *e)
 	return RC_OK;
 }
 
+static enum rc
+execute_completion_bash(const struct cli *cli, FILE *out, struct err *e)
+{
+	(void) cli;
+	(void) e;
+	completion_bash(out);
+	return RC_OK;
+}
+
 void
 print_versions(FILE *out)
 {
@@ -313,6 +323,9 @@ const struct command commands[] = {
 	{"explain", "[CODE...]", TAKES_CODES, execute_explain,
 	 "Say what a code such as E1204 means, and what to do",
 	 "Without CODE it lists all of them."},
+	{"completion bash", "", 0, execute_completion_bash,
+	 "Print a script that has bash complete commands and settings",
+	 "source <(walrelay completion bash)"},
 	{"version", "", 0, execute_version, "Show the versions of walrelay and its libraries", NULL},
 #ifdef WALRELAY_CRASH_POINTS
 	{"crash-points", "", 0, execute_crash_points, "List where this build can be made to die", NULL},
