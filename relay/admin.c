@@ -44,6 +44,7 @@ struct admin
 struct page
 {
 	const char *path;
+	const char *accept; /* only for who accepts this type; NULL: for all */
 	const char *type;
 	/* Appends the body; gives the HTTP status. */
 	unsigned (*write)(const struct metrics *m, struct buf *out);
@@ -54,7 +55,14 @@ struct page
 static unsigned
 page_metrics(const struct metrics *m, struct buf *out)
 {
-	metrics_text(m, out);
+	metrics_text(m, METRICS_PROMETHEUS, out);
+	return MHD_HTTP_OK;
+}
+
+static unsigned
+page_openmetrics(const struct metrics *m, struct buf *out)
+{
+	metrics_text(m, METRICS_OPENMETRICS, out);
 	return MHD_HTTP_OK;
 }
 
@@ -91,11 +99,15 @@ page_readyz(const struct metrics *m, struct buf *out)
 
 #define TEXT_PLAIN "text/plain; charset=utf-8"
 
+#define OPENMETRICS "application/openmetrics-text"
+
+/* The first that fits. */
 static const struct page pages[] = {
-	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", page_metrics},
-	{"/livez", TEXT_PLAIN, page_livez},
-	{"/readyz", TEXT_PLAIN, page_readyz},
-	{"/status", "application/json", page_status},
+	{"/metrics", OPENMETRICS, OPENMETRICS "; version=1.0.0; charset=utf-8", page_openmetrics},
+	{"/metrics", NULL, "text/plain; version=0.0.4; charset=utf-8", page_metrics},
+	{"/livez", NULL, TEXT_PLAIN, page_livez},
+	{"/readyz", NULL, TEXT_PLAIN, page_readyz},
+	{"/status", NULL, "application/json", page_status},
 };
 
 #define NPAGES (sizeof(pages) / sizeof(pages[0]))
@@ -181,6 +193,17 @@ reply(struct MHD_Connection *conn, unsigned status, const char *type, struct buf
  * the connection: nobody holds one while he has nothing to ask, and a body is
  * never read.
  */
+/* Prometheus lists all that it reads; what is not to be sent has no place in the list. */
+static bool
+page_fits(const struct page *page, struct MHD_Connection *conn, const char *url)
+{
+	const char *accepted =
+		MHD_lookup_connection_value(conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+
+	return strcmp(url, page->path) == 0 &&
+		   (page->accept == NULL || (accepted && strcasestr(accepted, page->accept)));
+}
+
 static enum MHD_Result
 on_request(void *arg, struct MHD_Connection *conn, const char *url, const char *method,
 		   const char *version, const char *data, size_t *data_len, void **request)
@@ -197,7 +220,7 @@ on_request(void *arg, struct MHD_Connection *conn, const char *url, const char *
 		return reply(conn, MHD_HTTP_METHOD_NOT_ALLOWED, TEXT_PLAIN, &body);
 	}
 	for (unsigned i = 0; i < NPAGES; i++)
-		if (strcmp(url, pages[i].path) == 0)
+		if (page_fits(&pages[i], conn, url))
 		{
 			process_read(&m.process);
 			admin->snapshot(admin->arg, &m);
@@ -206,7 +229,8 @@ on_request(void *arg, struct MHD_Connection *conn, const char *url, const char *
 		}
 	buf_puts(&body, "not found; there are");
 	for (unsigned i = 0; i < NPAGES; i++)
-		buf_printf(&body, " %s", pages[i].path);
+		if (pages[i].accept == NULL)
+			buf_printf(&body, " %s", pages[i].path);
 	buf_put_u8(&body, '\n');
 	return reply(conn, MHD_HTTP_NOT_FOUND, TEXT_PLAIN, &body);
 }

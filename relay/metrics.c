@@ -249,10 +249,23 @@ libpq_version(int version, char *text, size_t size)
 
 /* --- Prometheus ---------------------------------------------------------- */
 
-static void
-text_head(struct buf *out, const char *name, const char *type, const char *help)
+/* Where text goes, and in which of the two formats. */
+struct page
 {
-	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	struct buf         *out;
+	enum metrics_format format;
+};
+
+/* To OpenMetrics a counter's name is without _total, which only its samples have. */
+static void
+text_head(const struct page *page, const char *name, const char *type, const char *help)
+{
+	size_t len = strlen(name);
+
+	if (page->format == METRICS_OPENMETRICS && strcmp(type, "counter") == 0)
+		len -= strlen("_total");
+	buf_printf(page->out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int) len, name, help, (int) len, name,
+			   type);
 }
 
 /* name="value", escaped: the one place where text of others comes in. */
@@ -273,14 +286,15 @@ text_label(struct buf *out, const char *name, const char *value)
 }
 
 static void
-text_info(const struct metrics *m, struct buf *out)
+text_info(const struct metrics *m, const struct page *page)
 {
+	struct buf *out = page->out;
 	char libpq[32];
 
 	libpq_version(m->libpq, libpq, sizeof(libpq));
-	text_head(out, PREFIX "up", "gauge", "1 while the relay runs.");
+	text_head(page, PREFIX "up", "gauge", "1 while the relay runs.");
 	buf_puts(out, PREFIX "up 1\n");
-	text_head(out, PREFIX "build_info", "gauge", "Versions; the value is always 1.");
+	text_head(page, PREFIX "build_info", "gauge", "Versions; the value is always 1.");
 	buf_puts(out, PREFIX "build_info{");
 	text_label(out, "version", WALRELAY_VERSION);
 	buf_put_u8(out, ',');
@@ -288,7 +302,7 @@ text_info(const struct metrics *m, struct buf *out)
 	buf_put_u8(out, ',');
 	text_label(out, "libpq", libpq);
 	buf_puts(out, "} 1\n");
-	text_head(out, PREFIX "state", "gauge", "1 for the state the relay is in, 0 for the others.");
+	text_head(page, PREFIX "state", "gauge", "1 for the state the relay is in, 0 for the others.");
 	for (unsigned i = 0; i < NSTATES; i++)
 		buf_printf(out, PREFIX "state{state=\"%s\"} %d\n", states[i], i == m->state);
 }
@@ -305,15 +319,16 @@ count_refusals(const struct metrics *m)
 
 /* The count says it all; names for the first few, because labels must stay few. */
 static void
-text_refusals(const struct metrics *m, struct buf *out)
+text_refusals(const struct metrics *m, const struct page *page)
 {
+	struct buf *out = page->out;
 	unsigned left = SUBJECTS_MAX;
 
-	text_head(out, PREFIX "schemas_refused", "gauge",
+	text_head(page, PREFIX "schemas_refused", "gauge",
 			  "Schemas that the registry refuses; it is asked again.");
 	buf_printf(out, PREFIX "schemas_refused %u\n", count_refusals(m));
 	if (m->refusals)
-		text_head(out, PREFIX "schema_refused", "gauge",
+		text_head(page, PREFIX "schema_refused", "gauge",
 				  "1 for each refused schema, of up to 20; more of it in /status.");
 	for (const struct refusal *refusal = m->refusals; refusal && left > 0;
 		 refusal = refusal->next, left--)
@@ -327,10 +342,11 @@ text_refusals(const struct metrics *m, struct buf *out)
 }
 
 static void
-text_dead_letters(const struct metrics *m, struct buf *out)
+text_dead_letters(const struct metrics *m, const struct page *page)
 {
+	struct buf *out = page->out;
 	if (m->dead_letters)
-		text_head(out, PREFIX "dead_letters_total", "counter",
+		text_head(page, PREFIX "dead_letters_total", "counter",
 				  "Messages sent to the topic of dead letters, by table.");
 	for (const struct letter_count *count = m->dead_letters; count; count = count->next)
 	{
@@ -341,8 +357,9 @@ text_dead_letters(const struct metrics *m, struct buf *out)
 }
 
 static void
-text_skipped(const struct metrics *m, struct buf *out)
+text_skipped(const struct metrics *m, const struct page *page)
 {
+	struct buf *out = page->out;
 	bool headed = false;
 
 	for (const struct detour *detour = m->detours; detour; detour = detour->next)
@@ -350,7 +367,7 @@ text_skipped(const struct metrics *m, struct buf *out)
 		if (!detour->skipped)
 			continue;
 		if (!headed)
-			text_head(out, PREFIX "skipped_messages_total", "counter",
+			text_head(page, PREFIX "skipped_messages_total", "counter",
 					  "Messages that on.error has left out, by table and reason.");
 		headed = true;
 		buf_puts(out, PREFIX "skipped_messages_total{");
@@ -362,12 +379,14 @@ text_skipped(const struct metrics *m, struct buf *out)
 }
 
 void
-metrics_text(const struct metrics *m, struct buf *out)
+metrics_text(const struct metrics *m, enum metrics_format format, struct buf *out)
 {
-	text_info(m, out);
-	text_refusals(m, out);
-	text_dead_letters(m, out);
-	text_skipped(m, out);
+	const struct page *page = &(struct page){.out = out, .format = format};
+
+	text_info(m, page);
+	text_refusals(m, page);
+	text_dead_letters(m, page);
+	text_skipped(m, page);
 	for (unsigned i = 0; i < NTABLE; i++)
 	{
 		const struct metric *metric = &table[i];
@@ -376,7 +395,7 @@ metrics_text(const struct metrics *m, struct buf *out)
 		if (!metric_known(metric, m))
 			continue;
 		if (metric->help)
-			text_head(out, metric->name, counts ? "counter" : "gauge", metric->help);
+			text_head(page, metric->name, counts ? "counter" : "gauge", metric->help);
 		buf_puts(out, metric->name);
 		if (metric->label)
 		{
@@ -388,6 +407,8 @@ metrics_text(const struct metrics *m, struct buf *out)
 		metric_print(metric, m, out);
 		buf_put_u8(out, '\n');
 	}
+	if (format == METRICS_OPENMETRICS)
+		buf_puts(out, "# EOF\n");
 }
 
 /* --- JSON ---------------------------------------------------------------- */

@@ -84,8 +84,14 @@ bool metrics_ready(const struct metrics *m);
 /* "waiting_sink" */
 const char *metrics_state_name(enum metrics_state state);
 
-/* Both append.  Text format 0.0.4; a value that is not known is left out. */
-void metrics_text(const struct metrics *m, struct buf *out);
+enum metrics_format
+{
+	METRICS_PROMETHEUS, /* text format 0.0.4 */
+	METRICS_OPENMETRICS /* 1.0.0 */
+};
+
+/* Both append.  A value that is not known is left out of the text. */
+void metrics_text(const struct metrics *m, enum metrics_format format, struct buf *out);
 /*
  * One object.  Keys are the metrics' names without prefix and _total, a label's
  * values an object in it; positions as PostgreSQL prints them.

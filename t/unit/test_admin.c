@@ -180,12 +180,22 @@ metrics_shows_the_snapshot(void **state)
 	assert_non_null(strstr(body_of(answer), "\nwalrelay_changes_total{op=\"insert\"} 77\n"));
 	free(answer);
 
+	/* As Prometheus asks. */
+	answer = ask(fix, "GET", "/metrics",
+				 "Accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3\r\n\r\n");
+	assert_int_equal(status_of(answer), 200);
+	assert_non_null(strstr(
+		answer, "\r\nContent-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"));
+	assert_non_null(strstr(body_of(answer), "\n# TYPE walrelay_changes counter\n"));
+	assert_non_null(strstr(body_of(answer), "\nwalrelay_changes_total{op=\"insert\"} 77\n"));
+	free(answer);
+
 	fix->m.pipeline.inserts = 78;
 	answer = ask(fix, "GET", "/metrics?name=value", "\r\n");
 	assert_int_equal(status_of(answer), 200);
 	assert_non_null(strstr(body_of(answer), "\nwalrelay_changes_total{op=\"insert\"} 78\n"));
 	free(answer);
-	assert_int_equal(fix->snapshots, 2);
+	assert_int_equal(fix->snapshots, 3);
 }
 
 /* Numbers that the kernel has, not the snapshot. */

@@ -68,7 +68,7 @@ samples(const struct metrics *m)
 	struct buf out = {0};
 	char      *line, *rest;
 
-	metrics_text(m, &text);
+	metrics_text(m, METRICS_PROMETHEUS, &text);
 	rest = buf_cstr(&text);
 	while ((line = strsep(&rest, "\n")) && rest)
 		if (*line != '#')
@@ -219,7 +219,7 @@ text_keeps_the_rules_of_the_format(void **state)
 	unsigned       families = 0;
 
 	(void) state;
-	metrics_text(&m, &text);
+	metrics_text(&m, METRICS_PROMETHEUS, &text);
 	assert_int_equal(text.data[text.len - 1], '\n');
 	rest = buf_cstr(&text);
 	while ((line = strsep(&rest, "\n")) && rest)
@@ -258,6 +258,41 @@ text_keeps_the_rules_of_the_format(void **state)
 }
 
 /* --- JSON ---------------------------------------------------------------- */
+
+/* What is not the same in OpenMetrics: names of counters in comments, and the end. */
+static void
+openmetrics_has_the_same_samples(void **state)
+{
+	struct metrics m = full();
+	struct buf     plain = {0};
+	struct buf     open = {0};
+	char          *expected = samples(&m);
+	char          *rest;
+	char          *line;
+	char          *at = expected;
+
+	(void) state;
+	metrics_text(&m, METRICS_PROMETHEUS, &plain);
+	metrics_text(&m, METRICS_OPENMETRICS, &open);
+	assert_non_null(strstr(buf_cstr(&plain), "# TYPE walrelay_changes_total counter\n"));
+	assert_null(strstr(buf_cstr(&plain), "# EOF"));
+	assert_non_null(strstr(buf_cstr(&open), "# TYPE walrelay_changes counter\n"));
+	assert_non_null(strstr(buf_cstr(&open), "# HELP process_cpu_seconds "));
+	assert_non_null(strstr(buf_cstr(&open), "# TYPE walrelay_lag_bytes gauge\n"));
+	assert_string_equal(buf_cstr(&open) + open.len - strlen("\n# EOF\n"), "\n# EOF\n");
+	rest = buf_cstr(&open);
+	while ((line = strsep(&rest, "\n")) && rest)
+	{
+		if (*line == '#')
+			continue;
+		assert_memory_equal(at, line, strlen(line));
+		at += strlen(line) + 1;
+	}
+	assert_int_equal(*at, '\0');
+	free(expected);
+	buf_free(&plain);
+	buf_free(&open);
+}
 
 static void
 json_says_the_same(void **state)
@@ -452,7 +487,8 @@ main(void)
 		TEST(lag_is_never_negative),
 		TEST(labels_are_escaped),
 		TEST(text_keeps_the_rules_of_the_format),
-		TEST(json_says_the_same),
+		TEST(openmetrics_has_the_same_samples),
+									   TEST(json_says_the_same),
 		TEST(json_has_null_for_what_is_not_known),
 		TEST(refused_schemas_have_names_up_to_a_bound),
 		TEST(dead_letters_are_counted_by_table),
