@@ -142,12 +142,14 @@ for (split ' ', $ENV{KINDS} // 'initial/exactly-once incremental/at-least-once')
 # ---- a chunk is half sent, and what it was read over is lost, and then the stream ----
 {
 	sql("CREATE SCHEMA half; CREATE TABLE half.a (id int PRIMARY KEY, n int); INSERT INTO half.a SELECT i, i FROM generate_series(1, 3000) i");
-	my $relay = relay(1, 'half', '--snapshot.mode=initial', '--snapshot.chunk.size=200', '--snapshot.max.threads=1', '--snapshot.rate.limit=500',
+	my $relay = relay(1, 'half', '--snapshot.mode=initial', '--snapshot.chunk.size=200', '--snapshot.max.threads=1', '--snapshot.rate.limit=300',
 		'--max.in.flight.messages=20');
 	goes_on($relay, 'half');
+	# It stands still first, so that a chunk is under way when it dies.
+	kill 'STOP', $broker->env('KAFKA_PID');
+	wait_until { my $text = page($relay, 'metrics')->{content}; $text =~ /^walrelay_unacked_messages 20$/m } 'half: a chunk that cannot be sent';
 	$broker->kill9;
 	$relay->wait_for_log(qr/E2001/);
-	wait_until { my $text = page($relay, 'metrics')->{content}; $text =~ /^walrelay_unacked_messages 20$/m } 'half: a chunk that cannot be sent';
 	my $sender = q{SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'walrelay' AND backend_type = 'walsender' AND query};
 	is(sql("$sender NOT LIKE 'START%'"), 1, 'half: the snapshot is gone');
 	$relay->wait_for_log(qr/the snapshot goes on in/);
