@@ -44,8 +44,8 @@ piece_done(struct incremental *inc, struct piece *piece)
 	buf_put(&table->note.after, piece->last.data, piece->last.len);
 	table->note.rows += piece->sent;
 	piece_free(inc, piece);
-	if (!inc->has_progress)
-		loop_timer_set(inc->loop, &inc->work, 0); /* incremental_finish_unnoted() */
+	/* A table that has changed waits for it, and nothing else may happen. */
+	loop_timer_set(inc->loop, &inc->work, 0);
 }
 
 /* Nothing is written down, and nothing will tell that it was. */

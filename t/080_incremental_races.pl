@@ -199,6 +199,23 @@ my %ddl = (
 	is($relay->stop, 0, 'ddl: ends well');
 }
 
+# ---- a table is altered, what was read of it is written down later than it is looked at again, and nothing else happens ----
+{
+	sql("CREATE SCHEMA quiet; CREATE TABLE quiet.t (id int PRIMARY KEY, v text); INSERT INTO quiet.t SELECT i, 'v' FROM generate_series(1, 300) i");
+	my $relay = captured('quiet', '--snapshot.chunk.size=50', '--snapshot.max.threads=1', '--progress.interval.ms=2s');
+	gate_to(100);
+	execute('quiet\\.t', gated('quiet\\.t'));
+	wait_until { sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") } 'quiet: a reader at the gate';
+	my $altering = session_start("ALTER TABLE quiet.t ADD z text DEFAULT 'z'");
+	wait_until { sql("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'quiet.t'::regclass") } 'quiet: who waits to alter it';
+	gate_to('9223372036854775807');
+	$altering->{process}->finish;
+	$relay->wait_for_log(qr/"quiet\.t" has changed: what it is like is looked up again/);
+	$relay->wait_for_log(qr/incremental snapshot is done/);
+	is(scalar(reads('quiet', records('quiet', 't'))), 300, 'quiet: every row, each once');
+	is($relay->stop, 0, 'quiet: ends well');
+}
+
 # ---- the key is changed, in the middle of the table, by what compares as equal, and otherwise ----
 sql(<<'SQL');
 CREATE SCHEMA equal;

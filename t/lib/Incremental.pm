@@ -105,7 +105,7 @@ sub gate_open
 	my $now = sql('SELECT clock_timestamp()');
 	wait_until
 	{
-		sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%public.gate(%' AND xact_start < '$now' AND pid <> pg_backend_pid()") == 0;
+		sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'BEGIN ISOLATION LEVEL REPEATABLE READ%' AND state = 'active' AND xact_start < '$now'") == 0;
 	}
 	'the gate to be passed';
 	return;
