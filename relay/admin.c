@@ -188,11 +188,6 @@ reply(struct MHD_Connection *conn, unsigned status, const char *type, struct buf
 	return result;
 }
 
-/*
- * Called when the head of a request is complete.  An answer at that point ends
- * the connection: nobody holds one while he has nothing to ask, and a body is
- * never read.
- */
 /* Prometheus lists all that it reads; what is not to be sent has no place in the list. */
 static bool
 page_fits(const struct page *page, struct MHD_Connection *conn, const char *url)
@@ -204,6 +199,11 @@ page_fits(const struct page *page, struct MHD_Connection *conn, const char *url)
 		   (page->accept == NULL || (accepted && strcasestr(accepted, page->accept)));
 }
 
+/*
+ * Called when the head of a request is complete.  An answer at that point ends
+ * the connection: nobody holds one while he has nothing to ask, and a body is
+ * never read.
+ */
 static enum MHD_Result
 on_request(void *arg, struct MHD_Connection *conn, const char *url, const char *method,
 		   const char *version, const char *data, size_t *data_len, void **request)

@@ -289,7 +289,7 @@ static void
 text_info(const struct metrics *m, const struct page *page)
 {
 	struct buf *out = page->out;
-	char libpq[32];
+	char        libpq[32];
 
 	libpq_version(m->libpq, libpq, sizeof(libpq));
 	text_head(page, PREFIX "up", "gauge", "1 while the relay runs.");
@@ -322,7 +322,7 @@ static void
 text_refusals(const struct metrics *m, const struct page *page)
 {
 	struct buf *out = page->out;
-	unsigned left = SUBJECTS_MAX;
+	unsigned    left = SUBJECTS_MAX;
 
 	text_head(page, PREFIX "schemas_refused", "gauge",
 			  "Schemas that the registry refuses; it is asked again.");
@@ -345,6 +345,7 @@ static void
 text_dead_letters(const struct metrics *m, const struct page *page)
 {
 	struct buf *out = page->out;
+
 	if (m->dead_letters)
 		text_head(page, PREFIX "dead_letters_total", "counter",
 				  "Messages sent to the topic of dead letters, by table.");
@@ -360,7 +361,7 @@ static void
 text_skipped(const struct metrics *m, const struct page *page)
 {
 	struct buf *out = page->out;
-	bool headed = false;
+	bool        headed = false;
 
 	for (const struct detour *detour = m->detours; detour; detour = detour->next)
 	{
