@@ -100,12 +100,10 @@ check_room(struct check *check)
 	PQclear(res);
 	if (used >= slots)
 	{
-		err_set(&e, ERR_CONFIG, E1213, "the server has no free replication slot");
+		pg_no_slot(&e);
 		err_detail(&e, "max_replication_slots is %d, and so many there are.  A first snapshot needs "
 					   "one besides that of the stream.",
 				   slots);
-		err_hint(&e, "Drop a slot that nobody uses (SELECT slot_name FROM pg_replication_slots "
-					 "WHERE NOT active), or raise max_replication_slots and restart PostgreSQL.");
 		/* one that exists can be streamed */
 		findings_add(check->findings,
 					 check->visit.facts.slot.exists ? VERDICT_WARN : VERDICT_FAIL, "server.room", &e);

@@ -333,11 +333,11 @@ handshake_connected(struct handshake *shake)
 	PQsetNoticeReceiver(shake->conn, on_notice, NULL);
 	pg_connection_take(&shake->facts, shake->conn);
 	PQsetnonblocking(shake->conn, true);
-	if (shake->facts.version >= 150000)
-		handshake_ask(shake, SHAKE_SESSION, pg_session_sql, ANSWER_MS);
-	/* Says that it is too old; what else we ask may not even parse there. */
-	else if (pg_server_check(&shake->facts, shake->cfg, &e) != RC_OK)
+	/* What else we ask may not even parse on one that is too old. */
+	if (pg_version_check(&shake->facts, &e) != RC_OK)
 		handshake_fail(shake, &e);
+	else
+		handshake_ask(shake, SHAKE_SESSION, pg_session_sql, ANSWER_MS);
 }
 
 static void

@@ -149,13 +149,16 @@ void pg_process_sql(struct buf *sql, const struct pg_facts *facts);
  */
 enum rc pg_server_check(const struct pg_facts *facts, const struct config *cfg,
 						struct err *e) MUST_CHECK;
-/* Two of these alone, of a server whose version is supported.  RC_ERR E1206; E1204. */
+/* Each of these alone, the latter two of a supported server.  RC_ERR E1216; E1206; E1204. */
+enum rc pg_version_check(const struct pg_facts *facts, struct err *e) MUST_CHECK;
 enum rc pg_wal_level_check(const struct pg_facts *facts, struct err *e) MUST_CHECK;
 enum rc pg_plugin_check(const struct pg_facts *facts, const struct config *cfg,
 						struct err *e) MUST_CHECK;
 /* Whether the slot is one that we can stream from.  RC_ERR E1207 to E1211, E1230. */
 enum rc pg_slot_check(const struct pg_facts *facts, const struct config *cfg,
 					  struct err *e) MUST_CHECK;
+/* Every slot that the server may have is there.  Returns RC_ERR E1213. */
+enum rc pg_no_slot(struct err *e);
 /* The slot is held: by whom.  Returns RC_ERR E1210. */
 enum rc pg_slot_held(const struct pg_facts *facts, const struct config *cfg, struct err *e);
 

@@ -190,8 +190,8 @@ wal_level_too_low(const struct pg_facts *facts, struct err *e)
 					   "PostgreSQL.");
 }
 
-static enum rc
-version_check(const struct pg_facts *facts, struct err *e)
+enum rc
+pg_version_check(const struct pg_facts *facts, struct err *e)
 {
 	if (facts->version >= OLDEST_SERVER)
 		return RC_OK;
@@ -221,9 +221,17 @@ pg_plugin_check(const struct pg_facts *facts, const struct config *cfg, struct e
 enum rc
 pg_server_check(const struct pg_facts *facts, const struct config *cfg, struct err *e)
 {
-	if (version_check(facts, e) != RC_OK || pg_wal_level_check(facts, e) != RC_OK)
+	if (pg_version_check(facts, e) != RC_OK || pg_wal_level_check(facts, e) != RC_OK)
 		return RC_ERR;
 	return pg_plugin_check(facts, cfg, e);
+}
+
+enum rc
+pg_no_slot(struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1213, "the server has no free replication slot");
+	return err_hint(e, "Drop a slot that nobody uses (SELECT slot_name FROM pg_replication_slots WHERE "
+					   "NOT active), or raise max_replication_slots and restart PostgreSQL.");
 }
 
 /*
@@ -569,11 +577,9 @@ pg_failed(PGconn *conn, const PGresult *res, enum pg_stage stage, const struct p
 		return plugin_not_installed(facts, cfg, res, e);
 	if (state_is(state, "53400"))
 	{
-		err_set(e, ERR_CONFIG, E1213, "the server has no free replication slot");
+		pg_no_slot(e);
 		detail_from(e, res);
-		return err_hint(e, "Drop a slot that nobody uses (SELECT slot_name FROM "
-						   "pg_replication_slots WHERE NOT active), or raise "
-						   "max_replication_slots and restart PostgreSQL.");
+		return RC_ERR;
 	}
 	if ((stage == PG_CREATE || stage == PG_START) && state_is(state, "22023") &&
 		strstr(said, "protocol version"))

@@ -6,8 +6,6 @@
 
 #include "dial.h"
 
-#define OLDEST_SERVER 150000
-
 enum rc
 visit_ask(struct visit *visit, const char *sql, enum pg_stage stage, PGresult **res, struct err *e)
 {
@@ -35,8 +33,8 @@ visit_begin(struct visit *visit, enum pg_kind kind, struct err *e)
 	if (visit->conn == NULL)
 		return RC_ERR;
 	pg_connection_take(&visit->facts, visit->conn);
-	if (visit->facts.version < OLDEST_SERVER)
-		return pg_server_check(&visit->facts, visit->cfg, e);
+	if (pg_version_check(&visit->facts, e) != RC_OK)
+		return RC_ERR;
 	if (visit_ask(visit, pg_session_sql, PG_LOOK, NULL, e) != RC_OK)
 		return RC_ERR;
 	if (visit_ask(visit, pg_server_sql, PG_LOOK, &res, e) != RC_OK)
