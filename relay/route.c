@@ -157,6 +157,24 @@ route_own(struct route *route, char *name, const char *owner, char **topic, stru
 }
 
 enum rc
+route_server_table(struct route *route, const struct table *tbl, struct text *text, char **topic,
+				   char **shown, struct err *e)
+{
+	struct table named = *tbl;
+	char        *schema = text_name(text, tbl->schema);
+	char        *name = text_name(text, tbl->name);
+	enum rc      rc;
+
+	named.schema = schema;
+	named.name = name;
+	*shown = xasprintf("%s.%s", schema, name);
+	rc = route_table(route, &named, topic, e);
+	free(schema);
+	free(name);
+	return rc;
+}
+
+enum rc
 route_messages(struct route *route, char **topic, struct err *e)
 {
 	return route_own(route, xasprintf("%s.message", route->prefix), "logical messages", topic, e);

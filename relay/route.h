@@ -13,6 +13,7 @@
 #include "config.h"
 #include "encode.h"
 #include "err.h"
+#include "text.h"
 
 /* Remembers which table has which topic. */
 struct route;
@@ -28,6 +29,13 @@ void          route_free(struct route *route);
  */
 enum rc route_table(struct route *route, const struct table *tbl, char **topic,
 					struct err *e) MUST_CHECK;
+
+/*
+ * The same of a table whose names are in the server's encoding.  *shown: schema.table in UTF-8,
+ * also if it has no topic; the caller frees it, too.
+ */
+enum rc route_server_table(struct route *route, const struct table *tbl, struct text *text,
+						   char **topic, char **shown, struct err *e) MUST_CHECK;
 
 /* <prefix>.message, where logical messages go; the delimiter plays no part. */
 enum rc route_messages(struct route *route, char **topic, struct err *e) MUST_CHECK;

@@ -53,32 +53,18 @@ stream_free(const struct stream_context *ctx, struct stream *stream)
 	free(stream);
 }
 
-static char *
-name_utf8(struct text *text, const char *name)
-{
-	struct str utf8 = text_utf8(text, (struct str){name, strlen(name)});
-
-	return xstrndup(utf8.data, utf8.len);
-}
-
 /* Topics are made of names in UTF-8, whatever the server has. */
 static enum rc
 stream_route(const struct stream_context *ctx, const struct table *tbl, struct stream *stream,
 			 struct err *e)
 {
-	struct table named = *tbl;
 	uint64_t     replaced = 0; /* the plan counts it */
 	struct text *text;
 	enum rc      rc = text_new(ctx->fmt.encoding, &replaced, &text, e);
 
 	if (rc != RC_OK)
 		return rc;
-	named.schema = name_utf8(text, tbl->schema);
-	named.name = name_utf8(text, tbl->name);
-	stream->collection = xasprintf("%s.%s", named.schema, named.name);
-	rc = route_table(ctx->routes, &named, &stream->topic_name, e);
-	free((char *) named.schema);
-	free((char *) named.name);
+	rc = route_server_table(ctx->routes, tbl, text, &stream->topic_name, &stream->collection, e);
 	text_free(text);
 	return rc;
 }

@@ -312,6 +312,14 @@ convert_single(struct text *text, struct str s)
 	*text->replaced += replaced;
 }
 
+char *
+text_name(struct text *text, const char *name)
+{
+	struct str utf8 = text_utf8(text, (struct str){name, strlen(name)});
+
+	return xstrndup(utf8.data, utf8.len);
+}
+
 void
 text_trim(struct text *text)
 {

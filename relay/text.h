@@ -25,6 +25,9 @@ void    text_free(struct text *text);
 /* s itself when it is UTF-8 already, else a copy that lives until the next call. */
 struct str text_utf8(struct text *text, struct str s);
 
+/* A copy of a name; the caller frees it. */
+char *text_name(struct text *text, const char *name);
+
 /* Gives back what a huge text took; its copy is gone. */
 void text_trim(struct text *text);
 
