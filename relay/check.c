@@ -28,6 +28,15 @@ check_take(struct check *check, const char *name, enum rc rc, const struct err *
 	return rc == RC_OK;
 }
 
+void
+check_name(struct buf *names, unsigned count, const char *name)
+{
+	if (count < CHECK_NAMED_MAX)
+		buf_printf(names, "%s%s", count ? ", " : "", name);
+	else if (count == CHECK_NAMED_MAX)
+		buf_puts(names, ", ...");
+}
+
 enum rc
 check_ask(struct check *check, const char *name, const char *sql, PGresult **res)
 {
@@ -105,6 +114,8 @@ check_end(struct check *check)
 	struct captured *at;
 	struct captured *next;
 
+	HASH_CLEAR(by_relid, check->by_relid);
+	HASH_CLEAR(by_topic, check->by_topic);
 	LL_FOREACH_SAFE(check->tables, at, next)
 	{
 		plan_free(at->plan);
@@ -127,7 +138,7 @@ check_result(const struct findings *findings, struct err *e)
 
 	if (first == NULL)
 		return RC_OK;
-	err_set(e, first->class == ERR_NONE ? ERR_CONFIG : first->class, first->code,
+	err_set(e, first->class, first->code,
 			"%u of the checks failed%s%s", failed, failed > 1 ? ", first: " : ": ", first->msg);
 	return err_hint(e, "Put right what is marked FAIL above, from top to bottom, and check again.");
 }

@@ -22,7 +22,6 @@
 #define CONNECT_MS 15000
 #define ANSWER_MS 5000
 #define STEP_MS 100
-#define NAMED_MAX 8
 
 struct brokers
 {
@@ -122,6 +121,20 @@ brokers_reach(struct brokers *brokers)
 }
 
 /* --- settings of brokers and topics ---------------------------------------------------------- */
+
+static void
+topics_learn(const struct brokers *brokers)
+{
+	for (int i = 0; i < brokers->metadata->topic_cnt; i++)
+	{
+		const struct rd_kafka_metadata_topic *topic = &brokers->metadata->topics[i];
+		struct captured                      *table;
+
+		HASH_FIND(by_topic, brokers->check->by_topic, topic->topic, strlen(topic->topic), table);
+		if (table)
+			table->partitions = topic->partition_cnt;
+	}
+}
 
 static const struct rd_kafka_metadata_topic *
 topic_find(const struct brokers *brokers, const char *name)
@@ -225,23 +238,14 @@ check_topics(struct brokers *brokers)
 
 	LL_FOREACH(check->tables, at)
 	{
-		const struct rd_kafka_metadata_topic *topic =
-			at->topic ? topic_find(brokers, at->topic) : NULL;
-
-		if (topic)
-			partitions += (unsigned) topic->partition_cnt;
-		if (topic || at->topic == NULL)
+		partitions += (unsigned) at->partitions;
+		if (at->partitions > 0 || at->topic == NULL)
 			continue;
-		if (missing < NAMED_MAX)
-		{
-			buf_printf(&names, "%s%s", missing ? ", " : "", at->topic);
+		check_name(&names, missing, at->topic);
+		if (missing++ < CHECK_NAMED_MAX)
 			buf_printf(&commands,
 					   "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions 1\n",
 					   brokers->bootstrap, at->topic);
-		}
-		else if (missing == NAMED_MAX)
-			buf_puts(&names, ", ...");
-		missing++;
 	}
 	if (missing > 0)
 		say_missing(brokers, missing, buf_cstr(&names), buf_cstr(&commands));
@@ -262,11 +266,8 @@ take_topic_setting(struct brokers *brokers, const char *of, const char *name, co
 
 	if (strcmp(name, "cleanup.policy") != 0 || strstr(value, "compact") == NULL)
 		return;
-	LL_FOREACH(check->tables, at)
-		if (at->topic && strcmp(at->topic, of) == 0 && at->plan &&
-			plan_schema(at->plan, SIDE_KEY) == NULL)
-			break;
-	if (at == NULL)
+	HASH_FIND(by_topic, check->by_topic, of, strlen(of), at);
+	if (at == NULL || at->plan == NULL || plan_schema(at->plan, SIDE_KEY) != NULL)
 		return;
 	err_set(&e, ERR_CONFIG, E2006, "topic \"%s\" is compacted, and table \"%s\" has no key", of,
 			at->name);
@@ -287,7 +288,7 @@ check_compaction(struct brokers *brokers)
 	struct captured *at;
 
 	LL_FOREACH(brokers->check->tables, at)
-		if (at->topic && topic_find(brokers, at->topic))
+		if (at->partitions > 0)
 			resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, at->topic);
 	if (count > 0)
 		settings_ask(brokers, resources, count, take_topic_setting);
@@ -338,6 +339,7 @@ check_kafka(struct check *check)
 	else if (brokers_begin(&brokers) && brokers_reach(&brokers))
 	{
 		ask_creates(&brokers);
+		topics_learn(&brokers);
 		if (check->knows_tables && check->ntables > 0)
 		{
 			check_topics(&brokers);

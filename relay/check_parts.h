@@ -5,6 +5,8 @@
 #ifndef RELAY_CHECK_PARTS_H
 #define RELAY_CHECK_PARTS_H
 
+#include <uthash.h>
+
 #include "check.h"
 #include "encode.h"
 #include "findings.h"
@@ -16,11 +18,14 @@
 struct captured
 {
 	struct table    *tbl;
-	char            *name;  /* schema.table, UTF-8 */
-	bool             again; /* another partition of a root whose topic and schemas it shares */
-	char            *topic; /* NULL: it can have none, or again */
-	struct plan     *plan;  /* its schemas; the same */
+	char            *name;       /* schema.table, UTF-8 */
+	bool             again;      /* another partition of a root whose topic and schemas it shares */
+	char            *topic;      /* NULL: it can have none, or again */
+	struct plan     *plan;       /* its schemas; the same */
+	int              partitions; /* of the topic; 0: it is not there, as far as is known */
 	struct captured *next;
+	UT_hash_handle   by_relid; /* unless again */
+	UT_hash_handle   by_topic; /* if it has one */
 };
 
 struct check
@@ -31,7 +36,9 @@ struct check
 	bool                 visits;       /* the source was reached, and facts are complete */
 	bool                 decodes;      /* it can decode, as far as its settings go */
 	bool                 knows_tables; /* the plugin has told them */
-	struct captured     *tables;
+	struct captured     *tables;       /* in the order of their names */
+	struct captured     *by_relid;
+	struct captured     *by_topic;
 	unsigned             ntables; /* but those that are there again */
 	struct route        *routes;
 	struct format        fmt;
@@ -50,6 +57,10 @@ void check_machine(struct check *check);
 void check_warn(struct check *check, const char *name, const struct err *e);
 /* rc is that of a function that fills *e if it fails.  True: it did not. */
 bool check_take(struct check *check, const char *name, enum rc rc, const struct err *e);
+
+/* Names for a message: those that are too many are dots.  count: how many there are already. */
+void check_name(struct buf *names, unsigned count, const char *name);
+#define CHECK_NAMED_MAX 8
 
 /* One query with one row; RC_ERR is a warning already: what it was for is not known. */
 enum rc check_ask(struct check *check, const char *name, const char *sql, PGresult **res);

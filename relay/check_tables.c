@@ -24,14 +24,20 @@
 #include "text.h"
 
 #define SLOT_WAIT "20s" /* for transactions that the slot has to wait for */
-#define NAMED_MAX 8     /* tables that a message names */
 #define CANCELED "57014"
 
 /* What the server says of every table that might be captured. */
 struct listed
 {
-	PGresult *res; /* of snapshot_sql_tables(), and how often rows were changed or deleted */
-	int       count;
+	PGresult          *res; /* of snapshot_sql_matching(), and how often rows were changed or deleted */
+	int                count;
+	struct listed_row *rows; /* so many, by oid */
+};
+
+struct listed_row
+{
+	uint32_t relid;
+	int      row;
 };
 
 /* --- the plugin ------------------------------------------------------------------------- */
@@ -91,6 +97,15 @@ probe_end(struct check *check, const char *slot)
 	free(sql);
 }
 
+static int
+compare_rows(const void *a, const void *b)
+{
+	uint32_t x = ((const struct listed_row *) a)->relid;
+	uint32_t y = ((const struct listed_row *) b)->relid;
+
+	return (x > y) - (x < y);
+}
+
 static bool
 probe_list(struct check *check, struct listed *listed)
 {
@@ -101,10 +116,19 @@ probe_list(struct check *check, struct listed *listed)
 
 	snapshot_sql_matching(&sql, (struct str){"true", 4}, (struct str){count, sizeof(count) - 1});
 	rc = check_ask(check, "tables.captured", buf_cstr(&sql), &listed->res);
-	if (rc == RC_OK)
-		listed->count = PQntuples(listed->res);
 	buf_free(&sql);
-	return rc == RC_OK;
+	if (rc != RC_OK)
+		return false;
+	listed->count = PQntuples(listed->res);
+	listed->rows = xcalloc((size_t) listed->count + 1, sizeof(*listed->rows));
+	for (int i = 0; i < listed->count; i++)
+	{
+		const char *relid = PQgetvalue(listed->res, i, SNAPSHOT_OID);
+
+		listed->rows[i] = (struct listed_row){(uint32_t) strtoul(relid, NULL, 10), i};
+	}
+	qsort(listed->rows, (size_t) listed->count, sizeof(*listed->rows), compare_rows);
+	return true;
 }
 
 static bool
@@ -117,7 +141,7 @@ probe_describe(struct check *check, const struct listed *listed)
 	enum rc    rc;
 
 	for (int i = 0; i < listed->count; i++)
-		relids[i] = (uint32_t) strtoul(PQgetvalue(listed->res, i, SNAPSHOT_OID), NULL, 10);
+		relids[i] = listed->rows[i].relid;
 	nonce_make(nonce);
 	snapshot_sql_describe(&sql, nonce, relids, (size_t) listed->count);
 	rc = visit_ask(&check->visit, buf_cstr(&sql), PG_LOOK, NULL, &e);
@@ -128,42 +152,27 @@ probe_describe(struct check *check, const struct listed *listed)
 
 /* --- what it has said --------------------------------------------------------------------- */
 
-
-static char *
-name_utf8(struct text *text, const char *name)
-{
-	struct str utf8 = text_utf8(text, (struct str){name, strlen(name)});
-
-	return xstrndup(utf8.data, utf8.len);
-}
-
-static bool
-is_known(const struct check *check, uint32_t relid)
-{
-	const struct captured *at;
-
-	LL_FOREACH(check->tables, at)
-		if (at->tbl->relid == relid)
-			return true;
-	return false;
-}
-
 /* Topic and schemas; what goes wrong is the table's. */
 static void
 captured_plan(struct check *check, struct captured *table, struct text *text)
 {
-	struct table named = *table->tbl;
-	struct err   e;
-	enum rc      rc;
+	struct captured *known;
+	struct err       e;
+	enum rc          rc;
 
-	named.schema = name_utf8(text, named.schema);
-	named.name = name_utf8(text, named.name);
-	table->name = xasprintf("%s.%s", named.schema, named.name);
-	table->again = is_known(check, table->tbl->relid);
-	rc = table->again ? RC_OK : route_table(check->routes, &named, &table->topic, &e);
-	free((char *) named.schema);
-	free((char *) named.name);
-	if (rc == RC_OK && !table->again)
+	rc = route_server_table(check->routes, table->tbl, text, &table->topic, &table->name, &e);
+	HASH_FIND(by_relid, check->by_relid, &table->tbl->relid, sizeof(table->tbl->relid), known);
+	table->again = known != NULL;
+	if (table->again)
+	{
+		free(table->topic);
+		table->topic = NULL;
+		return;
+	}
+	HASH_ADD_KEYPTR(by_relid, check->by_relid, &table->tbl->relid, sizeof(table->tbl->relid), table);
+	if (table->topic)
+		HASH_ADD_KEYPTR(by_topic, check->by_topic, table->topic, strlen(table->topic), table);
+	if (rc == RC_OK)
 		rc = plan_new(table->tbl, &check->fmt, &check->stats, table->topic, &table->plan, &e);
 	(void) check_take(check, "tables.schemas", rc, &e);
 }
@@ -192,7 +201,7 @@ take_relation(struct check *check, struct cursor body)
 	table->tbl = tbl;
 	captured_plan(check, table, text);
 	text_free(text);
-	LL_APPEND(check->tables, table);
+	LL_PREPEND(check->tables, table);
 	check->ntables += !table->again;
 }
 
@@ -253,22 +262,15 @@ probe_read(struct check *check, const char *slot)
 
 /* --- what they lack -------------------------------------------------------------------------- */
 
-static void
-name_one(struct buf *names, unsigned count, const char *name)
-{
-	if (count < NAMED_MAX)
-		buf_printf(names, "%s%s", count ? ", " : "", name);
-	else if (count == NAMED_MAX)
-		buf_puts(names, ", ...");
-}
-
+/* The row of the table itself, of a partition that of the partition; -1: it is gone. */
 static int
-listed_row(const struct listed *listed, uint32_t relid)
+listed_row(const struct listed *listed, const struct table *tbl)
 {
-	for (int i = 0; i < listed->count; i++)
-		if (strtoul(PQgetvalue(listed->res, i, SNAPSHOT_OID), NULL, 10) == relid)
-			return i;
-	return -1;
+	struct listed_row key = {.relid = tbl->partition ? tbl->partition : tbl->relid};
+	struct listed_row *found =
+		bsearch(&key, listed->rows, (size_t) listed->count, sizeof(key), compare_rows);
+
+	return found ? found->row : -1;
 }
 
 /* Nothing is captured: a list that matches nothing is a mistake, an empty database is not. */
@@ -279,12 +281,12 @@ say_none(struct check *check, const struct listed *listed)
 	struct err e;
 
 	err_set(&e, ERR_CONFIG, E1250, "no table is captured");
-	for (int i = 0; i < listed->count && i <= NAMED_MAX; i++)
+	for (int i = 0; i < listed->count && i <= CHECK_NAMED_MAX; i++)
 	{
 		char *name = xasprintf("%s.%s", PQgetvalue(listed->res, i, SNAPSHOT_SCHEMA),
 							   PQgetvalue(listed->res, i, SNAPSHOT_TABLE));
 
-		name_one(&names, (unsigned) i, name);
+		check_name(&names, (unsigned) i, name);
 		free(name);
 	}
 	if (listed->count > 0)
@@ -315,14 +317,14 @@ check_identity(struct check *check, const struct listed *listed)
 	LL_FOREACH(check->tables, at)
 	{
 		const struct table *tbl = at->tbl;
-		int                 row = listed_row(listed, tbl->partition ? tbl->partition : tbl->relid);
+		int                 row = listed_row(listed, tbl);
 		bool                written;
 
 		if (tbl->identity == 'f' || tbl->nidentity > 0 || row < 0)
 			continue;
 		written = strtoll(PQgetvalue(listed->res, row, SNAPSHOT_MORE), NULL, 10) > 0;
-		name_one(&names[written], counts[written]++, at->name);
-		if (counts[0] + counts[1] > NAMED_MAX)
+		check_name(&names[written], counts[written]++, at->name);
+		if (counts[0] + counts[1] > CHECK_NAMED_MAX)
 			continue;
 		buf_puts(&statements, " ALTER TABLE ");
 		quote_qualified(&statements, PQgetvalue(listed->res, row, SNAPSHOT_SCHEMA),
@@ -369,11 +371,11 @@ check_types(struct check *check)
 
 		while (at->plan && (col = plan_left_out(at->plan, &place)) != NULL)
 		{
-			char *column = name_utf8(text, col->name);
-			char *type = name_utf8(text, col->type.name);
+			char *column = text_name(text, col->name);
+			char *type = text_name(text, col->type.name);
 			char *name = xasprintf("%s.%s (%s)", at->name, column, type);
 
-			name_one(&names, count++, name);
+			check_name(&names, count++, name);
 			free(column);
 			free(type);
 			free(name);
@@ -414,7 +416,7 @@ check_rights(struct check *check, const struct listed *listed)
 	LL_FOREACH(check->tables, at)
 	{
 		const struct table *tbl = at->tbl;
-		int                 row = listed_row(listed, tbl->partition ? tbl->partition : tbl->relid);
+		int                 row = listed_row(listed, tbl);
 		bool                readable;
 
 		if (row < 0)
@@ -456,7 +458,7 @@ say_captured(struct check *check)
 	LL_FOREACH(check->tables, at)
 	{
 		if (!at->again)
-			name_one(&names, count++, at->name);
+			check_name(&names, count++, at->name);
 		planned += at->plan != NULL;
 	}
 	findings_ok(check->findings, "tables.captured", "%u: %.300s", check->ntables, buf_cstr(&names));
@@ -499,4 +501,5 @@ check_tables(struct check *check)
 		}
 	}
 	PQclear(listed.res);
+	free(listed.rows);
 }
