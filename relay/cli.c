@@ -9,19 +9,16 @@
 
 #include "buf.h"
 #include "cli_commands.h"
+#include "cli_options.h"
 #include "config_table.h"
-#include "dump.h"
-#include "gap.h"
-#include "pg.h"
 
 /* --- arguments ------------------------------------------------------------------------ */
 
 struct args
 {
-	char      **first;
-	char      **at;
-	char      **end;
-	const char *config_file;
+	char **first;
+	char **at;
+	char **end;
 };
 
 /*
@@ -103,128 +100,11 @@ arg_value(struct args *args, const char *name, const char **value, struct err *e
 	return RC_OK;
 }
 
-static enum rc
-take_lsn(struct args *args, const char *name, const char *value, uint64_t *lsn, struct err *e)
-{
-	if (arg_value(args, name, &value, e) != RC_OK)
-		return RC_ERR;
-	*lsn = pg_lsn_parse(value);
-	if (*lsn != 0 && strspn(value, "0123456789ABCDEFabcdef/") == strlen(value) &&
-		strlen(strchr(value, '/')) <= sizeof("/FFFFFFFF") - 1)
-		return RC_OK;
-	err_set(e, ERR_USAGE, E1006, "invalid position for %s", name);
-	return err_hint(e, "Give an LSN as the server prints it, such as 16/B374D848.");
-}
-
-/* Given several times, all count. */
-static enum rc
-take_gaps(struct args *args, const char *value, struct cli *cli, struct err *e)
-{
-	char *before = cli->cfg->accept_gaps;
-
-	if (arg_value(args, "--accept-gap", &value, e) != RC_OK)
-		return RC_ERR;
-	if (!gap_tokens_are_valid(value))
-	{
-		err_set(e, ERR_USAGE, E1006, "invalid token for --accept-gap");
-		return err_hint(e, "Give what the hint of the refusal says, %d hex digits; several are "
-						   "separated by commas, without blanks.", GAP_TOKEN_LEN);
-	}
-	cli->cfg->accept_gaps = xasprintf("%s%s%s", before ? before : "", before ? "," : "", value);
-	free(before);
-	return RC_OK;
-}
-
-static enum rc
-take_limit(struct args *args, const char *value, struct cli *cli, struct err *e)
-{
-	char         *end;
-	unsigned long limit;
-
-	if (arg_value(args, "--limit", &value, e) != RC_OK)
-		return RC_ERR;
-	limit = strtoul(value, &end, 10);
-	if (*value >= '0' && *value <= '9' && *end == '\0' && limit > 0 && limit <= 1000000)
-	{
-		cli->choice.limit = (unsigned) limit;
-		return RC_OK;
-	}
-	err_set(e, ERR_USAGE, E1006, "invalid number for --limit");
-	return err_hint(e, "Give a number from 1 to 1000000.");
-}
-
-/* Rows that are not asked for may be many: one condition of two is not taken for both. */
-static enum rc
-take_where(struct args *args, const char *value, struct cli *cli, struct err *e)
-{
-	if (arg_value(args, "--where", &value, e) != RC_OK)
-		return RC_ERR;
-	if (cli->order.where)
-	{
-		err_set(e, ERR_USAGE, E1006, "--where is given twice");
-		return err_hint(e, "Join the conditions by AND or OR.");
-	}
-	cli->order.where = value;
-	return RC_OK;
-}
-
 static void
-take_table(struct args *args, struct cli *cli)
+take_word(struct args *args, struct cli *cli)
 {
-	struct snapshot_order *order = &cli->order;
-
-	order->tables = xrealloc(order->tables, (order->ntables + 1) * sizeof(*order->tables));
-	order->tables[order->ntables++] = *args->at++;
-}
-
-static void
-take_code(struct args *args, struct cli *cli)
-{
-	cli->codes = xrealloc(cli->codes, (cli->ncodes + 1) * sizeof(*cli->codes));
-	cli->codes[cli->ncodes++] = *args->at++;
-}
-
-/* Which letters; false: it is no such option. */
-static bool
-take_letters(struct args *args, const char *arg, unsigned takes, struct cli *cli, enum rc *rc,
-			 struct err *e)
-{
-	const char *value;
-
-	if ((takes & TAKES_LETTERS) && arg_is(arg, "--table", &value))
-		*rc = arg_value(args, "--table", &value, e), cli->choice.table = value;
-	else if ((takes & TAKES_LETTERS) && arg_is(arg, "--code", &value))
-		*rc = arg_value(args, "--code", &value, e), cli->choice.code = value;
-	else if ((takes & TAKES_SHOW) && arg_is(arg, "--offset", &value))
-		*rc = arg_value(args, "--offset", &value, e), cli->choice.at = value;
-	else if ((takes & TAKES_SHOW) && arg_is(arg, "--limit", &value))
-		*rc = take_limit(args, value, cli, e);
-	else
-		return false;
-	return true;
-}
-
-static bool
-take_dump_flag(const char *arg, struct cli *cli)
-{
-	static const struct
-	{
-		const char *name;
-		unsigned    flag;
-	} flags[] = {{"--no-lsn", DUMP_NO_LSN},
-				 {"--no-xids", DUMP_NO_XIDS},
-				 {"--no-timestamp", DUMP_NO_TIMESTAMP},
-				 {"--no-relations", DUMP_NO_RELATIONS},
-				 {"--no-hello", DUMP_NO_HELLO},
-				 {"--no-marks", DUMP_NO_MARKS}};
-
-	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (strcmp(arg, flags[i].name) == 0)
-		{
-			cli->dump_flags |= flags[i].flag;
-			return true;
-		}
-	return false;
+	cli->words = xrealloc(cli->words, (cli->nwords + 1) * sizeof(*cli->words));
+	cli->words[cli->nwords++] = *args->at++;
 }
 
 /* --key=value, --key value, and --key for what is true or false. */
@@ -259,65 +139,50 @@ take_setting(struct args *args, const char *arg, struct cli *cli, struct err *e)
 static enum rc
 unknown_option(const char *arg, const struct command *cmd, struct err *e)
 {
-	static const char *const own[] = {"--help",         "--version",  "--config",  "--json",
-									  "--endpos",       "--no-lsn",   "--no-xids", "--no-timestamp",
-									  "--no-relations", "--no-hello", "--no-marks", "--table",
-									  "--code",         "--offset",   "--limit",    "--dry-run",
-									  "--accept-gap",   "--from-lsn", "--export-snapshot",
-									  "--where",        "--blocking"};
-	struct nearest           near = {.name = ""};
-	enum rc                  rc;
+	struct nearest near = {.name = ""};
+	enum rc        rc;
 
-	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		nearest_offer(&near, arg, own[i]);
+	nearest_offer(&near, arg, "--help");
+	nearest_offer(&near, arg, "--version");
+	for (unsigned i = 0; i < ncli_options; i++)
+		nearest_offer(&near, arg, cli_options[i].name);
 	rc = usage_error(e, "unknown option", arg, near.distance ? &near : NULL);
 	if (cmd)
 		err_detail(e, "The command is \"%s\".", cmd->name);
 	return rc;
 }
 
+/* The option of the command that arg is; *value as arg_is() has it. */
+static const struct cli_option *
+find_option(unsigned takes, const char *arg, const char **value)
+{
+	for (unsigned i = 0; i < ncli_options; i++)
+		if ((takes & cli_options[i].takes) && arg_is(arg, cli_options[i].name, value) &&
+			(cli_options[i].value || *value == NULL))
+			return &cli_options[i];
+	return NULL;
+}
+
 static enum rc
 take_option(struct args *args, struct cli *cli, struct err *e)
 {
-	const struct command *cmd = cli->command;
-	unsigned              takes = cmd ? cmd->takes : 0;
-	const char           *arg = *args->at++;
-	const char           *value;
-	enum rc               rc = RC_OK;
+	const struct command    *cmd = cli->command;
+	unsigned                 takes = cmd ? cmd->takes : 0;
+	const char              *arg = *args->at++;
+	const char              *value;
+	const struct cli_option *option =
+		find_option(takes, strcmp(arg, "-c") == 0 ? "--config" : arg, &value);
 
 	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)
 		cli->help = true;
 	else if (strcmp(arg, "--version") == 0 && cmd == NULL)
 		cli->version = true;
-	else if (strcmp(arg, "--markdown") == 0 && (takes & (TAKES_SETTINGS | TAKES_CODES)))
-		cli->markdown = true;
-	else if (strcmp(arg, "--json") == 0 && (takes & TAKES_JSON))
-		cli->json = true;
-	else if (strcmp(arg, "--dry-run") == 0 && (takes & TAKES_DRY_RUN))
-		cli->dry_run = true;
-	else if (strcmp(arg, "--export-snapshot") == 0 && (takes & TAKES_EXPORT))
-		cli->exports = true;
-	else if (take_letters(args, arg, takes, cli, &rc, e))
-		return rc;
-	else if (strcmp(arg, "--blocking") == 0 && (takes & TAKES_WHERE))
-		cli->order.blocking = true;
-	else if (arg_is(arg, "--where", &value) && (takes & TAKES_WHERE))
-		return take_where(args, value, cli, e);
-	else if (arg_is(arg, "--endpos", &value) && (takes & TAKES_ENDPOS))
-		return take_lsn(args, "--endpos", value, &cli->cfg->end_lsn, e);
-	else if (arg_is(arg, "--from-lsn", &value) && (takes & TAKES_FROM))
-		return take_lsn(args, "--from-lsn", value, &cli->cfg->from_lsn, e);
-	else if (arg_is(arg, "--accept-gap", &value) && (takes & TAKES_GAP))
-		return take_gaps(args, value, cli, e);
-	else if ((arg_is(arg, "--config", &value) || arg_is(arg, "-c", &value)) &&
-			 (takes & TAKES_SETTINGS))
+	else if (option)
 	{
-		if (arg_value(args, "--config", &value, e) != RC_OK)
+		if (option->value && arg_value(args, option->name, &value, e) != RC_OK)
 			return RC_ERR;
-		args->config_file = value;
+		return option->take(cli, option, value, e);
 	}
-	else if ((takes & TAKES_DUMP) && take_dump_flag(arg, cli))
-		return RC_OK;
 	else if (strncmp(arg, "--", 2) == 0 && arg[2] && (takes & TAKES_SETTINGS))
 		return take_setting(args, arg, cli, e);
 	else
@@ -330,10 +195,10 @@ static enum rc
 usage_half(const char *word, struct err *e)
 {
 	struct buf text = {0};
+	unsigned   n = 0;
 
-	for (unsigned i = 0; i < ncommands; i++)
-		if (strncmp(commands[i].name, word, strlen(word)) == 0)
-			buf_printf(&text, "%s\"walrelay %s\"", text.len ? " or " : "", commands[i].name);
+	for (const struct command *cmd; (cmd = command_in_group(word, n)) != NULL; n++)
+		buf_printf(&text, "%s\"walrelay %s\"", n ? " or " : "", cmd->name);
 	err_set(e, ERR_USAGE, E1006, "\"%s\" needs to know what to do", word);
 	err_hint(e, "Write %s.", buf_cstr(&text));
 	buf_free(&text);
@@ -362,9 +227,7 @@ take_command(struct args *args, struct cli *cli, struct err *e)
 			continue;
 		cli->command = &commands[i];
 	}
-	if (cli->command == NULL &&
-		(strcmp(args->at[0], "slot") == 0 || strcmp(args->at[0], "dlq") == 0 ||
-		 strcmp(args->at[0], "snapshot") == 0 || strcmp(args->at[0], "completion") == 0))
+	if (cli->command == NULL && command_in_group(args->at[0], 0) != NULL)
 	{
 		bool help = strstr(two, " -h") || strstr(two, " --help");
 
@@ -418,9 +281,9 @@ cli_preset(struct cli *cli, struct err *e)
 }
 
 static enum rc
-cli_read_settings(const struct args *args, char **environ_, struct cli *cli, struct err *e)
+cli_read_settings(char **environ_, struct cli *cli, struct err *e)
 {
-	const char *file = args->config_file ? args->config_file : getenv("WALRELAY_CONFIG");
+	const char *file = cli->config_file ? cli->config_file : getenv("WALRELAY_CONFIG");
 
 	if (file && *file && config_read_file(cli->cfg, file, e) != RC_OK)
 		return RC_ERR;
@@ -453,19 +316,16 @@ cli_parse(int argc, char **argv, char **environ_, struct cli *cli, struct err *e
 			if (take_command(&args, cli, e) != RC_OK)
 				return RC_ERR;
 		}
-		else if ((cli->command->takes & TAKES_FILE) && cli->file == NULL)
-			cli->file = *args.at++;
-		else if (cli->command->takes & TAKES_TABLES)
-			take_table(&args, cli);
-		else if (cli->command->takes & TAKES_CODES)
-			take_code(&args, cli);
+		else if ((cli->command->takes & TAKES_WORDS) &&
+				 (cli->nwords == 0 || !(cli->command->takes & TAKES_FILE)))
+			take_word(&args, cli);
 		else
 			return usage_unexpected(&args, cli->command, e);
 	}
 	if (cli->help || cli->version)
 		return RC_OK;
 	if (cli->command->takes & TAKES_SETTINGS)
-		return cli_read_settings(&args, environ_, cli, e);
+		return cli_read_settings(environ_, cli, e);
 	return RC_OK;
 }
 
@@ -474,10 +334,8 @@ cli_free(struct cli *cli)
 {
 	config_free(cli->cfg);
 	cli->cfg = NULL;
-	free(cli->order.tables);
-	cli->order = (struct snapshot_order){0};
-	free(cli->codes);
-	cli->codes = NULL;
+	free(cli->words);
+	cli->words = NULL;
 }
 
 enum rc

@@ -26,11 +26,11 @@ struct cli
 	bool                  dry_run;
 	bool                  exports; /* --export-snapshot */
 	struct dlq_choice     choice;
-	struct snapshot_order order;      /* its tables: the array is owned, kind plays no part */
-	const char          **codes;      /* explain's; the array is owned */
-	unsigned              ncodes;
+	struct snapshot_order order; /* but kind and tables, which are words */
 	unsigned              dump_flags; /* enum dump_flags */
-	const char           *file;       /* decode's; NULL: standard input */
+	const char           *config_file;
+	const char          **words; /* what the command is about; the array is owned */
+	unsigned              nwords;
 };
 
 /*

@@ -24,6 +24,8 @@
 #include "snapshot_status.h"
 #include "status.h"
 
+#define OPTION_WIDTH 22 /* columns up to what an option does */
+
 /* --- the commands -------------------------------------------------------------- */
 
 static enum rc
@@ -51,13 +53,13 @@ file_open(const struct cli *cli, const char *what, const char **name, struct err
 	FILE *in;
 
 	*name = "standard input";
-	if (cli->file == NULL || strcmp(cli->file, "-") == 0)
+	if (cli->nwords == 0 || strcmp(cli->words[0], "-") == 0)
 		return stdin;
-	*name = cli->file;
-	in = fopen(cli->file, "rbe");
+	*name = cli->words[0];
+	in = fopen(*name, "rbe");
 	if (in)
 		return in;
-	err_set(e, ERR_USAGE, E1006, "file \"%s\" cannot be read: %s", cli->file, strerror(errno));
+	err_set(e, ERR_USAGE, E1006, "file \"%s\" cannot be read: %s", *name, strerror(errno));
 	err_hint(e, "Name %s, or - for standard input.", what);
 	return NULL;
 }
@@ -154,6 +156,8 @@ execute_order(const struct cli *cli, enum signal_kind kind, FILE *out, struct er
 	struct snapshot_order order = cli->order;
 
 	order.kind = kind;
+	order.tables = cli->words;
+	order.ntables = cli->nwords;
 	return snapshot_command(cli->cfg, &order, out, e);
 }
 
@@ -212,13 +216,13 @@ execute_explain(const struct cli *cli, FILE *out, struct err *e)
 {
 	if (cli->markdown)
 		explain_markdown(out);
-	else if (cli->ncodes == 0)
+	else if (cli->nwords == 0)
 		explain_list(out);
-	for (unsigned i = 0; i < cli->ncodes; i++)
+	for (unsigned i = 0; i < cli->nwords; i++)
 	{
 		if (i > 0)
 			fputc('\n', out);
-		if (explain_code(cli->codes[i], out, e) != RC_OK)
+		if (explain_code(cli->words[i], out, e) != RC_OK)
 			return RC_ERR;
 	}
 	return RC_OK;
@@ -334,6 +338,17 @@ const struct command commands[] = {
 
 const unsigned ncommands = sizeof(commands) / sizeof(commands[0]);
 
+const struct command *
+command_in_group(const char *word, unsigned n)
+{
+	size_t len = strlen(word);
+
+	for (unsigned i = 0; i < ncommands; i++)
+		if (strncmp(commands[i].name, word, len) == 0 && commands[i].name[len] == ' ' && n-- == 0)
+			return &commands[i];
+	return NULL;
+}
+
 /* --- help -------------------------------------------------------------------------- */
 
 void
@@ -350,6 +365,42 @@ help_all(FILE *out)
 				 "change.\n");
 }
 
+/* What an option does stands beside it, or below it if it is long. */
+static void
+help_option(const struct cli_option *option, FILE *out)
+{
+	int width = fprintf(out, "  %s%s%s", option->name, option->value ? "=" : "",
+						option->value ? option->value : "");
+
+	if (width >= OPTION_WIDTH)
+	{
+		fputc('\n', out);
+		width = 0;
+	}
+	for (const char *line = option->help; *line; width = 0)
+	{
+		int len = (int) strcspn(line, "\n");
+
+		fprintf(out, "%*s%.*s\n", OPTION_WIDTH - width, "", len, line);
+		line += len + (line[len] == '\n');
+	}
+}
+
+static void
+help_options(unsigned takes, FILE *out)
+{
+	bool headed = false;
+
+	for (unsigned i = 0; i < ncli_options; i++)
+		if ((cli_options[i].takes & takes) && cli_options[i].help)
+		{
+			if (!headed)
+				fprintf(out, "\nOptions:\n");
+			headed = true;
+			help_option(&cli_options[i], out);
+		}
+}
+
 void
 help_command(const struct command *cmd, bool markdown, FILE *out)
 {
@@ -362,40 +413,10 @@ help_command(const struct command *cmd, bool markdown, FILE *out)
 			cmd->arguments, cmd->takes & TAKES_SETTINGS ? " [--KEY=VALUE ...]" : "", cmd->help);
 	if (cmd->more)
 		fprintf(out, "%s\n", cmd->more);
-	if (cmd->takes)
-		fprintf(out, "\nOptions:\n");
-	if (cmd->takes & TAKES_ENDPOS)
-		fprintf(out, "  --endpos=LSN        stop when everything up to this position is safe\n");
-	if (cmd->takes & TAKES_GAP)
-		fprintf(out,
-				"  --accept-gap=TOKEN[,TOKEN...]\n"
-				"                      go on over the gap that walrelay has refused with this token\n");
-	if (cmd->takes & TAKES_FROM)
-		fprintf(out, "  --from-lsn=LSN      first start: rows were loaded by hand as of this position;\n"
-					 "                      what commits before it is left out, and no row is read\n");
-	if (cmd->takes & TAKES_EXPORT)
-		fprintf(out, "  --export-snapshot   print a snapshot as of the slot's position, and hold it\n");
-	if (cmd->takes & TAKES_JSON)
-		fprintf(out, "  --json              one JSON object instead of a table\n");
-	if (cmd->takes & TAKES_WHERE)
-		fprintf(out, "  --where=CONDITION   only rows for which this is true, as behind SQL's WHERE\n"
-					 "  --blocking          the stream waits meanwhile: for tables without a key\n");
-	if (cmd->takes & TAKES_LETTERS)
-		fprintf(out, "  --table=TABLE       only letters of this table, as schema.table\n"
-					 "  --code=CODE         only letters with this code, such as E2003\n");
-	if (cmd->takes & TAKES_SHOW)
-		fprintf(out, "  --offset=PARTITION:OFFSET\n"
-					 "                      the letter there\n"
-					 "  --limit=N           at most so many (10)\n");
-	if (cmd->takes & TAKES_DRY_RUN)
-		fprintf(out, "  --dry-run           only say how many there are\n");
-	if (cmd->takes & TAKES_DUMP)
-		fprintf(out, "  --no-lsn --no-xids --no-timestamp --no-relations --no-hello --no-marks\n"
-					 "                      leave these out\n");
+	help_options(cmd->takes, out);
 	if ((cmd->takes & TAKES_SETTINGS) == 0)
 		return;
 	fprintf(out,
-			"  -c, --config=FILE   settings in INI form (or WALRELAY_CONFIG names the file)\n"
 			"\nSettings. Each is also WALRELAY_SECTION_KEY in the environment (dots become\n"
 			"underscores) and \"key = value\" in its section of the file; the command line\n"
 			"wins over the environment, that over the file. A secret may be given as KEY.file:\n"

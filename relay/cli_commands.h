@@ -9,26 +9,7 @@
 
 #include <stdio.h>
 
-#include "cli.h"
-
-/* What a command takes besides --help. */
-enum takes
-{
-	TAKES_SETTINGS = 0x01, /* --config and every key */
-	TAKES_ENDPOS = 0x02,
-	TAKES_JSON = 0x04,
-	TAKES_DUMP = 0x08, /* what decode leaves out */
-	TAKES_FILE = 0x10,
-	TAKES_LETTERS = 0x20, /* --table, --code */
-	TAKES_SHOW = 0x40,    /* --offset, --limit */
-	TAKES_DRY_RUN = 0x80,
-	TAKES_GAP = 0x100,
-	TAKES_FROM = 0x200,
-	TAKES_EXPORT = 0x400,
-	TAKES_TABLES = 0x800,
-	TAKES_WHERE = 0x1000, /* --where, --blocking */
-	TAKES_CODES = 0x2000
-};
+#include "cli_options.h"
 
 typedef enum rc command_fn(const struct cli *cli, FILE *out, struct err *e);
 
@@ -36,7 +17,7 @@ struct command
 {
 	const char *name; /* one or two words */
 	const char *arguments;
-	unsigned    takes;
+	unsigned    takes; /* enum takes */
 	command_fn *execute;
 	const char *help; /* a line */
 	const char *more; /* what --help of the command adds, or NULL */
@@ -44,6 +25,9 @@ struct command
 
 extern const struct command commands[];
 extern const unsigned       ncommands;
+
+/* Command number n, from 0, of those of two words of which this is the first; NULL: no more. */
+const struct command *command_in_group(const char *word, unsigned n);
 
 /* Of walrelay and its libraries. */
 void print_versions(FILE *out);

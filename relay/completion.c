@@ -11,6 +11,8 @@
 #include "cli_commands.h"
 #include "config_table.h"
 
+#define WORD_MAX 64
+
 static const char body[] =
 	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} key='' command='' word i\n"
 	"\tlocal before=${COMP_WORDS[COMP_CWORD-1]}\n"
@@ -32,11 +34,7 @@ static const char body[] =
 	"\t\t=) ((i++)); continue ;;\n"
 	"\t\tesac\n"
 	"\t\tcase \" $command\" in\n"
-	"\t\t' ') command=$word ;;\n"
-	"\t\t' slot' | ' dlq' | ' snapshot' | ' config' | ' completion') command=\"$command $word\" ;;\n"
-	"\t\tesac\n"
-	"\tdone\n"
-	"\t_walrelay_words \"$command\" \"$cur\"\n";
+	"\t\t' ') command=$word ;;\n";
 
 static const char ending[] =
 	"\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$2\")\n"
@@ -69,78 +67,82 @@ put_values(const struct setting *set, FILE *out)
 
 /* --- words of commands ------------------------------------------------------------------- */
 
+/* What a command takes, behind what stands there. */
 static void
-put_words(const struct command *cmd, FILE *out)
+put_options(const struct command *cmd, FILE *out)
 {
-	fprintf(out, "\t'%s') words='--help", cmd->name);
 	if (cmd->takes & TAKES_SETTINGS)
-		fputs(" --config= '\"$settings\"'", out);
-	if (cmd->takes & TAKES_JSON)
-		fputs(" --json", out);
-	if (cmd->takes & TAKES_ENDPOS)
-		fputs(" --endpos=", out);
-	if (cmd->takes & TAKES_DUMP)
-		fputs(" --no-lsn --no-xids --no-timestamp --no-relations --no-hello --no-marks", out);
-	if (cmd->takes & TAKES_LETTERS)
-		fputs(" --table= --code=", out);
-	if (cmd->takes & TAKES_SHOW)
-		fputs(" --offset= --limit=", out);
-	if (cmd->takes & TAKES_DRY_RUN)
-		fputs(" --dry-run", out);
-	if (cmd->takes & TAKES_GAP)
-		fputs(" --accept-gap=", out);
-	if (cmd->takes & TAKES_FROM)
-		fputs(" --from-lsn=", out);
-	if (cmd->takes & TAKES_EXPORT)
-		fputs(" --export-snapshot", out);
-	if (cmd->takes & TAKES_WHERE)
-		fputs(" --where= --blocking", out);
-	fputc('\'', out);
+		fputs(" '\"$settings\"'", out);
+	for (unsigned i = 0; i < ncli_options; i++)
+		if ((cli_options[i].takes & cmd->takes) && cli_options[i].help)
+			fprintf(out, " %s%s", cli_options[i].name, cli_options[i].value ? "=" : "");
 	if (cmd->takes & TAKES_CODES)
 	{
 #define CODE(code, text) " " #code
-		fputs("'" ERR_CODES(CODE) "'", out);
+		fputs(ERR_CODES(CODE), out);
 #undef CODE
 	}
-	fputs(" ;;\n", out);
 }
 
-/* The second words of what begins with this one; "" if it is a command by itself. */
-static void
-put_groups(FILE *out)
+/* The first word of a command, and whether the one before has another one. */
+static bool
+first_word(unsigned i, char *word, size_t size)
 {
-	static const char *const groups[] = {"slot", "dlq", "snapshot", "config", "completion"};
+	size_t len = strcspn(commands[i].name, " ");
 
-	for (unsigned g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
-	{
-		size_t len = strlen(groups[g]);
-
-		fprintf(out, "\t'%s') words='", groups[g]);
-		for (unsigned i = 0; i < ncommands; i++)
-			if (strncmp(commands[i].name, groups[g], len) == 0 && commands[i].name[len] == ' ')
-				fprintf(out, "%s ", commands[i].name + len + 1);
-		/* config is one, too */
-		fputs(strcmp(groups[g], "config") == 0 ? "--help --config= '\"$settings\" ;;\n" : "--help' ;;\n",
-			  out);
-	}
+	snprintf(word, size, "%.*s", (int) len, commands[i].name);
+	return i == 0 || strncmp(commands[i - 1].name, word, len) != 0 ||
+		   (commands[i - 1].name[len] != ' ' && commands[i - 1].name[len] != '\0');
 }
 
+/* What may follow each word that commands begin with. */
 static void
-put_first(FILE *out)
+put_commands(FILE *out)
 {
-	const char *last = "";
+	char word[WORD_MAX];
 
 	fputs("\t'') words='--help --version", out);
 	for (unsigned i = 0; i < ncommands; i++)
-	{
-		size_t len = strcspn(commands[i].name, " ");
-
-		if (strncmp(last, commands[i].name, len) == 0 && (last[len] == ' ' || last[len] == '\0'))
-			continue;
-		last = commands[i].name;
-		fprintf(out, " %.*s", (int) len, commands[i].name);
-	}
+		if (first_word(i, word, sizeof(word)))
+			fprintf(out, " %s", word);
 	fputs("' ;;\n", out);
+	for (unsigned i = 0; i < ncommands; i++)
+	{
+		const struct command *second;
+
+		if (!first_word(i, word, sizeof(word)) || command_in_group(word, 0) == NULL)
+			continue;
+		fprintf(out, "\t'%s') words='--help", word);
+		for (unsigned n = 0; (second = command_in_group(word, n)) != NULL; n++)
+			fprintf(out, " %s", second->name + strlen(word) + 1);
+		/* the word may be a command, too */
+		for (unsigned k = 0; k < ncommands; k++)
+			if (strcmp(commands[k].name, word) == 0)
+				put_options(&commands[k], out);
+		fputs("' ;;\n", out);
+	}
+	for (unsigned i = 0; i < ncommands; i++)
+	{
+		snprintf(word, sizeof(word), "%s", commands[i].name);
+		if (command_in_group(word, 0))
+			continue;
+		fprintf(out, "\t'%s') words='--help", word);
+		put_options(&commands[i], out);
+		fputs("' ;;\n", out);
+	}
+}
+
+/* How the second word is known from what follows a command of one. */
+static void
+put_body(FILE *out)
+{
+	char word[WORD_MAX];
+
+	fputs(body, out);
+	for (unsigned i = 0; i < ncommands; i++)
+		if (first_word(i, word, sizeof(word)) && command_in_group(word, 0))
+			fprintf(out, "\t\t' %s') command=\"$command $word\" ;;\n", word);
+	fputs("\t\tesac\n\tdone\n\t_walrelay_words \"$command\" \"$cur\"\n", out);
 }
 
 void
@@ -164,11 +166,8 @@ completion_bash(FILE *out)
 			fprintf(out, " --%s=", settings[i].key);
 	}
 	fputs("'\n\tcase $1 in\n", out);
-	put_first(out);
-	put_groups(out);
-	for (unsigned i = 0; i < ncommands; i++)
-		if (strcmp(commands[i].name, "config") != 0)
-			put_words(&commands[i], out);
-	fprintf(out, "\tesac\n%s_walrelay()\n{\n%s}\n\ncomplete -o default -F _walrelay walrelay\n", ending,
-			body);
+	put_commands(out);
+	fprintf(out, "\tesac\n%s_walrelay()\n{\n", ending);
+	put_body(out);
+	fputs("}\n\ncomplete -o default -F _walrelay walrelay\n", out);
 }

@@ -117,12 +117,12 @@ decode_takes_a_file_and_what_to_leave_out(void **state)
 {
 	(void) state;
 	assert_rc_ok(parse("decode", "--no-lsn", "capture.bin", "--no-xids", NULL));
-	assert_string_equal(cli.file, "capture.bin");
+	assert_string_equal(cli.words[0], "capture.bin");
 	assert_int_equal(cli.dump_flags, DUMP_NO_LSN | DUMP_NO_XIDS);
 	assert_rc_ok(parse("decode", "-", NULL));
-	assert_string_equal(cli.file, "-");
+	assert_string_equal(cli.words[0], "-");
 	assert_rc_ok(parse("decode", NULL));
-	assert_null(cli.file);
+	assert_int_equal(cli.nwords, 0);
 	assert_rc_err(parse("decode", "a", "b", NULL), ERR_USAGE, E1006);
 	assert_rc_err(parse("decode", "--topic.prefix=x", NULL), ERR_USAGE, E1006);
 }
@@ -133,10 +133,10 @@ snapshot_commands_take_tables(void **state)
 	(void) state;
 	assert_rc_ok(parse("snapshot", "start", "shop.a", "--slot.name=x", "shop.b", "--where",
 					   "n = 1", "--blocking", "shop\\.c.*", NULL));
-	assert_int_equal(cli.order.ntables, 3);
-	assert_string_equal(cli.order.tables[0], "shop.a");
-	assert_string_equal(cli.order.tables[1], "shop.b");
-	assert_string_equal(cli.order.tables[2], "shop\\.c.*");
+	assert_int_equal(cli.nwords, 3);
+	assert_string_equal(cli.words[0], "shop.a");
+	assert_string_equal(cli.words[1], "shop.b");
+	assert_string_equal(cli.words[2], "shop\\.c.*");
 	assert_string_equal(cli.order.where, "n = 1");
 	assert_true(cli.order.blocking);
 	assert_string_equal(cli.cfg->slot.name, "x");
@@ -144,9 +144,9 @@ snapshot_commands_take_tables(void **state)
 	assert_string_equal(cli.order.where, "a = 'b=c'");
 	assert_false(cli.order.blocking);
 	assert_rc_ok(parse("snapshot", "stop", NULL));
-	assert_int_equal(cli.order.ntables, 0);
+	assert_int_equal(cli.nwords, 0);
 	assert_rc_ok(parse("snapshot", "stop", "shop.a", NULL));
-	assert_int_equal(cli.order.ntables, 1);
+	assert_int_equal(cli.nwords, 1);
 	assert_rc_ok(parse("snapshot", "pause", "--slot.name=x", NULL));
 	assert_rc_ok(parse("snapshot", "resume", NULL));
 }
