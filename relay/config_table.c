@@ -350,7 +350,8 @@ setting_is_bool(const char *name)
 bool
 property_is_secret(const char *name)
 {
-	static const char *const marks[] = {"pass", "secret", "key", "token", "jaas", "oauth"};
+	static const char *const marks[] = {"pass",      "secret",     "token",   "jaas",    "oauth",
+										"user.info", "credential", "ssl.key", "ssl_key", "keystore"};
 
 	for (unsigned i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
 		if (strcasestr(name, marks[i]))

@@ -234,15 +234,16 @@ rule_of(const struct import_pair *pair, const char **rest)
 
 /* --- what they become ------------------------------------------------------------------------ */
 
+/* A URL that may have a login in front of the host; a password may have a slash by mistake. */
 static bool
-is_secret(const char *key)
+has_login(const char *value)
 {
-	static const char *const marks[] = {"password", "secret", "token", "jaas", "oauth", "user.info",
-										"ssl.key.", "credential"};
-
-	for (unsigned i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
-		if (strcasestr(key, marks[i]))
+	for (const char *at = strstr(value, "://"); at; at = strstr(at, "://"))
+	{
+		at += 3;
+		if (at[strcspn(at, ",@")] == '@')
 			return true;
+	}
 	return false;
 }
 
@@ -250,7 +251,8 @@ is_secret(const char *key)
 static void
 put_comment(struct buf *out, const struct import_pair *pair, const char *why)
 {
-	bool hidden = is_secret(pair->key) || strlen(pair->value) > 200;
+	bool hidden =
+		property_is_secret(pair->key) || has_login(pair->value) || strlen(pair->value) > 200;
 
 	buf_printf(out, "# %s%s%s: %s\n", pair->key, hidden ? "" : " = ", hidden ? "" : pair->value, why);
 }
@@ -299,6 +301,9 @@ import_setting(struct import *import, const struct import_pair *pair, const stru
 	else if (set->secret)
 		import_line(import, set->section,
 					xasprintf("# %s.file = FILE  (%s: in a file of its own)", set->key, pair->key));
+	else if (has_login(value))
+		import_missing(import, pair, "the URL has a login, which is not copied: write the URL without it, and "
+									 "registry.basic.auth.user.info.file");
 	else if (!setting_parse(set, value, &number))
 	{
 		(void) !setting_refuse(set, value, "", &e);
@@ -344,7 +349,7 @@ import_kafka(struct import *import, const struct import_pair *pair, const char *
 	else if (strstr(name, "keystore") || strstr(name, "truststore"))
 		import_missing(import, pair,
 					   "librdkafka takes PEM: ssl.ca.location, ssl.certificate.location, ssl.key.location");
-	else if (is_secret(name))
+	else if (property_is_secret(name))
 		import_line(import, "kafka", xasprintf("# %s = ...  (%s: a secret, not copied)", name, pair->key));
 	else if (strstr(name, "serializer"))
 		put_comment(&import->unneeded, pair, "records are Avro");

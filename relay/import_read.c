@@ -12,9 +12,20 @@
 
 #define TEXT_MAX (1024 * 1024) /* bytes; a connector's settings are some thousand */
 
+/* A line of a configuration file has none: what follows one would be a line of its own. */
+static void
+blank_controls(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char) *text < ' ' || *text == 0x7f)
+			*text = ' ';
+}
+
 void
 import_add(struct import *import, char *key, char *value)
 {
+	blank_controls(key);
+	blank_controls(value);
 	import->pairs = xrealloc(import->pairs, (import->npairs + 1) * sizeof(*import->pairs));
 	import->pairs[import->npairs++] = (struct import_pair){.key = key, .value = value};
 }
@@ -117,11 +128,7 @@ unescaped(const char *text, size_t len)
 			i += 4;
 		}
 		else
-			buf_put_u8(&out, (uint8_t) (text[i] == 't'   ? '\t'
-										: text[i] == 'n' ? ' ' /* a value of ours is one line */
-										: text[i] == 'r' ? ' '
-										: text[i] == 'f' ? ' '
-														 : text[i]));
+			buf_put_u8(&out, (uint8_t) (strchr("tnrf", text[i]) ? ' ' : text[i]));
 	}
 	made = xstrndup(out.len ? (const char *) out.data : "", out.len);
 	buf_free(&out);

@@ -186,13 +186,48 @@ what_is_neither_is_refused(void **state)
 	}
 }
 
+/* What follows a newline would be a setting that nobody has asked for. */
+static void
+one_property_is_one_line(void **state)
+{
+	struct config *cfg;
+
+	(void) state;
+	assert_rc_err(import("{\"topic.prefix\":\"a\\nb\",\"transforms\":\"x\\n[slot]\\nname = evil\","
+						 "\"plugin.name\":\"p\\r\\nq\",\"a\\nb\":\"c\",\"slot.name\":\"\\u007f\"}"),
+				  ERR_DATA, E1008);
+	ASSERT_HAS("# transforms = x [slot] name = evil: ");
+	ASSERT_HAS("# plugin.name = p  q: ");
+	ASSERT_HAS("# a b = c: ");
+	assert_rc_err(import("transforms=x\\n[slot]\\nname = evil\n"), ERR_DATA, E1008);
+	cfg = settings_printed();
+	assert_string_not_equal(cfg->slot.name, "evil");
+	config_free(cfg);
+}
+
+static void
+logins_in_urls_are_not_copied(void **state)
+{
+	(void) state;
+	assert_rc_err(import("{\"key.converter.schema.registry.url\":\"http://sr:8081,https://me:s3same@sr\","
+						 "\"x.url\":\"https://me:s3same@sr/\"}"),
+				  ERR_DATA, E1008);
+	ASSERT_HAS_NOT("s3same");
+	ASSERT_HAS_NOT("\nregistry.url = ");
+	ASSERT_HAS("registry.basic.auth.user.info.file");
+	assert_rc_ok(import("{\"key.converter.schema.registry.url\":\"http://sr:8081/a\"}"));
+	ASSERT_HAS("\nregistry.url = http://sr:8081/a\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(a_connector_becomes_a_file),
 									   cmocka_unit_test(what_has_no_counterpart_is_told),
 									   cmocka_unit_test(properties_of_a_server_are_read),
-									   cmocka_unit_test(what_is_neither_is_refused)};
+									   cmocka_unit_test(what_is_neither_is_refused),
+									   cmocka_unit_test(one_property_is_one_line),
+									   cmocka_unit_test(logins_in_urls_are_not_copied)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
