@@ -58,6 +58,8 @@ check_listen(struct check *check)
 	struct err    e;
 	enum rc       rc;
 
+	if (check->beside)
+		return;
 	if (*check->cfg->admin.listen == '\0')
 	{
 		findings_skip(check->findings, "machine.admin_listen",
@@ -127,7 +129,6 @@ check_end(struct check *check)
 	route_free(check->routes);
 	format_free(&check->fmt);
 	visit_end(&check->visit);
-	findings_free(check->findings);
 }
 
 static enum rc
@@ -143,28 +144,43 @@ check_result(const struct findings *findings, struct err *e)
 	return err_hint(e, "Put right what is marked FAIL above, from top to bottom, and check again.");
 }
 
+static void
+check_all(struct check *check)
+{
+	struct err e;
+
+	check->routes = route_new(check->cfg->kafka.topic_prefix, check->cfg->kafka.topic_delimiter);
+	if (check_take(check, "settings", config_check(check->cfg, &e), &e))
+		findings_ok(check->findings, "settings", "complete, without contradictions");
+	check_server(check);
+	check_slot(check);
+	check_tables(check);
+	check_kafka(check);
+	check_registry(check);
+	check_machine(check);
+	check_end(check);
+}
+
+void
+check_beside(const struct config *cfg, struct findings *findings)
+{
+	check_all(&(struct check){
+		.cfg = cfg, .findings = findings, .beside = true, .visit = {.cfg = cfg}});
+}
+
 enum rc
 check(const struct config *cfg, bool json, FILE *out, struct err *e)
 {
-	struct check check = {.cfg = cfg, .findings = findings_new(), .visit = {.cfg = cfg}};
-	struct err   why;
-	enum rc      rc;
+	struct findings *findings = findings_new();
+	enum rc          rc;
 
-	check.routes = route_new(cfg->kafka.topic_prefix, cfg->kafka.topic_delimiter);
-	if (check_take(&check, "settings", config_check(cfg, &why), &why))
-		findings_ok(check.findings, "settings", "complete, without contradictions");
-	check_server(&check);
-	check_slot(&check);
-	check_tables(&check);
-	check_kafka(&check);
-	check_registry(&check);
-	check_machine(&check);
+	check_all(&(struct check){.cfg = cfg, .findings = findings, .visit = {.cfg = cfg}});
 	if (json)
-		findings_json(check.findings, out);
+		findings_json(findings, out);
 	else
-		findings_print(check.findings, out);
+		findings_print(findings, out);
 	fflush(out);
-	rc = check_result(check.findings, e);
-	check_end(&check);
+	rc = check_result(findings, e);
+	findings_free(findings);
 	return rc;
 }

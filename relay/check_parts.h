@@ -9,7 +9,6 @@
 
 #include "check.h"
 #include "encode.h"
-#include "findings.h"
 #include "format.h"
 #include "route.h"
 #include "visit.h"
@@ -32,9 +31,11 @@ struct check
 {
 	const struct config *cfg;
 	struct findings     *findings;
+	bool                 beside; /* a relay streams the slot: places are its own */
 	struct visit         visit;
 	bool                 visits;       /* the source was reached, and facts are complete */
 	bool                 decodes;      /* it can decode, as far as its settings go */
+	bool                 room;         /* for a slot to ask the plugin by */
 	bool                 knows_tables; /* the plugin has told them */
 	struct captured     *tables;       /* in the order of their names */
 	struct captured     *by_relid;

@@ -481,6 +481,8 @@ check_tables(struct check *check)
 	else if (check->visit.facts.in_recovery)
 		findings_skip(check->findings, "tables.captured",
 					  "a standby makes no slot for a moment: check on the primary");
+	else if (check->beside && !check->room)
+		findings_skip(check->findings, "tables.captured", "the last free slot is left to the relay");
 	else if (probe_create(check, slot))
 	{
 		check->knows_tables = probe_list(check, &listed) && probe_describe(check, &listed) &&

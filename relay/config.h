@@ -194,6 +194,7 @@ struct config
 		uint32_t transaction_messages; /* transaction.max.messages */
 		uint64_t transaction_bytes;    /* transaction.max.bytes */
 		bool     gap_records;          /* gap.records */
+		bool     check_at_start;       /* check.at.start */
 	} relay;
 	struct
 	{

@@ -240,6 +240,9 @@ const struct setting settings[] = {
 	{"relay", "gap.records", NULL, KIND_BOOL, AT(relay.gap_records), "true",
 	 .help = "Tell consumers of a gap that --accept-gap has passed: a record without key and value, "
 			 "with header __walrelay.gap, in every partition of each topic concerned"},
+	{"relay", "check.at.start", NULL, KIND_BOOL, AT(relay.check_at_start), "true",
+	 .help = "Once changes stream, look at all that walrelay check looks at, beside the stream, and "
+			 "log what it would warn of"},
 
 	{"snapshot", "snapshot.mode", NULL, KIND_CHOICE, AT(snapshot.mode), "initial",
 	 .words = snapshot_modes,

@@ -117,6 +117,15 @@ findings_failure(const struct findings *findings)
 	return NULL;
 }
 
+void
+findings_each(const struct findings *findings, finding_fn *fn, void *arg)
+{
+	const struct finding *at;
+
+	LL_FOREACH(findings->list, at)
+		fn(arg, at->verdict, at->name, at->e);
+}
+
 /* --- printing -------------------------------------------------------------------- */
 
 /* Commands of several lines stay below each other. */

@@ -39,6 +39,10 @@ unsigned findings_count(const struct findings *findings, enum verdict verdict);
 /* The first that failed; NULL: none did. */
 const struct err *findings_failure(const struct findings *findings);
 
+/* All of them in order; what fn gets is borrowed. */
+typedef void finding_fn(void *arg, enum verdict verdict, const char *name, const struct err *e);
+void         findings_each(const struct findings *findings, finding_fn *fn, void *arg);
+
 /* A line for each, facts and remedy below it where something is wrong, and the sums. */
 void findings_print(const struct findings *findings, FILE *out);
 /*

@@ -27,6 +27,7 @@
 #include "descriptors.h"
 #include "log.h"
 #include "policy.h"
+#include "preflight.h"
 #include "producer.h"
 #include "session_parts.h"
 
@@ -231,6 +232,7 @@ on_source_started(void *arg, const struct source_info *info)
 	ses->slot_lsn = info->confirmed_flush;
 	ses->stream_since_ms = loop_now_ms();
 	ses->state = SESSION_STREAMING;
+	preflight_go(ses->preflight);
 	pipeline_start(ses->pl, ses->sink, &from);
 	CRASH_POINT(stream_started);
 	if (info->sync_warning)
@@ -474,6 +476,7 @@ session_close(struct session *ses)
 	loop_timer_clear(ses->loop, &ses->report);
 	loop_timer_clear(ses->loop, &ses->progress_due);
 	admin_free(ses->admin);
+	preflight_free(ses->preflight);
 	gap_writer_free(ses->gap_writer);
 	gap_list_clear(&ses->gaps);
 	snapshot_free(ses->snap);
@@ -509,6 +512,7 @@ session_run(struct loop *loop, const struct config *cfg, struct err *e)
 	ses.drain_limit = (struct loop_timer){.cb = on_drain_limit, .arg = &ses};
 	ses.progress_due = (struct loop_timer){.cb = on_progress_due, .arg = &ses};
 	ses.report = (struct loop_timer){.cb = session_on_report, .arg = &ses};
+	ses.preflight = preflight_new(loop, cfg); /* before there is a thread */
 	if (session_open(&ses, e) == RC_OK)
 	{
 		loop_on_signal(loop, SIGTERM, on_terminate, &ses);

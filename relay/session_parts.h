@@ -75,6 +75,7 @@ struct session
 	enum sink_stage		 sink_stage;
 	bool				 asked;		 /* the server waits to hear the position */
 	struct admin		*admin; /* NULL: none */
+	struct preflight	*preflight; /* NULL: none */
 	enum session_state	 state;
 	struct backoff		 backoff;
 	bool				 ran;		  /* some stream has started */

@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use IO::Socket::INET;
+use IPC::Run ();
 use Lab;
 use Walrelay;
 use Test::More;
@@ -275,6 +276,45 @@ SKIP:
 	$found = looked();
 	is("$found->{'tables.schemas'}{verdict} $found->{'tables.schemas'}{code}", 'fail E1605', 'two tables for one topic');
 	sql('DROP TABLE shop."a b", shop.a_b');
+}
+
+# ---- by a relay that runs ----
+{
+	sql(<<'SQL');
+CREATE TABLE shop.marks (id int, v text); INSERT INTO shop.marks VALUES (1, 'a'); DELETE FROM shop.marks;
+GRANT SELECT ON shop.marks TO walrelay; SELECT pg_stat_force_next_flush();
+SQL
+	slot_new('beside');
+	$kafka->topic_create("beside.shop.$_", 1) for qw(orders marks);
+	my @args = (settings('beside', "--source.conninfo=$conninfo", @shared, '--table.include.list=shop\.(orders|marks)'),
+		'--check.at.start=true', '--log.format=json');
+	my $warned = sub { my ($relay) = @_; return [ map { $_->{code} // () } grep { $_->{level} eq 'warn' } json_lines($relay->stderr) ] };
+	my $relay = relay_start(args => \@args);
+	$relay->wait_for_log(qr/checked the set-up: \d+ ok, \d+ skipped, 0 warnings, 1 failed; changes are streamed all the same/);
+	is_deeply($warned->($relay), ['E1251'], 'a relay tells what check tells, once');
+	like($relay->stderr, qr/"hint":"[^"]*ALTER TABLE shop\.marks REPLICA IDENTITY FULL/, 'and what to do');
+	is($source->safe_psql('postgres', 'SELECT count(*) FROM pg_replication_slots WHERE temporary'), 0, 'and leaves no slot');
+	my @children = glob "/proc/@{[ $relay->pid ]}/task/*/children";
+	is(join('', map { slurp($_) } @children), '', 'nor a process');
+	sql("INSERT INTO shop.orders VALUES (77, 'after')");
+	wait_until { grep { (($_->{key} // {})->{id} // 0) == 77 } read_topic('beside.shop.orders', bootstrap => $kafka->address) } 'changes are streamed';
+	is($relay->stop, 0, 'and it ends');
+
+	# killed while it looks: the slot that it asks the plugin by waits for this transaction
+	my ($out, $why) = ('', '');
+	my $session = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', $source->connstr('postgres'), '-c', "BEGIN; INSERT INTO shop.items VALUES (99, 'open')", '-c', 'SELECT pg_sleep(600)' ],
+		'<', \undef, '>', \$out, '2>', \$why);
+	wait_until { $source->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep.600' AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()") } 'a transaction is open';
+	$relay = relay_start(args => \@args);
+	my $child;
+	wait_until { ($child) = map { split ' ', slurp($_) } glob "/proc/@{[ $relay->pid ]}/task/*/children"; $child } 'it looks';
+	$relay->kill9;
+	wait_until { !-e "/proc/$child" } 'whoever looks ends with it';
+	$session->kill_kill;
+	sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'pg_sleep.600' AND pid <> pg_backend_pid()");
+	is((relay_run('slot', 'drop', settings('beside')))[0], 0, 'its slot is free');
+	sql('DROP TABLE shop.marks');
 }
 
 # ---- brokers and registry ----
