@@ -12,14 +12,13 @@ use warnings;
 use Digest::MD5 qw(md5_hex);
 use Encode ();
 use HTTP::Tiny;
-use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
 use Walrelay;
 use Exporter 'import';
 
 our @EXPORT = qw(brief);
 
-my $json = JSON::PP->new->canonical->allow_nonref;
+my $json = json_coder()->canonical;
 my $count = 0;
 
 # start NODE, SLOT, DATABASE, ARGS...: makes the slot if it is not there; streaming

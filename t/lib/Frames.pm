@@ -5,7 +5,6 @@ package Frames;
 use strict;
 use warnings;
 use IPC::Run ();
-use JSON::PP ();
 use Walrelay;
 
 my $count = 0;
@@ -36,7 +35,7 @@ sub records
 	IPC::Run::run([ $ENV{PYTHON} // 'python3', "$root/t/lib/wire.py", '--frames', '--partial',
 			'--kinds', $kinds // 'HBCRIUDTMLK', $self->{file} ], '<', \undef, '>', \$out, '2>', \$err)
 	  or die "malformed capture: $err\n";
-	my $json = JSON::PP->new->utf8->allow_nonref;
+	my $json = json_coder()->utf8;
 	return map { $json->decode($_) } split /\n/, $out;
 }
 

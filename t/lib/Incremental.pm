@@ -7,7 +7,6 @@ use strict;
 use warnings;
 use Exporter 'import';
 use IPC::Run ();
-use JSON::PP ();
 use Lab;
 use Test::More;
 use Walrelay;
@@ -17,7 +16,7 @@ our @EXPORT = qw(
   reads records folded is_there load_start load_end session_start command_key
 );
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $json = json_coder()->utf8->canonical;
 my ($source, @loads);
 my $key;    # of the relay that was started last: what is asked for is asked of it
 

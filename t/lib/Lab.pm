@@ -6,13 +6,12 @@ use strict;
 use warnings;
 use Exporter 'import';
 use HTTP::Tiny;
-use JSON::PP ();
 use Walrelay;
 
 our @EXPORT = qw(lab sql lsn settings slot_new start page status ids register $http $json);
 
 our $http = HTTP::Tiny->new(no_proxy => ['127.0.0.1']);
-our $json = JSON::PP->new->utf8;
+our $json = json_coder()->utf8;
 
 my ($source, $bootstrap);
 my %database;    # by name, where it is not postgres

@@ -15,6 +15,7 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(basename dirname);
 use JSON::PP ();
+use List::Util qw(max min);
 use Time::HiRes ();
 
 our ($root, $pg_bin, $walrelay, $plugin_dir);
@@ -58,7 +59,7 @@ our @EXPORT = qw(
   new_source slot_lsn wal_end wait_for_slot wait_for_status next_xid
   relay_start relay_run memory_kb
   kafka kafka_start registry registry_start read_topic
-  wait_until free_port json_lines slurp
+  wait_until free_port json_coder json_lines slurp
   $root $pg_bin $walrelay $plugin_dir
 );
 
@@ -72,13 +73,15 @@ sub wait_until(&$;$)
 {
 	my ($condition, $what, $timeout) = @_;
 	$timeout //= $PostgreSQL::Test::Utils::timeout_default;
-	my $end = Time::HiRes::time() + $timeout;
+	my $began = Time::HiRes::time();
 	while (1)
 	{
 		my $value = $condition->();
 		return $value if $value;
-		die "waited $timeout s in vain for: $what\n" if Time::HiRes::time() > $end;
-		Time::HiRes::usleep(20_000);
+		my $waited = Time::HiRes::time() - $began;
+		die "waited $timeout s in vain for: $what\n" if $waited > $timeout;
+		# To look often takes processor time from what is waited for.
+		Time::HiRes::sleep(min(0.1, max(0.02, $waited / 10)));
 	}
 }
 
@@ -96,11 +99,18 @@ sub slurp
 	return <$file> // '';
 }
 
+# json_coder: parses and prints JSON.  That in Perl takes 300 times as long, and tests read much of it.
+sub json_coder
+{
+	my $class = eval { require Cpanel::JSON::XS; 1 } ? 'Cpanel::JSON::XS' : 'JSON::PP';
+	return $class->new->allow_nonref;
+}
+
 # json_lines TEXT: one decoded value per complete line
 sub json_lines
 {
 	my ($text) = @_;
-	my $json = JSON::PP->new->utf8->allow_nonref;
+	my $json = json_coder()->utf8;
 	return map { $json->decode($_) } $text =~ /^(.*)\n/mg;
 }
 

@@ -21,6 +21,8 @@ chomp(my $pg_bin = `$ENV{PG_CONFIG} --bindir`);
 chomp(my $pgxs = `$ENV{PG_CONFIG} --pgxs`);
 my $pg_test = dirname(dirname($pgxs)) . '/test';
 my ($passed, $failed, $skipped) = (0, 0, 0);
+# Servers that live for a minute have no time to compile well, and they are many.
+my $java = '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC';
 $| = 1;
 
 %ENV = (
@@ -32,6 +34,8 @@ $| = 1;
 	PG_TEST_PORT_DIR => "$work/ports",
 	CMOCKA_MESSAGE_OUTPUT => 'TAP',
 	WALRELAY_RELAY_CHECK_AT_START => 'false',    # it would ask servers whose questions tests count; t/085
+	KAFKA_JAVA => $java,
+	REGISTRY_JAVA => $java,
 	PATH => "$pg_bin:$ENV{PATH}");
 delete @ENV{qw(KAFKA_BOOTSTRAP REGISTRY_URL)};    # only our own
 make_path("$work/log", "$work/ports");
