@@ -148,7 +148,7 @@ is($relay->stop, 0, 'ends with 0');
 
 # ---- kill -9 at random moments, three partitions, tables that are renamed ----
 my $storm = "${prefix}k";
-my $kills = $ENV{KILLS} // 10;
+my $kills = $ENV{KILLS} // 6;
 my @storm_args = (@common, '--slot.name=storm', "--topic.prefix=$storm");
 $broker->topic_create("$storm.schema-changes", 3);
 $source->safe_psql('postgres', <<'SQL');

@@ -14,7 +14,7 @@ use Walrelay;
 use Test::More;
 
 my $seed = $ENV{SEED} || 1 + int rand 1e9;
-my $seconds = $ENV{PROPERTY_S} || 20;
+my $seconds = $ENV{PROPERTY_S} || 8;
 note("SEED=$seed");
 
 # Settings that sessions must not take over: text would say less, or the same otherwise.

@@ -1,6 +1,6 @@
 # The checker of the fault campaign, checked: logs that are right must pass, and each of
-# more than a hundred ways to break one must be reported as what it is, over several seeds.  No
-# server, no Kafka.  t/chaos/checker_test.py prints the cases; SEED= for other logs.
+# more than a hundred ways to break one must be reported as what it is.  No server, no Kafka.
+# t/chaos/checker_test.py prints the cases; SEEDS=3 for more logs, SEED= for others.
 use strict;
 use warnings;
 use FindBin;

@@ -1,4 +1,4 @@
-# The ledger without faults: writers of every kind for some seconds, relay, Kafka, registry;
+# The ledger without faults: writers of every kind for LEDGER_S=10 seconds, relay, Kafka, registry;
 # then the checker, whose reader is not ours, finds every change, once, in order, and the
 # tables in what it read.  Both ways of delivery; exactly once with
 # position.header.  The same with faults is 072_chaos.pl and make chaos.
@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Walrelay;
 use Test::More;
 
-my $seconds = $ENV{LEDGER_S} // 20;
+my $seconds = $ENV{LEDGER_S} // 10;
 my $rate = $ENV{LEDGER_TPS} // 100;
 my $seed = $ENV{SEED} // time;
 note("SEED=$seed");

@@ -10,5 +10,5 @@ use lib "$FindBin::Bin/lib";
 use Report;
 use Test::More;
 
-report_campaign(MODE => 'exactly-once', N => 'each', BROKERS => 3, FAULTS => 'brokers-leaders brokers-roll brokers-kill');
+report_campaign(MODE => 'exactly-once', N => 'each', BROKERS => 3, TPS => 30, FAULTS => 'brokers-leaders brokers-roll brokers-kill');
 done_testing();

@@ -6,7 +6,7 @@
 
 N faults are drawn by weight from faults.py (FAULTS: only these, by name or pattern;
 contrib/chaos --list names all; N=each: each of them once; LIMIT_S=3600: none begins later
-than that); what this machine, or MODE, cannot have is passed over, so that a seed's others
+than that; PART=1/2: half of them, and 2/2 the others, by the seed); what this machine, or MODE, cannot have is passed over, so that a seed's others
 stay the same everywhere.  Behind each the slot's position must pass where WAL was written
 when the fault was over, within RECOVER_S=180, and move again within BACK_S=30 (one broker);
 told to end, relay and server must do so within STOP_S=10; behind the last fault, within
@@ -50,7 +50,8 @@ class Campaign(LedgerTrial):
         self.recover_s, self.limit_s = number('RECOVER_S', 180.0), number('LIMIT_S', float('inf'))
         self.back_s, self.stop_s = number('BACK_S', 30.0), number('STOP_S', 10.0)
         self.settle_s = number('SETTLE_S', 60.0)
-        self.asked, self.kinds = self.kinds_choose()
+        self.asked, kinds = self.kinds_choose()
+        self.kinds = self.kinds_part(kinds)
         self.is_each = os.environ.get('N') == 'each'
         self.number = len(self.kinds) if self.is_each else number('N', 100)
         self.records = []           # of the faults: what goes to faults.jsonl
@@ -82,6 +83,13 @@ class Campaign(LedgerTrial):
             sys.exit('none of these faults can be had here')
         return asked, chosen
 
+    def kinds_part(self, kinds):
+        """Those of PART.  What exactly once alone can have is in each part."""
+        part, _, parts = (os.environ.get('PART') or '1/1').partition('/')
+        shared = [name for name in kinds if 'exactly-once' not in FAULTS[name].needs]
+        left_out = set(shared).difference(random.Random(f'{self.seed}/parts').sample(shared, len(shared))[int(part) - 1::int(parts)])
+        return [name for name in kinds if name not in left_out]
+
     def sequence(self):
         """(name, generator of its own) of each fault: what one draws changes no other, and what
         cannot be had here is drawn all the same, and passed over."""
@@ -98,7 +106,7 @@ class Campaign(LedgerTrial):
 
     def repeat(self):
         return ('chaos', {'N': 'each' if self.is_each else self.number},
-                ('TPS', 'RECOVER_S', 'LIMIT_S', 'BACK_S', 'STOP_S', 'SETTLE_S'))
+                ('PART', 'TPS', 'RECOVER_S', 'LIMIT_S', 'BACK_S', 'STOP_S', 'SETTLE_S'))
 
     # ---- one fault ----
 

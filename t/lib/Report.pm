@@ -34,10 +34,11 @@ sub report_checks
 
 # report_campaign NAME => VALUE...: the checks of a fault campaign (t/chaos/campaign.py) with these
 # settings, which the environment overrides, but for MODE.  A slow machine takes its time.
+# All campaigns of a run have one seed: they share out what there is.
 sub report_campaign
 {
 	my (%settings) = @_;
-	local %ENV = (SEED => time, RECOVER_S => 600, BACK_S => 120, STOP_S => 120, SETTLE_S => 600,
+	local %ENV = (SEED => $ENV{RUN_SEED} // time, RECOVER_S => 600, BACK_S => 120, STOP_S => 120, SETTLE_S => 600,
 		%settings, %ENV, MODE => $settings{MODE}, RELAY => $walrelay, PG_CONFIG => $ENV{PG_CONFIG} // '');
 	note("SEED=$ENV{SEED} MODE=$ENV{MODE}");
 	report_checks("$root/contrib/chaos");
