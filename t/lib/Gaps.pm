@@ -12,12 +12,11 @@ use Walrelay;
 
 our @EXPORT = qw(
   gaps settings insert advance through refused $last
-  kafka_admin token_of gap_of gap_records is_told new_records
+  token_of gap_of gap_records is_told new_records
 );
 
 our $last = 0;    # the newest key
 my %with;
-my $python;
 
 # gaps NODE, NAME, BOOTSTRAP, ARGS...: from now on slot, prefix and settings are these
 sub gaps
@@ -71,16 +70,6 @@ sub refused
 	is($status, 78, "$what: refused, exit status 78");
 	like($stderr, $regex, "$what: named");
 	return $stderr;
-}
-
-# kafka_admin ADDRESS, COMMAND...: see kafka_admin.py
-sub kafka_admin
-{
-	my ($address, @command) = @_;
-	if (!$python) { chomp($python = qx('$root/t/lib/venv')) }
-	system($python, "$root/t/lib/kafka_admin.py", '--bootstrap', $address, @command) == 0
-	  or die "kafka_admin @command failed\n";
-	return;
 }
 
 # token_of STDERR: what its hint says to give; '' if none

@@ -58,7 +58,7 @@ use Exporter 'import';
 our @EXPORT = qw(
   new_source slot_lsn wal_end wait_for_slot wait_for_status next_xid
   relay_start relay_run memory_kb
-  kafka kafka_start registry registry_start read_topic
+  kafka kafka_start kafka_admin registry registry_start read_topic
   wait_until free_port json_coder json_lines slurp
   $root $pg_bin $walrelay $plugin_dir
 );
@@ -251,6 +251,16 @@ sub read_topic
 	return @records;
 }
 
+# kafka_admin ADDRESS, COMMAND...: see kafka_admin.py
+sub kafka_admin
+{
+	my ($address, @command) = @_;
+	chomp(my $python = qx('$root/t/lib/venv'));
+	system($python, "$root/t/lib/kafka_admin.py", '--bootstrap', $address, @command) == 0
+	  or die "kafka_admin @command failed\n";
+	return;
+}
+
 # ---- walrelay ----
 
 # relay_start args => [...], command => 'run', env => {...}, name => ..., program => ...: a
@@ -323,14 +333,14 @@ sub finish { my ($self) = @_; return system("$self->{script} kill $self->{dir} 2
 sub topic_create
 {
 	my ($self, @args) = @_;
-	return $self->_do('topic', 'create', @args);
+	return Walrelay::kafka_admin($self->address, 'create', @args);
 }
 
 # topic_alter NAME, 'k=v'...
 sub topic_alter
 {
 	my ($self, @args) = @_;
-	return $self->_do('topic', 'alter', @args);
+	return Walrelay::kafka_admin($self->address, 'config', @args);
 }
 
 # ---- a walrelay process ----

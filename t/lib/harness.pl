@@ -35,6 +35,7 @@ $| = 1;
 	CMOCKA_MESSAGE_OUTPUT => 'TAP',
 	WALRELAY_RELAY_CHECK_AT_START => 'false',    # it would ask servers whose questions tests count; t/085
 	KAFKA_JAVA => $java,
+	RUN_SEED => int(time),
 	REGISTRY_JAVA => $java,
 	PATH => "$pg_bin:$ENV{PATH}");
 delete @ENV{qw(KAFKA_BOOTSTRAP REGISTRY_URL)};    # only our own
@@ -60,6 +61,13 @@ sub needs_kafka
 {
 	my ($file) = @_;
 	return slurp($file) =~ /\A(?:[^\n]*\n){0,20}?# needs: kafka\b/;
+}
+
+# seconds FILE: about how long it takes, as its header says if that is long
+sub seconds
+{
+	my ($file) = @_;
+	return slurp($file) =~ /\A(?:[^\n]*\n){0,20}?# takes: (\d+) s\b/ ? $1 : 0;
 }
 
 # is_slow FILE: does its header say that it takes too long for --quick?
@@ -195,27 +203,47 @@ sub result_print
 	return;
 }
 
-# kafka_get: start the broker and the registry that all tests of this run share,
-# at the first call; false, with the reason in LOG, if that is not possible
-my $kafka_tried;
+# kafka_begin: starts the broker and the registry that all tests of this run share, beside
+# the first tests
+my %kafka_starts;    # script => pid
+sub kafka_begin
+{
+	for my $script (qw(kafka registry))
+	{
+		my $pid = fork() // die "cannot fork: $!\n";
+		$kafka_starts{$script} = $pid;
+		next if $pid;
+		POSIX::_exit(command_run("$work/log/$script", "$src/contrib/quickstart/$script", 'start', "$work/$script"));
+	}
+	return;
+}
+
+# kafka_get: waits for them; false, with the reason in LOG, if they cannot be had
 sub kafka_get
 {
 	my ($log) = @_;
-	return $ENV{KAFKA_BOOTSTRAP} && $ENV{REGISTRY_URL} if $kafka_tried++;
 	for (['kafka', 'KAFKA_BOOTSTRAP'], ['registry', 'REGISTRY_URL'])
 	{
 		my ($script, $key) = @$_;
-		command_run($log, "$src/contrib/quickstart/$script", 'start', "$work/$script") == 0 or return 0;
+		next if $ENV{$key};
+		# job_wait may have met its end
+		waitpid $kafka_starts{$script}, 0;
 		($ENV{$key}) = slurp("$work/$script/env") =~ /^$key=(.*)$/m;
+		next if $ENV{$key};
+		delete $ENV{$key};
+		open my $file, '>>', $log or die "cannot write $log: $!\n";
+		print $file slurp("$work/log/$script");
+		close $file;
+		return 0;
 	}
 	return 1;
 }
 
 sub kafka_stop
 {
-	return if !$kafka_tried;
-	command_run("$work/log/kafka", "$src/contrib/quickstart/$_", 'stop', "$work/$_")
-	  for grep { -e "$work/$_/env" } qw(kafka registry);
+	waitpid $_, 0 for values %kafka_starts;
+	command_run("$work/log/$_", "$src/contrib/quickstart/$_", 'stop', "$work/$_")
+	  for grep { -e "$work/$_/env" } sort keys %kafka_starts;
 	return;
 }
 
@@ -347,13 +375,16 @@ sub tests_of
 	return map { basename($_, $suffix) } sort glob($pattern);
 }
 
+kafka_begin() if $mode eq 'all' && grep { wanted('tap/' . basename($_, '.pl')) && needs_kafka($_) } glob("$src/t/*.pl");
 file_run('unit/' . basename($_), $_, $_) for grep { -x && basename($_) !~ /\./ } sort glob("$src/$build/t/unit/test_*");
 if ($mode ne 'unit')
 {
 	regress_run('regress', 'regress/pg_regress', $src, tests_of('sql/*.sql', '.sql'));
 	regress_run('isolation', 'isolation/pg_isolation_regress', "$src/t/isolation",
 		tests_of('t/isolation/specs/*.spec', '.spec'));
-	file_run('tap/' . basename($_, '.pl'), $_, $^X, "-I$src/t/lib", $_) for sort glob("$src/t/*.pl");
+	# the longest first, so that none of them is alone at the end
+	file_run('tap/' . basename($_, '.pl'), $_, $^X, "-I$src/t/lib", $_)
+	  for sort { seconds($b) <=> seconds($a) || $a cmp $b } glob("$src/t/*.pl");
 	file_run('script/' . basename($_), $_, 'bash', $_) for sort glob("$src/t/*.sh");
 	if (my @scripts = sort glob("$src/t/*.py"))
 	{

@@ -11,6 +11,8 @@ import kafka
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
 from kafka.structs import TopicPartition
 
+DYNAMIC_TOPIC_CONFIG = 1	# a source of settings, by its number in the protocol
+
 
 def wait_for(condition, what):
 	deadline = time.monotonic() + 180
@@ -18,6 +20,12 @@ def wait_for(condition, what):
 		if time.monotonic() > deadline:
 			raise TimeoutError(f"waited in vain for {what}")
 		time.sleep(0.05)
+
+
+def described(admin, resource):
+	"""Those of a topic's own settings that are not the broker's."""
+	answer = admin.describe_configs([resource])[0]
+	return {entry[0]: entry[1] for entry in answer.resources[0][4] if entry[3] == DYNAMIC_TOPIC_CONFIG}
 
 
 def settings(pairs):
@@ -53,7 +61,10 @@ def main():
 		admin.delete_records(ends)
 		wait_for(lambda: consumer.beginning_offsets(partitions) == ends, "the records to be gone")
 	elif args.command == "config":
-		admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, args.topic, settings(args.more))])
+		resource = ConfigResource(ConfigResourceType.TOPIC, args.topic)
+		wanted = {**described(admin, resource), **settings(args.more)}
+		admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, args.topic, wanted)])
+		wait_for(lambda: described(admin, resource) == wanted, "the settings")
 	elif args.command == "produce":
 		producer = kafka.KafkaProducer(bootstrap_servers=args.bootstrap)
 		key, value = (text.encode() for text in args.more)

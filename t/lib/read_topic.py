@@ -141,28 +141,25 @@ def record_decode(record, registry, folder):
 	return (*payload_decode(record.key, registry, folder), *payload_decode(record.value, registry, folder))
 
 
-def cut(line, limit):
-	"""The line with texts longer than limit as {"$md5": of the text, "$length": its length}."""
-	def walk(node):
-		if isinstance(node, str) and len(node) > limit:
-			return {"$md5": hashlib.md5(node.encode()).hexdigest(), "$length": len(node), "$start": node[:40]}
-		if isinstance(node, dict):
-			return {name: walk(item) for name, item in node.items()}
-		if isinstance(node, list):
-			return [walk(item) for item in node]
-		return node
-
-	return json.dumps(walk(json.loads(line))) if limit else line
+def cut(node, limit):
+	"""The value with texts longer than limit as {"$md5": of the text, "$length": its length}."""
+	if isinstance(node, str) and len(node) > limit:
+		return {"$md5": hashlib.md5(node.encode()).hexdigest(), "$length": len(node), "$start": node[:40]}
+	if isinstance(node, dict):
+		return {name: cut(item, limit) for name, item in node.items()}
+	if isinstance(node, list):
+		return [cut(item, limit) for item in node]
+	return node
 
 
-def record_line(record, registry, folder):
+def record_line(record, registry, folder, limit=None):
 	if ("__walrelay.schema", b"1") in record.headers:
 		folder.learn(record.key, record.value)
 		key_schema = value_schema = None
 		key, value = record.key.decode(), json.loads(record.value)
 	else:
 		key_schema, key, value_schema, value = record_decode(record, registry, folder)
-	return json.dumps({
+	line = {
 		"topic": record.topic, "partition": record.partition, "offset": record.offset,
 		"timestamp": record.timestamp,
 		"key_schema": key_schema, "value_schema": value_schema,
@@ -170,7 +167,8 @@ def record_line(record, registry, folder):
 		"key_hex": record.key.hex() if record.key is not None else None,
 		"value_hex": record.value.hex() if record.value is not None else None,
 		"headers": [[name, header_jsonable(data)] for name, data in record.headers],
-	})
+	}
+	return json.dumps(cut(line, limit) if limit else line)
 
 
 def partitions_find(consumer, topics, deadline):
@@ -200,7 +198,7 @@ def topics_read(args, consumer):
 	def record_print(record, is_last=False):
 		where = f"{record.topic} [{record.partition}] @{record.offset}"
 		try:
-			print(cut(record_line(record, registry, folder), args.cut))
+			print(record_line(record, registry, folder, args.cut))
 		except SchemaMissing as error:
 			if is_last:
 				sys.exit(f"read_topic.py: {where}: {error}")
