@@ -2,6 +2,7 @@
 # outstanding, is not stormed with answers meanwhile, and everything comes afterwards; a
 # broker that is dead for a minute costs no connection.
 # needs: kafka
+# takes: 110 s
 use strict;
 use warnings;
 use FindBin;

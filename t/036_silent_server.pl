@@ -1,5 +1,6 @@
 # 036_silent_server.pl: a server that takes what it is sent and says nothing any more is
 # given up, whatever is between, and one that is silent because it is at work is not.
+# takes: 60 s
 use strict;
 use warnings;
 use FindBin;

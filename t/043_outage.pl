@@ -1,6 +1,7 @@
 # 043_outage.pl: a broker, a registry or a PostgreSQL that is down is a state: nothing
 # is lost, memory stays within bounds, status messages go on, and it resumes by itself.
 # needs: kafka
+# takes: 80 s
 use strict;
 use warnings;
 use FindBin;

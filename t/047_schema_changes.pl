@@ -2,6 +2,7 @@
 # shares no code with us: kinds of change, positions, and what a relay that starts
 # knows of what an earlier one told: no change is missed, none invented.
 # needs: kafka
+# takes: 80 s
 use strict;
 use warnings;
 use FindBin;

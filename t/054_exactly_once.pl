@@ -2,6 +2,7 @@
 # once and transactions whole, whoever dies: relay, broker, PostgreSQL; a transaction too
 # large for one Kafka transaction is split and gone on with; two relays on one slot.
 # needs: kafka
+# takes: 120 s
 use strict;
 use warnings;
 use FindBin;

@@ -2,6 +2,7 @@
 # of which tables, which rows, in which order of signals; what is refused; tables that are new.
 # What happens to tables meanwhile, and to the relay, is in 080_incremental_races.pl.
 # needs: kafka
+# takes: 110 s
 use strict;
 use warnings;
 use FindBin;

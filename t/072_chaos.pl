@@ -4,6 +4,7 @@
 # faults, once each, drawn anew each time; 077_chaos_once.pl has the others, exactly once.
 # SEED= repeats them; make chaos is as long as one likes.
 # needs: kafka
+# takes: 200 s
 use strict;
 use warnings;
 use FindBin;

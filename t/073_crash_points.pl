@@ -3,6 +3,7 @@
 # committed; see lib/crash_points.py.  make crash-points: N=25 times each, at random
 # passings; SEED= repeats a run, ONLY=regex tries some points.
 # needs: kafka
+# takes: 300 s
 use strict;
 use warnings;
 use FindBin;

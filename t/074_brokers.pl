@@ -3,6 +3,7 @@
 # overtaken or, exactly once, there twice.  The checks are the campaign's; with more faults:
 # make chaos BROKERS=3 FAULTS='brokers-*'
 # needs: kafka
+# takes: 170 s
 use strict;
 use warnings;
 use FindBin;

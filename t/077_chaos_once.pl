@@ -1,6 +1,7 @@
 # The fault campaign exactly once, in short; as 072_chaos.pl, with the other half of the faults
 # and those that only fencing withstands: nothing may be there twice, or in part, either.
 # needs: kafka
+# takes: 200 s
 use strict;
 use warnings;
 use FindBin;

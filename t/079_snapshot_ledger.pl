@@ -2,6 +2,7 @@
 # for while it streams, one each, at least once, and one exactly once, with kill -9; the checker
 # knows what each row must be at its position, and what each change behind it (t/chaos/seam.py, reading.py).  The campaign's checks are ours.  SEED= repeats one.
 # needs: kafka
+# takes: 130 s
 use strict;
 use warnings;
 use FindBin;

@@ -2,6 +2,7 @@
 # modes of delivery: the round ends, changes stream, a relay is killed meanwhile, and the rest comes
 # at a new position.  And rows of a table that is read while changes stream.
 # needs: kafka
+# takes: 90 s
 use strict;
 use warnings;
 use FindBin;

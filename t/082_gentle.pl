@@ -1,5 +1,6 @@
 # 082_gentle.pl: a snapshot that spares the source: rows a second, hours of the day, and the WAL
 # that the slot keeps; without a broker.  While it waits for longer, changes stream.
+# takes: 50 s
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,7 @@
 # 083_incremental_standby.pl: rows of an incremental snapshot that are read on a standby, whose
 # replay lags and stops, while the tables are written, truncated and altered on the primary; and
 # a standby that is streamed, with rows that are read on its primary.
+# takes: 60 s
 use strict;
 use warnings;
 use FindBin;

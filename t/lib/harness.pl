@@ -22,7 +22,8 @@ chomp(my $pgxs = `$ENV{PG_CONFIG} --pgxs`);
 my $pg_test = dirname(dirname($pgxs)) . '/test';
 my ($passed, $failed, $skipped) = (0, 0, 0);
 # Servers that live for a minute have no time to compile well, and they are many.
-my $java = '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC';
+my %java = map { $_ => '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'
+	  . ($ENV{JAVA_CLASSES} ? " -XX:SharedArchiveFile=$ENV{JAVA_CLASSES}/$_.jsa" : '') } qw(kafka registry);
 $| = 1;
 
 %ENV = (
@@ -34,9 +35,9 @@ $| = 1;
 	PG_TEST_PORT_DIR => "$work/ports",
 	CMOCKA_MESSAGE_OUTPUT => 'TAP',
 	WALRELAY_RELAY_CHECK_AT_START => 'false',    # it would ask servers whose questions tests count; t/085
-	KAFKA_JAVA => $java,
+	KAFKA_JAVA => $java{kafka},
 	RUN_SEED => int(time),
-	REGISTRY_JAVA => $java,
+	REGISTRY_JAVA => $java{registry},
 	PATH => "$pg_bin:$ENV{PATH}");
 delete @ENV{qw(KAFKA_BOOTSTRAP REGISTRY_URL)};    # only our own
 make_path("$work/log", "$work/ports");
