@@ -222,6 +222,16 @@ sub registry
 sub kafka_start { return Walrelay::Server->start('kafka', 'KAFKA_BOOTSTRAP', @_); }
 sub registry_start { return Walrelay::Server->start('registry', 'REGISTRY_URL', @_); }
 
+# python: the reader's, with its packages
+my $python;
+sub python
+{
+	return $python if $python;
+	chomp(my $found = qx('$root/t/lib/venv'));
+	die "no Python for the reader\n" if $? != 0;
+	return $python = $found;
+}
+
 # read_topic TOPIC, count => N, timeout => S, schemas => DIR, bootstrap => ..., registry => ...,
 # committed => 1: the topic's records as the independent reader sees them (see read_topic.py), by
 # partition and offset.  With count it waits until there are so many; committed: those of Kafka
@@ -230,10 +240,7 @@ sub registry_start { return Walrelay::Server->start('registry', 'REGISTRY_URL', 
 sub read_topic
 {
 	my ($topic, %opt) = @_;
-	my $python = qx('$root/t/lib/venv');
-	die "no Python for the reader\n" if $? != 0;
-	chomp $python;
-	my @cmd = ($python, "$root/t/lib/read_topic.py", $topic,
+	my @cmd = (python(), "$root/t/lib/read_topic.py", $topic,
 		'--bootstrap', $opt{bootstrap} // kafka(),
 		'--timeout', $opt{timeout} // $PostgreSQL::Test::Utils::timeout_default);
 	push @cmd, '--until-count', $opt{count} if defined $opt{count};
@@ -255,8 +262,7 @@ sub read_topic
 sub kafka_admin
 {
 	my ($address, @command) = @_;
-	chomp(my $python = qx('$root/t/lib/venv'));
-	system($python, "$root/t/lib/kafka_admin.py", '--bootstrap', $address, @command) == 0
+	system(python(), "$root/t/lib/kafka_admin.py", '--bootstrap', $address, @command) == 0
 	  or die "kafka_admin @command failed\n";
 	return;
 }
