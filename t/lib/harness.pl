@@ -2,7 +2,9 @@
 # of a built tree, JOBS files at a time, prints a line for each and the details of
 # those that fail, and writes the two sums to WORK/tally.  Called by t/run only, which
 # makes the folders and cleans up after us.  Every kind of test ends up as a log
-# of "ok" and "not ok" lines that is counted in one place, log_count.
+# of "ok" and "not ok" lines that is counted in one place, log_count.  The header of a
+# file may say: # needs: kafka, # slow (not for --quick), # takes: 120 s (about; the longest
+# begin first).
 use strict;
 use warnings;
 use File::Basename qw(basename dirname);
