@@ -1,4 +1,4 @@
-# 042_kill.pl: kill -9 of the relay at KILLS=20 random moments while CHANGES=400000 are
+# 042_kill.pl: kill -9 of the relay at KILLS=10 random moments while CHANGES=500000 are
 # loaded and streamed: every committed change is in the topic, in order per key, and
 # no position is ever ahead of what the broker acknowledged (if one were, what the
 # killed relay had in flight would be missing).  DELIVERY=exactly-once: nothing twice.
@@ -12,8 +12,8 @@ use Walrelay;
 use Test::More;
 use POSIX ();
 
-my $kills = $ENV{KILLS} // 20;
-my $changes = $ENV{CHANGES} // 400_000;
+my $kills = $ENV{KILLS} // 10;
+my $changes = $ENV{CHANGES} // 500_000;
 my $accounts = 1000;
 my $share = $changes / 25 / $kills;    # transactions of the load, for each life
 my $pause = 0.0004 * $kills / 20 * 1_000_000 / $changes;    # seconds, behind each transaction
