@@ -28,7 +28,7 @@
  * again.
  */
 static bool
-incremental_is_hidden(struct incremental *inc, const struct piece *piece)
+incremental_is_hidden(struct incremental *inc, struct piece *piece)
 {
 	struct xid_view *hidden = &inc->hidden;
 	size_t           kept = 0;
@@ -37,8 +37,7 @@ incremental_is_hidden(struct incremental *inc, const struct piece *piece)
 		if (!xid_view_sees(&piece->view, hidden->xips[i]))
 			hidden->xips[kept++] = hidden->xips[i];
 	hidden->nxips = kept;
-	return kept > 0 || xid_ring_was_before(inc->ring, piece->mark, piece->view.xips,
-										   piece->view.nxips);
+	return kept > 0 || xid_ring_was_before(inc->ring, piece->mark, &piece->view);
 }
 
 static void

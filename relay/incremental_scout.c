@@ -580,8 +580,9 @@ on_result(void *arg, const struct pg_result *res)
 	{
 		case SCOUT_SETTINGS: scout_take_system(inc, res); break;
 		case SCOUT_VIEW:
-			inc->has_view =
-				query_rows(res) == 1 && xid_view_read(query_field(res, 0, 0), &inc->hidden);
+			if (query_columns(res) != 2 || query_rows(res) != 1)
+				break;
+			inc->has_view = xid_view_read(query_field(res, 0, 0), &inc->hidden);
 			xid_view_forget(&inc->hidden, query_field(res, 0, 1));
 			break;
 		case SCOUT_TABLES:

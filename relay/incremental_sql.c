@@ -22,6 +22,12 @@ void
 incremental_sql_view(struct buf *sql)
 {
 	buf_reset(sql);
+	/*
+	 * A snapshot lists those in progress up to the newest that has completed.  So one is made to
+	 * complete that is newer than all that were streamed.
+	 */
+	buf_puts(sql, "BEGIN READ WRITE; SET LOCAL synchronous_commit = local; "
+				  "SELECT pg_catalog.pg_current_xact_id(); COMMIT; ");
 	buf_puts(sql, "SELECT pg_catalog.pg_current_snapshot(), (SELECT "
 				  "pg_catalog.string_agg(o.xid::pg_catalog.text, ',') FROM (SELECT l.transactionid "
 				  "AS xid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a "

@@ -25,8 +25,9 @@ void incremental_sql_tables(struct buf *sql, const struct snapshot_signal *signa
 void incremental_sql_session(struct buf *sql, bool identifies);
 
 /*
- * The snapshot that there is now, as xid_view_read() takes it; and of the transactions in
- * progress those of other databases, separated by commas.
+ * Completes a transaction, and asks then, two columns: the snapshot that there is now, as
+ * xid_view_read() takes it, which has all on its list that are in progress; and of them those of
+ * other databases, separated by commas.
  */
 void incremental_sql_view(struct buf *sql);
 

@@ -15,26 +15,24 @@ xid_compare(const void *a, const void *b)
 	return (one > other) - (one < other);
 }
 
-/*
- * Numbers are compared for being the same only: no xid comes twice among so few, and so
- * nothing has to be known of where they wrap around.
- */
+/* A list is searched for being the same: nothing has to be known of where numbers wrap around. */
 bool
-xid_ring_was_before(const struct xid_ring *ring, uint64_t mark, uint32_t *xids, size_t count)
+xid_ring_was_before(const struct xid_ring *ring, uint64_t mark, struct xid_view *view)
 {
 	uint64_t first = ring->next > XID_RING_SIZE ? ring->next - XID_RING_SIZE : 0;
 
-	if (count == 0)
-		return false;
 	if (first > 0 && first + XID_RING_REACH > mark)
 		return true;
-	qsort(xids, count, sizeof(*xids), xid_compare);
+	if (view->nxips > 0)
+		qsort(view->xips, view->nxips, sizeof(*view->xips), xid_compare);
 	for (uint64_t at = first; at < mark; at++)
 	{
 		uint32_t xid = ring->xids[at % XID_RING_SIZE];
 
-		if (xid >= xids[0] && xid <= xids[count - 1] &&
-			bsearch(&xid, xids, count, sizeof(*xids), xid_compare) != NULL)
+		if (xid_view_is_behind(view, xid))
+			return true;
+		if (view->nxips > 0 && xid >= view->xips[0] && xid <= view->xips[view->nxips - 1] &&
+			bsearch(&xid, view->xips, view->nxips, sizeof(xid), xid_compare) != NULL)
 			return true;
 	}
 	return false;

@@ -6,7 +6,8 @@
  * A transaction is in the stream once its commit record is flushed, but other sessions see
  * what it did only later: with synchronous replication, seconds later.  So rows may be
  * read, by a snapshot taken now, as they were before a change that went out already.  Such
- * a snapshot tells by its list of transactions in progress: one of them was streamed.
+ * a snapshot tells: it does not see a transaction that was streamed.  The newest of them it
+ * may not have on its list of those in progress, which ends at the newest that has completed.
  *
  * Only what was added is known: a ring that is new knows nothing of what another process,
  * or a stream of another position, has brought before.
@@ -15,8 +16,9 @@
 #define RELAY_XID_RING_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+
+#include "xid_view.h"
 
 /*
  * As many transactions before a mark are known, at least.  One that waits to be seen while
@@ -53,10 +55,11 @@ xid_ring_mark(const struct xid_ring *ring)
 }
 
 /*
- * Whether one of these was added before the mark, as far back as the ring goes.  True, too,
- * if less than REACH before the mark is left, because so many were added since: whoever
- * reads again, with a new mark, is on the safe side.  xids: sorted as numbers by this call.
+ * Whether one that the view does not see was added before the mark, as far back as the ring
+ * goes.  True, too, if less than REACH before the mark is left, because so many were added
+ * since: whoever reads again, with a new mark, is on the safe side.  The view's list is sorted
+ * as numbers by this call.
  */
-bool xid_ring_was_before(const struct xid_ring *ring, uint64_t mark, uint32_t *xids, size_t count);
+bool xid_ring_was_before(const struct xid_ring *ring, uint64_t mark, struct xid_view *view);
 
 #endif /* RELAY_XID_RING_H */

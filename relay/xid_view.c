@@ -85,7 +85,7 @@ xid_view_sees(const struct xid_view *view, uint32_t xid)
 {
 	if ((int32_t) (xid - view->xmin) < 0)
 		return true;
-	if ((int32_t) (xid - view->xmax) >= 0)
+	if (xid_view_is_behind(view, xid))
 		return false;
 	for (size_t i = 0; i < view->nxips; i++)
 		if (view->xips[i] == xid)

@@ -309,6 +309,44 @@ SQL
 	is($relay->stop, 0, 'hang: ends well');
 }
 
+# The newest transaction of all hangs: no snapshot has it on its list of those in progress, which
+# ends at the newest that has completed.  So nobody may begin another one: it is told to go on by Kafka.
+sql("CREATE SCHEMA newest; CREATE TABLE newest.w (id int PRIMARY KEY, v text); INSERT INTO newest.w SELECT i, 'old' FROM generate_series(1, 1000) i");
+{
+	my $tell = sub {
+		my ($to, $type) = @_;
+		open(my $kcat, '|-', 'kcat', '-b', kafka(), '-P', '-t', 'newest-signal', '-p', '0', '-K', '|') or die "kcat: $!\n";
+		print $kcat qq($to|{"id":"$type","type":"$type-snapshot","data":{}}\n);
+		close $kcat or die "kcat failed\n";
+	};
+	$tell->('nobody', 'pause');
+	my $relay = captured('newest', '--snapshot.chunk.size=10', '--snapshot.rate.limit=100',
+		'--signal.enabled.channels=source,kafka');
+	wait_until { qx(kcat -b @{[ kafka() ]} -C -e -q -t newest.progress) =~ /"offsets":\{"0":1\}/ } 'where signals begin';
+	execute('newest\.w');
+	read_some('newest', $relay, 'w', 20);
+	$tell->('newest', 'pause');
+	wait_until { caught_up('newest', $relay)->{'/incremental'}{paused} } 'newest: paused';
+	sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+	sql('SELECT pg_reload_conf()');
+	wait_until { sql('SHOW synchronous_standby_names') eq 'nobody' } 'the setting';
+	my $rows = () = grep { $_->{value}{op} eq 'r' } read_topic('newest.newest.w');
+	my $hanging = session_start("UPDATE newest.w SET v = 'new'");
+	wait_until { 1000 == grep { $_->{value}{op} eq 'u' } read_topic('newest.newest.w') } 'what hangs in the stream';
+	my $marks = sub { return sql("SELECT count(*) FROM pg_logical_slot_peek_changes('spy', NULL, NULL) WHERE data LIKE '%content:chunk %'"); };
+	my $before = $marks->();
+	$tell->('newest', 'resume');
+	wait_until { $marks->() >= $before + 3 } 'several attempts';
+	is(scalar(() = grep { $_->{value}{op} eq 'r' } read_topic('newest.newest.w')), $rows, 'newest: no row is sent as it was before');
+	ok($hanging->{process}->pumpable, 'newest: still');
+	sql('ALTER SYSTEM RESET synchronous_standby_names');
+	sql('SELECT pg_reload_conf()');
+	$hanging->{process}->finish;
+	read_done('newest', $relay);
+	is_there('newest', 'newest.w', 'id', read_topic('newest.newest.w'));
+	is($relay->stop, 0, 'newest: ends well');
+}
+
 # ---- a transaction that was under way when the relay began ----
 sql("CREATE SCHEMA early; CREATE TABLE early.t (id int PRIMARY KEY, v text); INSERT INTO early.t VALUES (1, 'first'), (2, 'first')");
 {
