@@ -6,18 +6,14 @@
  * grows.  Those of the process are the ones that every exporter uses, without
  * our prefix, because dashboards look for them.
  */
-#include "metrics.h"
-
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cjson/cJSON.h>
-
+#include "metrics_parts.h"
 #include "pg.h"
 
-#define PREFIX "walrelay_"
 #define SUBJECTS_MAX 20 /* refused subjects that have a sample of their own */
 #define PROCESS "process_"
 
@@ -249,42 +245,6 @@ libpq_version(int version, char *text, size_t size)
 
 /* --- Prometheus ---------------------------------------------------------- */
 
-/* Where text goes, and in which of the two formats. */
-struct page
-{
-	struct buf         *out;
-	enum metrics_format format;
-};
-
-/* To OpenMetrics a counter's name is without _total, which only its samples have. */
-static void
-text_head(const struct page *page, const char *name, const char *type, const char *help)
-{
-	size_t len = strlen(name);
-
-	if (page->format == METRICS_OPENMETRICS && strcmp(type, "counter") == 0)
-		len -= strlen("_total");
-	buf_printf(page->out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int) len, name, help, (int) len, name,
-			   type);
-}
-
-/* name="value", escaped: the one place where text of others comes in. */
-static void
-text_label(struct buf *out, const char *name, const char *value)
-{
-	buf_printf(out, "%s=\"", name);
-	for (; *value; value++)
-		if (*value == '\n')
-			buf_puts(out, "\\n");
-		else
-		{
-			if (*value == '"' || *value == '\\')
-				buf_put_u8(out, '\\');
-			buf_put_u8(out, (uint8_t) *value);
-		}
-	buf_put_u8(out, '"');
-}
-
 static void
 text_info(const struct metrics *m, const struct page *page)
 {
@@ -414,22 +374,6 @@ metrics_text(const struct metrics *m, enum metrics_format format, struct buf *ou
 
 /* --- JSON ---------------------------------------------------------------- */
 
-/* cJSON answers NULL only when memory is gone: one message and out, as xmalloc() does. */
-static cJSON *
-need(cJSON *node)
-{
-	if (node == NULL)
-		xmalloc(SIZE_MAX);
-	return node;
-}
-
-static void
-add(cJSON *object, const char *name, cJSON *item)
-{
-	if (!cJSON_AddItemToObject(object, name, need(item)))
-		xmalloc(SIZE_MAX);
-}
-
 /* Without our prefix and _total; a position is no number of bytes here. */
 static void
 json_key(const struct metric *metric, char *key, size_t size)
@@ -470,13 +414,6 @@ json_value(const struct metric *metric, const struct metrics *m)
 	}
 	buf_free(&text);
 	return value;
-}
-
-/* Strings of others may be no UTF-8, which cJSON does not mind; readers have to. */
-static cJSON *
-json_text(const char *text)
-{
-	return text ? cJSON_CreateString(text) : cJSON_CreateNull();
 }
 
 /* All of them, with both schemas whole: here is where the log says to look. */
