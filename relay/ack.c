@@ -21,9 +21,10 @@ struct item
 	uint64_t end;		/* LSN to confirm; 0: abandoned, stands for none */
 	uint64_t tag;
 	uint64_t pending;	/* messages handed over and not acknowledged */
-	int64_t	 commit_us; /* 0 for marks */
+	struct ack_times times; /* commit_us: 0 for marks */
 	bool	 open;
 	bool	 mark;
+	bool	 sent; /* it had a message */
 };
 
 struct ack
@@ -35,6 +36,8 @@ struct ack
 	uint64_t	 confirmed;
 	uint64_t	 outstanding;
 	int64_t		 commit_us;
+	void		 (*done)(void *arg, const struct ack_times *times); /* or NULL */
+	void		*done_arg;
 };
 
 #define FIRST_SIZE 1024
@@ -108,8 +111,8 @@ advance(struct ack *ack)
 			return;
 		if (item->end > ack->confirmed)
 			ack->confirmed = item->end;
-		if (item->end > 0 && item->commit_us != 0)
-			ack->commit_us = item->commit_us;
+		if (item->end > 0 && item->times.commit_us != 0)
+			ack->commit_us = item->times.commit_us;
 		ack->head++;
 	}
 }
@@ -118,7 +121,7 @@ ack_ticket
 ack_open(struct ack *ack, int64_t commit_us)
 {
 	skip_zero(ack);
-	return push(ack, (struct item){.commit_us = commit_us, .open = true});
+	return push(ack, (struct item){.times.commit_us = commit_us, .open = true});
 }
 
 static bool
@@ -147,11 +150,44 @@ ack_ticket_of(const struct ack *ack, uint32_t low)
 }
 
 void
+ack_listen(struct ack *ack, void (*done)(void *arg, const struct ack_times *times), void *arg)
+{
+	ack->done = done;
+	ack->done_arg = arg;
+}
+
+void
+ack_received(struct ack *ack, ack_ticket ticket, int64_t us)
+{
+	assert(is_held(ack, ticket));
+	item_at(ack, ticket)->times.received_us = us;
+}
+
+void
+ack_handed(struct ack *ack, ack_ticket ticket, int64_t us)
+{
+	assert(is_held(ack, ticket));
+	item_at(ack, ticket)->times.handed_us = us;
+}
+
+void
 ack_sent(struct ack *ack, ack_ticket ticket, uint32_t count)
 {
+	struct item *item = item_at(ack, ticket);
+
 	assert(ticket >= ack->head && ticket < ack->tail);
-	item_at(ack, ticket)->pending += count;
+	item->pending += count;
+	item->sent = true;
 	ack->outstanding += count;
+}
+
+/* Asked when it was closed, and when messages of it were acknowledged. */
+static void
+tell_if_done(const struct ack *ack, const struct item *item)
+{
+	if (ack->done && !item->open && item->pending == 0 && item->sent && item->end > 0 &&
+		item->times.commit_us != 0)
+		ack->done(ack->done_arg, &item->times);
 }
 
 void
@@ -162,6 +198,7 @@ ack_close(struct ack *ack, ack_ticket ticket, uint64_t end_lsn)
 	assert(ticket >= ack->head && ticket < ack->tail && item->open);
 	item->end = end_lsn;
 	item->open = false;
+	tell_if_done(ack, item);
 	advance(ack);
 }
 
@@ -212,6 +249,8 @@ ack_done(struct ack *ack, ack_ticket ticket, uint32_t count)
 		return false;
 	item->pending -= count;
 	ack->outstanding -= count;
+	if (count > 0)
+		tell_if_done(ack, item);
 	if (ticket == ack->head)
 		advance(ack);
 	return true;
@@ -239,4 +278,13 @@ int64_t
 ack_commit_us(const struct ack *ack)
 {
 	return ack->commit_us;
+}
+
+int64_t
+ack_oldest_us(const struct ack *ack)
+{
+	for (ack_ticket t = ack->head; t != ack->tail; t++)
+		if (item_at(ack, t)->times.commit_us != 0)
+			return item_at(ack, t)->times.commit_us;
+	return 0;
 }

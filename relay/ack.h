@@ -33,6 +33,22 @@ void		ack_free(struct ack *ack);
 /* BEGIN.  One item may be open at a time. */
 ack_ticket ack_open(struct ack *ack, int64_t commit_us);
 
+/* When what happened to a transaction: microseconds since the Unix epoch; 0: not known. */
+struct ack_times
+{
+	int64_t commit_us;
+	int64_t received_us; /* its first bytes */
+	int64_t handed_us;	 /* its last message to the sink */
+};
+
+/*
+ * done is called for each closed transaction when the last of its messages is acknowledged, whatever
+ * is before it; not for one without a message, without a commit time, or that was abandoned.
+ */
+void ack_listen(struct ack *ack, void (*done)(void *arg, const struct ack_times *times), void *arg);
+void ack_received(struct ack *ack, ack_ticket ticket, int64_t us);
+void ack_handed(struct ack *ack, ack_ticket ticket, int64_t us); /* before ack_close() */
+
 /* count messages of the item were handed to the sink. */
 void ack_sent(struct ack *ack, ack_ticket ticket, uint32_t count);
 
@@ -75,5 +91,6 @@ uint64_t ack_outstanding(const struct ack *ack);  /* messages not acknowledged *
 uint64_t ack_items(const struct ack *ack);		  /* transactions and marks held */
 int64_t	 ack_commit_us(const struct ack *ack);	  /* commit time of the newest confirmed
 													 transaction, Unix epoch; 0: none */
+int64_t	 ack_oldest_us(const struct ack *ack);	  /* the same of the oldest one held */
 
 #endif /* RELAY_ACK_H */

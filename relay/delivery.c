@@ -228,6 +228,24 @@ delivery_begin(struct delivery *dlv, uint64_t commit_lsn, int64_t commit_us, str
 }
 
 void
+delivery_listen(struct delivery *dlv, void (*done)(void *arg, const struct ack_times *times), void *arg)
+{
+	ack_listen(dlv->ack, done, arg);
+}
+
+void
+delivery_received(struct delivery *dlv, int64_t us)
+{
+	ack_received(dlv->ack, dlv->item, us);
+}
+
+void
+delivery_handed(struct delivery *dlv, int64_t us)
+{
+	ack_handed(dlv->ack, dlv->item, us);
+}
+
+void
 delivery_set_tag(struct delivery *dlv, uint64_t tag)
 {
 	ack_set_tag(dlv->ack, dlv->item, tag);

@@ -97,6 +97,13 @@ void delivery_forget(struct delivery *dlv);
 enum rc delivery_begin(struct delivery *dlv, uint64_t commit_lsn, int64_t commit_us,
 					   struct err *e) MUST_CHECK;
 
+/* Of transactions with a commit time, also of later ones: ack_listen(). */
+void delivery_listen(struct delivery *dlv, void (*done)(void *arg, const struct ack_times *times),
+					 void *arg);
+/* When the open transaction came, and when its last message was handed over: ack.h. */
+void delivery_received(struct delivery *dlv, int64_t us);
+void delivery_handed(struct delivery *dlv, int64_t us);
+
 /* What the caller calls the open transaction: 0 is no name. */
 void delivery_set_tag(struct delivery *dlv, uint64_t tag);
 

@@ -243,6 +243,72 @@ run_seed(uint64_t seed)
 	ack_free(ack);
 }
 
+struct told
+{
+	unsigned		 count;
+	struct ack_times last;
+};
+
+static void
+on_done(void *arg, const struct ack_times *times)
+{
+	struct told *told = arg;
+
+	told->count++;
+	told->last = *times;
+}
+
+/* Once for each transaction, whatever is before it and whether the commit or the last answer came first. */
+static void
+a_transaction_is_told_when_it_is_acknowledged(void **state)
+{
+	struct ack *ack = ack_new(0);
+	struct told told = {0};
+	ack_ticket	first = ack_open(ack, 11), second, third;
+
+	(void) state;
+	ack_listen(ack, on_done, &told);
+	ack_received(ack, first, 21);
+	ack_sent(ack, first, 2);
+	ack_handed(ack, first, 31);
+	ack_close(ack, first, 200);
+	second = ack_open(ack, 12);
+	ack_received(ack, second, 22);
+	ack_sent(ack, second, 1);
+	assert_true(ack_done(ack, second, 1));
+	assert_int_equal(told.count, 0); /* more of it may come */
+	ack_handed(ack, second, 32);
+	ack_close(ack, second, 300);
+	assert_int_equal(told.count, 1);
+	assert_int_equal(told.last.commit_us, 12);
+	assert_int_equal(told.last.received_us, 22);
+	assert_int_equal(told.last.handed_us, 32);
+	assert_int_equal(ack_oldest_us(ack), 11);
+	assert_true(ack_done(ack, first, 1));
+	assert_int_equal(told.count, 1);
+	assert_true(ack_done(ack, first, 1));
+	assert_int_equal(told.count, 2);
+	assert_int_equal(told.last.commit_us, 11);
+	assert_int_equal(ack_oldest_us(ack), 0);
+
+	third = ack_open(ack, 0); /* rows, or a message outside of transactions */
+	ack_sent(ack, third, 1);
+	ack_close(ack, third, 400);
+	assert_true(ack_done(ack, third, 1));
+	ack_close(ack, ack_open(ack, 14), 500); /* nothing was sent of it */
+	third = ack_open(ack, 15);
+	ack_sent(ack, third, 1);
+	ack_abandon(ack, third);
+	assert_int_equal(ack_oldest_us(ack), 15);
+	assert_true(ack_done(ack, third, 1));
+	third = ack_open(ack, 16);
+	ack_sent(ack, third, 1);
+	ack_close(ack, third, 600);
+	ack_forget(ack);
+	assert_int_equal(told.count, 2);
+	ack_free(ack);
+}
+
 static void
 random_orders_agree_with_the_model(void **state)
 {
@@ -262,6 +328,7 @@ main(void)
 		cmocka_unit_test(mark_alone_confirms_at_once_and_never_back),
 		cmocka_unit_test(abandoned_transaction_stands_for_no_position),
 		cmocka_unit_test(acknowledgement_of_nothing_is_a_broken_invariant),
+		cmocka_unit_test(a_transaction_is_told_when_it_is_acknowledged),
 		cmocka_unit_test(random_orders_agree_with_the_model),
 	};
 
