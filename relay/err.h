@@ -132,6 +132,13 @@ enum err_code
 };
 #undef ERR_ENUM
 
+#define ERR_ONE(code, text) +1
+enum
+{
+	NERR_CODES = 1 ERR_CODES(ERR_ONE) /* with E0 */
+};
+#undef ERR_ONE
+
 /* Filled by whoever fails; lives on the stack of whoever asks. */
 struct err
 {

@@ -27,7 +27,9 @@ static enum log_level  log_level = LOG_INFO;
 static pthread_mutex_t footer_lock = PTHREAD_MUTEX_INITIALIZER;
 static char            footer[512];
 
-static const char *const level_names[] = {"error", "warn", "info", "debug"};
+/* What was logged, from whatever thread. */
+static pthread_mutex_t journal_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct journal  journal;
 
 /* One field of a message; fields without a value are left out. */
 struct field
@@ -55,16 +57,14 @@ log_shows(enum log_level level)
 
 /* UTC, with milliseconds. */
 static void
-timestamp(char text[32])
+timestamp(const struct timespec *now, char text[32])
 {
-	struct timespec now;
-	struct tm       tm;
-	size_t          len;
+	struct tm tm;
+	size_t    len;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
+	gmtime_r(&now->tv_sec, &tm);
 	len = strftime(text, 24, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + len, 32 - len, ".%03ldZ", now.tv_nsec / 1000000);
+	snprintf(text + len, 32 - len, ".%03ldZ", now->tv_nsec / 1000000);
 }
 
 /* A JSON string; logfmt's readers take the same escapes. */
@@ -158,27 +158,55 @@ log_put(struct buf *lines)
 }
 
 static void
-log_write(enum log_level level, const char *msg, const struct err *e, const char *doing)
+log_note(const struct journal_line *line, const struct timespec *now)
+{
+	pthread_mutex_lock(&journal_lock);
+	journal_add(&journal, line, (int64_t) now->tv_sec * 1000000 + now->tv_nsec / 1000);
+	pthread_mutex_unlock(&journal_lock);
+}
+
+void
+log_journal(struct journal *copy)
+{
+	pthread_mutex_lock(&journal_lock);
+	*copy = journal;
+	pthread_mutex_unlock(&journal_lock);
+}
+
+/* fmt: what the message was made of. */
+static void
+log_write(enum log_level level, const char *fmt, const char *msg, const struct err *e,
+		  const char *doing)
 {
 	const char        *code = e ? err_code_name(e->code) : NULL;
 	char               ts[32];
 	struct buf         out = {0};
+	struct timespec    now;
+	const struct journal_line line = {.level = level,
+									  .code = e ? e->code : E0,
+									  .origin = fmt,
+									  .msg = msg,
+									  .detail = e && *e->detail ? e->detail : NULL,
+									  .hint = e && *e->hint ? e->hint : NULL,
+									  .action = doing};
 	const struct field fields[] = {{"ts", ts},
-								   {"level", level_names[level]},
+								   {"level", journal_level_names[level]},
 								   {"code", code},
 								   {"msg", msg},
-								   {"detail", e && *e->detail ? e->detail : NULL},
-								   {"hint", e && *e->hint ? e->hint : NULL},
+								   {"detail", line.detail},
+								   {"hint", line.hint},
 								   {"action", doing},
 								   {NULL, NULL}};
 
-	timestamp(ts);
+	clock_gettime(CLOCK_REALTIME, &now);
+	timestamp(&now, ts);
+	log_note(&line, &now);
 	if (log_format == LOG_JSON)
 		write_json(&out, fields);
 	else if (log_format == LOG_LOGFMT)
 		write_logfmt(&out, fields);
 	else
-		write_text(&out, level_names[level], code, msg, &fields[4]);
+		write_text(&out, journal_level_names[level], code, msg, &fields[4]);
 	log_put(&out);
 	buf_free(&out);
 }
@@ -242,7 +270,7 @@ log_va(enum log_level level, const struct err *e, const char *fmt, va_list ap)
 		vsnprintf(text, (size_t) len + 1, fmt, again);
 	}
 	va_end(again);
-	log_write(level, e ? e->msg : text, e, e && fmt ? text : NULL);
+	log_write(level, fmt, e ? e->msg : text, e, e && fmt ? text : NULL);
 	if (text != brief)
 		free(text);
 }

@@ -13,7 +13,9 @@
 
 #include "config.h"
 #include "err.h"
+#include "journal.h"
 
+/* As journal.h counts them. */
 enum log_level
 {
 	LOG_ERROR,
@@ -44,6 +46,9 @@ void log_err(enum log_level level, const struct err *e, const char *doing, ...) 
 void log_footer(const char *text);
 /* How wide the terminal is; 0: there is none, or no messages as text, and so no such line. */
 unsigned log_footer_columns(void);
+
+/* What was logged so far; copied. */
+void log_journal(struct journal *copy);
 
 /* Keeps a message that may come often to one in interval_ms.  Zero the rest. */
 struct log_limit
