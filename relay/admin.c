@@ -9,19 +9,17 @@
 #include "admin.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
 
 #include "descriptors.h"
+#include "process.h"
 
 #define MAX_CONNECTIONS 16
 #define CONNECTION_BYTES 16384 /* for a request's head and the reply's */
@@ -85,16 +83,14 @@ page_livez(const struct metrics *m, struct buf *out)
 static unsigned
 page_readyz(const struct metrics *m, struct buf *out)
 {
-	bool ready = metrics_ready(m);
+	metrics_reason reasons[METRICS_REASONS];
+	unsigned       count = metrics_reasons(m, reasons);
 
-	buf_printf(out, "%s: %s%s%s", ready ? "ok" : "not ready", metrics_state_name(m->state),
-			   m->kafka == PEER_AWAY ? ", Kafka is not reachable" : "",
-			   m->registry == PEER_AWAY ? ", the schema registry is not reachable" : "");
-	if (m->state == METRICS_SCHEMA_REFUSED && m->refusals)
-		buf_printf(out, ", %s: %s; more in /status", err_code_name(m->refusals->why.code),
-				   m->refusals->why.msg);
+	buf_printf(out, "%s: %s", count == 0 ? "ok" : "not ready", metrics_state_name(m->state));
+	for (unsigned i = 0; i < count; i++)
+		buf_printf(out, ", %s", reasons[i]);
 	buf_put_u8(out, '\n');
-	return ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
+	return count == 0 ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
 }
 
 #define TEXT_PLAIN "text/plain; charset=utf-8"
@@ -111,61 +107,6 @@ static const struct page pages[] = {
 };
 
 #define NPAGES (sizeof(pages) / sizeof(pages[0]))
-
-/* --- the process --------------------------------------------------------- */
-
-/* A small file of /proc as a string; "" if there is none. */
-static void
-proc_read(const char *path, char *text, size_t size)
-{
-	int     fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-}
-
-static int64_t
-clock_us(clockid_t clock)
-{
-	struct timespec ts = {0};
-
-	clock_gettime(clock, &ts);
-	return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-static void
-process_read(struct metrics_process *process)
-{
-	char     text[256];
-	uint64_t pages_resident;
-
-	proc_read("/proc/self/statm", text, sizeof(text));
-	if (sscanf(text, "%*u %" SCNu64, &pages_resident) == 1)
-		process->resident = pages_resident * (uint64_t) sysconf(_SC_PAGESIZE);
-	process->cpu_us = clock_us(CLOCK_PROCESS_CPUTIME_ID);
-}
-
-/* proc(5): field 22 of stat, in clock ticks since boot; 0: not known. */
-static int64_t
-process_start_us(void)
-{
-	char        text[1024];
-	const char *name_end;
-	uint64_t    ticks;
-
-	proc_read("/proc/self/stat", text, sizeof(text));
-	name_end = strrchr(text, ')'); /* the name may have blanks */
-	if (name_end == NULL ||
-		sscanf(name_end + 1,
-			   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-			   "%*d %*d %*d %" SCNu64,
-			   &ticks) != 1)
-		return 0;
-	return clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME) +
-		   (int64_t) (ticks * 1000000 / (uint64_t) sysconf(_SC_CLK_TCK));
-}
 
 /* --- requests ------------------------------------------------------------ */
 

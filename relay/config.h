@@ -214,6 +214,7 @@ struct config
 	struct
 	{
 		char           *listen; /* admin.listen: host:port, "" for none */
+		uint32_t        ready_lag_ms; /* admin.ready.lag; 0: no matter */
 		enum log_format log_format;
 		int             log_level;
 	} admin;

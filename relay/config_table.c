@@ -280,6 +280,8 @@ const struct setting settings[] = {
 
 	{"admin", "admin.listen", NULL, KIND_LISTEN, AT(admin.listen), "",
 	 .help = "HOST:PORT for metrics and health, :PORT for this machine only. Empty: none"},
+	{"admin", "admin.ready.lag", NULL, KIND_DURATION, AT(admin.ready_lag_ms), "0", 0, 24 * HOUR,
+	 .help = "How far the relay may be behind and be ready, see /readyz; 0: as far as it is"},
 	{"admin", "log.format", NULL, KIND_CHOICE, AT(admin.log_format), "auto", .words = log_formats,
 	 .help = "How messages look on stderr; auto: text on a terminal, logfmt elsewhere"},
 	{"admin", "log.level", NULL, KIND_CHOICE, AT(admin.log_level), "info", .words = log_levels,

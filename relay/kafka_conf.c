@@ -12,7 +12,7 @@
 #include <librdkafka/rdkafka.h>
 
 /* What a producer's queue tells, see producer.c. */
-#define EVENTS (RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG)
+#define EVENTS (RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS)
 
 void
 kafka_conf_read(const rd_kafka_conf_t *conf, const char *name, char *value, size_t size)
@@ -60,6 +60,7 @@ static const struct
 	/* Automatic creation takes a moment, of thousands a minute; see topic_waited(). */
 	{"topic.metadata.propagation.max.ms", "30000"},
 	{"log.queue", "true"},
+	{"statistics.interval.ms", "10000"},
 };
 
 /* Properties that keep their value, and why. */

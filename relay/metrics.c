@@ -27,6 +27,7 @@ enum kind
 	KIND_LAG,     /* no field: from two positions */
 	KIND_BOOL,    /* bool */
 	KIND_PEER,    /* enum metrics_peer */
+	KIND_SECONDS, /* int64_t, microseconds */
 	KIND_MICROS,  /* int64_t; 0: not known */
 	KIND_CPU      /* the same, a counter */
 };
@@ -154,6 +155,25 @@ static const struct metric table[] = {
 	{PREFIX "last_commit_timestamp_seconds", KIND_MICROS, AT(confirmed_commit_us), NULL, NULL,
 	 "When the newest confirmed transaction was committed, since the Unix epoch."},
 
+	{PREFIX "lag_seconds", KIND_SECONDS, AT(health.lag_us), NULL, NULL,
+	 "Age of the oldest commit that is not acknowledged, by the server's clock and ours, never "
+	 "below 0; while none is known of, but the server is ahead, away or not read, the time since "
+	 "all was well; 0 when all is acknowledged and nothing is ahead."},
+	{PREFIX "source_stalled_seconds", KIND_SECONDS, AT(health.source_stalled_us), NULL, NULL,
+	 "For how long PostgreSQL sends nothing although it should; 0 while it does, or is not read."},
+	{PREFIX "kafka_stalled_seconds", KIND_SECONDS, AT(health.sink_stalled_us), NULL, NULL,
+	 "For how long messages are in flight and none is acknowledged."},
+	{PREFIX "reconnects_total", KIND_COUNTER, AT(reconnects.postgresql), "peer", "postgresql",
+	 "How often a peer was back after it was away."},
+	{PREFIX "reconnects_total", KIND_COUNTER, AT(reconnects.kafka), "peer", "kafka", NULL},
+	{PREFIX "reconnects_total", KIND_COUNTER, AT(reconnects.registry), "peer", "registry", NULL},
+
+	{PROCESS "virtual_memory_bytes", KIND_KNOWN, AT(process.virtual), NULL, NULL,
+	 "Virtual memory size in bytes."},
+	{PROCESS "open_fds", KIND_KNOWN, AT(process.open_fds), NULL, NULL,
+	 "Number of open file descriptors."},
+	{PROCESS "max_fds", KIND_KNOWN, AT(process.max_fds), NULL, NULL,
+	 "Maximum number of open file descriptors."},
 	{PROCESS "resident_memory_bytes", KIND_KNOWN, AT(process.resident), NULL, NULL,
 	 "Resident memory size in bytes."},
 	{PROCESS "cpu_seconds_total", KIND_CPU, AT(process.cpu_us), NULL, NULL,
@@ -179,16 +199,6 @@ metrics_state_name(enum metrics_state state)
 	return states[state];
 }
 
-/* Waiting for a sink that has no room just now is what a busy relay does. */
-bool
-metrics_ready(const struct metrics *m)
-{
-	return (m->state == METRICS_STREAMING || m->state == METRICS_SNAPSHOT ||
-			m->state == METRICS_WAITING_SINK ||
-			m->state == METRICS_WAITING_REGISTRY) &&
-		   m->kafka != PEER_AWAY && m->registry != PEER_AWAY;
-}
-
 /* --- values -------------------------------------------------------------- */
 
 /* 0 is for what the field's kind says is not known. */
@@ -205,6 +215,7 @@ metric_number(const struct metric *metric, const struct metrics *m)
 			/* What was sent may be confirmed before the server tells its position. */
 			return m->source.server_lsn > m->confirmed_lsn ? m->source.server_lsn - m->confirmed_lsn
 														   : 0;
+		case KIND_SECONDS:
 		case KIND_MICROS:
 		case KIND_CPU:
 			return *(const int64_t *) field > 0 ? (uint64_t) * (const int64_t *) field : 0;
@@ -219,6 +230,7 @@ metric_known(const struct metric *metric, const struct metrics *m)
 	{
 		case KIND_COUNTER:
 		case KIND_GAUGE:
+		case KIND_SECONDS:
 		case KIND_BOOL: return true;
 		case KIND_LAG: return m->source.server_lsn > 0 && m->confirmed_lsn > 0;
 		default: return metric_number(metric, m) > 0;
@@ -231,7 +243,7 @@ metric_print(const struct metric *metric, const struct metrics *m, struct buf *o
 {
 	uint64_t number = metric_number(metric, m);
 
-	if (metric->kind == KIND_MICROS || metric->kind == KIND_CPU)
+	if (metric->kind == KIND_SECONDS || metric->kind == KIND_MICROS || metric->kind == KIND_CPU)
 		buf_printf(out, "%" PRIu64 ".%06" PRIu64, number / 1000000, number % 1000000);
 	else
 		buf_printf(out, "%" PRIu64, metric->kind == KIND_PEER ? number == PEER_THERE : number);
@@ -348,6 +360,7 @@ metrics_text(const struct metrics *m, enum metrics_format format, struct buf *ou
 	text_refusals(m, page);
 	text_dead_letters(m, page);
 	text_skipped(m, page);
+	metrics_text_lists(m, page);
 	for (unsigned i = 0; i < NTABLE; i++)
 	{
 		const struct metric *metric = &table[i];
@@ -507,6 +520,7 @@ metrics_json(const struct metrics *m, struct buf *out)
 	add(root, "schemas_refused", json_refusals(m));
 	add(root, "dead_letters", json_dead_letters(m));
 	add(root, "skipped_messages", json_skipped(m));
+	metrics_json_lists(m, root);
 	printed = cJSON_PrintUnformatted(root);
 	if (printed == NULL)
 		xmalloc(SIZE_MAX);

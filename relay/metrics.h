@@ -13,9 +13,12 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "client_stats.h"
 #include "dead_letter.h"
 #include "incremental.h"
+#include "journal.h"
 #include "pipeline.h"
+#include "reasons.h"
 #include "registry.h"
 #include "sink.h"
 #include "gentle.h"
@@ -47,8 +50,30 @@ enum metrics_peer
 struct metrics_process
 {
 	uint64_t resident; /* bytes */
+	uint64_t virtual;  /* the same of its addresses */
+	uint64_t open_fds;
+	uint64_t max_fds;
 	int64_t  cpu_us;   /* user and system */
 	int64_t  start_us; /* since the Unix epoch */
+};
+
+/* How it comes forward: health.h. */
+struct metrics_health
+{
+	int64_t lag_us;
+	int64_t source_stalled_us;
+	int64_t source_patience_us; /* so long is in order */
+	int64_t sink_stalled_us;
+	int64_t sink_patience_us;
+	int64_t ready_lag_us; /* admin.ready.lag; 0: any lag is good */
+};
+
+/* How often a peer was back after it was away. */
+struct metrics_reconnects
+{
+	uint64_t postgresql;
+	uint64_t kafka;
+	uint64_t registry;
 };
 
 /* Counters are since the start of the process.  Strings are borrowed. */
@@ -75,11 +100,22 @@ struct metrics
 	uint64_t               received_lsn;
 	uint64_t               confirmed_lsn;
 	int64_t                confirmed_commit_us; /* of the newest confirmed transaction; 0: none */
+	struct metrics_health    health;
+	struct metrics_reconnects reconnects;
+	const struct table_count *tables; /* what pipeline_tables() gives; NULL: none */
+	const struct journal     *journal; /* NULL: nothing was logged */
+	struct reasons            produce_errors;
+	const struct client_stats *client; /* NULL: the sink is not Kafka */
 	struct metrics_process process;
 };
 
-/* Changes flow, or would if there were any: connected, and nobody unreachable. */
+/* Changes flow, or would if there were any: connected, nobody unreachable, and not too far behind. */
 bool metrics_ready(const struct metrics *m);
+
+/* Why not, most important first; each as in a sentence.  Gives how many; 0: it is ready. */
+#define METRICS_REASONS 8
+typedef char metrics_reason[640];
+unsigned metrics_reasons(const struct metrics *m, metrics_reason reasons[METRICS_REASONS]);
 
 /* "waiting_sink" */
 const char *metrics_state_name(enum metrics_state state);

@@ -79,4 +79,10 @@ json_text(const char *text)
 	return text ? cJSON_CreateString(text) : cJSON_CreateNull();
 }
 
+/* --- metrics_lists.c ---------------------------------------------------------- */
+
+/* Both append theirs. */
+void metrics_text_lists(const struct metrics *m, const struct page *page);
+void metrics_json_lists(const struct metrics *m, cJSON *root);
+
 #endif /* RELAY_METRICS_PARTS_H */

@@ -15,6 +15,7 @@
 
 #include <uthash.h>
 
+#include "table_counts.h"
 #include "topics.h"
 
 typedef struct rd_kafka_topic_conf_s rd_kafka_topic_conf_t; /* as in rdkafka.h */
@@ -26,6 +27,9 @@ struct partitioner
 	int             kind;        /* which of librdkafka's functions */
 	_Atomic int32_t npartitions; /* that count; 0: not known yet */
 	_Atomic int32_t found;       /* what the topic has now; 0: not known yet */
+	struct topic_count *count;   /* where its messages count; NULL: nowhere */
+	uint32_t        held;        /* of these, messages in the open Kafka transaction */
+	struct partitioner *next;    /* in the producer's held_topics, while held > 0 */
 	UT_hash_handle  hh;          /* the producer's, by topic */
 };
 

@@ -27,6 +27,12 @@ pipeline_clock_ns(void)
 	return (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+int64_t
+pipeline_clock_us(void)
+{
+	return pipeline_clock_ns() / 1000;
+}
+
 /* A UUID of version 7: the time in milliseconds, then random bits. */
 static void
 run_id_make(char id[37])
@@ -48,9 +54,11 @@ run_id_make(char id[37])
 /* When only other databases' or tables' changes move the position. */
 #define IDLE_PROGRESS_MS 1000
 
-static struct delivery *
-delivery_of(const struct config *cfg, bool has_progress)
+static void
+pipeline_deliver(struct pipeline *pl)
 {
+	const struct config   *cfg = pl->ctx.cfg;
+	bool                   has_progress = pl->progress != NULL;
 	struct delivery_limits limits = {
 		.mode = !has_progress           ? DELIVERY_WITHOUT_PROGRESS
 				: cfg->kafka.exactly_once ? DELIVERY_EXACTLY_ONCE
@@ -63,7 +71,8 @@ delivery_of(const struct config *cfg, bool has_progress)
 		.max_ms = kafka_conf_transaction_ms(cfg) / 4, /* slow brokers need the rest */
 	};
 
-	return delivery_new(&limits);
+	pl->dlv = delivery_new(&limits);
+	delivery_listen(pl->dlv, pipeline_on_done, pl);
 }
 
 struct pipeline *
@@ -79,11 +88,12 @@ pipeline_new(const struct config *cfg, struct registry *reg, struct progress_top
 	if (pl->ctx.on_error == ON_ERROR_DEAD_LETTER || pl->ctx.on_refusal == ON_ERROR_DEAD_LETTER)
 		pl->ctx.dead = dead_letters_new(cfg);
 	pl->ctx.detours = detours_new();
+	pl->ctx.counts = table_counts_new();
 	pl->divert = divert_new(&pl->ctx);
 	run_id_make(pl->run_id);
 	pl->progress = progress;
 	pl->exactly_once = progress && cfg->kafka.exactly_once;
-	pl->dlv = delivery_of(cfg, progress != NULL);
+	pipeline_deliver(pl);
 	pl->until_verify = cfg->format.avro_verify;
 	return pl;
 }
@@ -92,7 +102,7 @@ void
 pipeline_begin_anew(struct pipeline *pl)
 {
 	delivery_free(pl->dlv);
-	pl->dlv = delivery_of(pl->ctx.cfg, pl->progress != NULL);
+	pipeline_deliver(pl);
 	pl->received = 0;
 }
 
@@ -108,6 +118,7 @@ pipeline_free(struct pipeline *pl)
 	dead_letters_free(pl->ctx.dead);
 	divert_free(pl->divert);
 	detours_free(pl->ctx.detours);
+	table_counts_free(pl->ctx.counts);
 	delivery_free(pl->dlv);
 	free(pl->counts.collections);
 	free((char *) pl->origin.data);
@@ -240,8 +251,9 @@ pipeline_verify(struct pipeline *pl, struct stream *stream, const struct change 
 }
 
 static void
-count_change(struct pipeline_stats *stats, enum wire_kind kind)
+count_change(struct pipeline_stats *stats, struct table_count *count, enum wire_kind kind)
 {
+	count->changes[kind == WIRE_INSERT ? TABLE_OP_INSERT : kind == WIRE_UPDATE ? TABLE_OP_UPDATE : TABLE_OP_DELETE]++;
 	if (kind == WIRE_INSERT)
 		stats->inserts++;
 	else if (kind == WIRE_UPDATE)
@@ -300,7 +312,8 @@ pipeline_change(struct pipeline *pl, const struct change *chg, struct err *e)
 		if (rc != RC_OK)
 			return rc;
 		pipeline_count(pl, stream);
-		count_change(&pl->stats, chg->kind);
+		count_change(&pl->stats, stream->count, chg->kind);
+		stream->count->changed_us = pl->stamp.commit_us;
 		if (pl->watched)
 			pipeline_tell(pl, chg);
 		CRASH_POINT(change_encoded);
@@ -386,6 +399,7 @@ pipeline_frame(struct pipeline *pl, const void *data, size_t len, struct err *e)
 		if (rc != RC_OK)
 			return rc;
 		pl->stats.received_bytes += len;
+		pl->frame_us = pl->now_ns / 1000;
 		pl->in_frame = true;
 		lookahead_start(&pl->ahead, pl->records, pl->cat);
 		CRASH_POINT(frame_taken);
@@ -541,6 +555,12 @@ struct detours *
 pipeline_detours(struct pipeline *pl)
 {
 	return pl->ctx.detours;
+}
+
+const struct table_count *
+pipeline_tables(const struct pipeline *pl)
+{
+	return table_counts_list(pl->ctx.counts);
 }
 
 const struct letter_count *

@@ -13,10 +13,21 @@
 #include "config.h"
 #include "dead_letter.h"
 #include "delivery.h"
+#include "histogram.h"
 #include "history.h"
 #include "progress_topic.h"
 #include "registry.h"
 #include "sink.h"
+
+/* Of a transaction, see docs/status.md. */
+enum latency
+{
+	LATENCY_COMMIT_TO_RECEIVED,
+	LATENCY_RECEIVED_TO_HANDED,
+	LATENCY_HANDED_TO_ACKED,
+	LATENCY_COMMIT_TO_ACKED
+};
+#define NLATENCIES (LATENCY_COMMIT_TO_ACKED + 1)
 
 struct pipeline_stats
 {
@@ -28,6 +39,7 @@ struct pipeline_stats
 	uint64_t			verified; /* by avro.verify */
 	int64_t				commit_us; /* commit time of the last transaction taken in */
 	struct encode_stats encode;
+	struct histogram	latencies[NLATENCIES]; /* of transactions with messages that are acknowledged */
 };
 
 enum pipeline_wait
@@ -175,8 +187,11 @@ bool pipeline_has_room(const struct pipeline *pl);
 enum rc pipeline_write(struct pipeline *pl, struct sink *sink, int64_t now_ms, bool urgent,
 					   struct err *e) MUST_CHECK;
 
-/* count messages of the item are safe.  False: nobody sent them. */
-bool pipeline_acked(struct pipeline *pl, uint32_t item, uint32_t count);
+/*
+ * count messages of the item are safe.  now_us: wall clock, since the Unix epoch; once for many of them
+ * is enough.  False: nobody sent them.
+ */
+bool pipeline_acked(struct pipeline *pl, uint32_t item, uint32_t count, int64_t now_us);
 
 /*
  * The brokers refused the message with this label; before pipeline_forget().  True: it is passed
@@ -187,6 +202,8 @@ bool pipeline_refused(struct pipeline *pl, uint64_t label, const struct err *e);
 /* Exactly once: the sink's Kafka transaction is committed. */
 void pipeline_committed(struct pipeline *pl);
 
+int64_t pipeline_clock_us(void); /* that clock */
+
 const struct delivery	  *pipeline_delivery(const struct pipeline *pl);
 uint64_t				   pipeline_received(const struct pipeline *pl); /* LSN of the last
 																		   commit or mark */
@@ -196,6 +213,9 @@ const struct pipeline_stats *pipeline_stats(const struct pipeline *pl);
 
 /* What was passed over, by table and reason. */
 struct detours *pipeline_detours(struct pipeline *pl);
+
+/* What came and went by table, as table_counts_list() gives it. */
+const struct table_count *pipeline_tables(const struct pipeline *pl);
 
 /* Dead letters by table, as dead_letters_counts() gives them. */
 const struct letter_count *pipeline_dead_letters(const struct pipeline *pl);

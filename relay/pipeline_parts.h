@@ -77,7 +77,9 @@ struct pipeline
 	unsigned                next_out;
 	enum pipeline_wait      wait;
 
-	int64_t               now_ns; /* wall clock, read once per frame */
+	int64_t               now_ns; /* wall clock, read once per frame, and when it goes on */
+	int64_t               frame_us; /* the same when the frame at hand came */
+	int64_t               acked_us; /* the same of pipeline_acked() */
 	int64_t               now_ms; /* loop time, the same */
 	bool                  exactly_once;
 	uint64_t              until_verify;
@@ -121,6 +123,9 @@ enum rc pipeline_stream(struct pipeline *pl, uint32_t relation, struct stream **
 enum rc pipeline_send(struct pipeline *pl, struct stream *stream, struct err *e) MUST_CHECK;
 
 /* --- pipeline_transaction.c -------------------------------------------------- */
+
+/* A listener of delivery.h's: a transaction is acknowledged. */
+void pipeline_on_done(void *arg, const struct ack_times *times);
 
 enum rc pipeline_begin(struct pipeline *pl, const struct begin *begin, struct err *e) MUST_CHECK;
 enum rc pipeline_commit(struct pipeline *pl, const struct commit *commit, struct err *e) MUST_CHECK;

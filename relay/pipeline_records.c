@@ -29,6 +29,8 @@ pipeline_truncate(struct pipeline *pl, struct truncate *trunc, struct err *e)
 		trunc->relations = next;
 		trunc->nrelations--;
 		pl->stats.truncates++;
+		stream->count->changes[TABLE_OP_TRUNCATE]++;
+		stream->count->changed_us = pl->stamp.commit_us;
 		delivery_change(pl->dlv);
 		CRASH_POINT(truncate_sent);
 	}

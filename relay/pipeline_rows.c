@@ -156,9 +156,11 @@ pipeline_row(struct pipeline *pl, const struct rows *rows, const struct change *
 	}
 	if (rc == RC_OK)
 		rc = pipeline_send(pl, pl->rows, e);
-	if (rc == RC_OK)
-		pl->stats.rows++;
-	return rc;
+	if (rc != RC_OK)
+		return rc;
+	pl->stats.rows++;
+	pl->rows->count->changes[TABLE_OP_READ]++;
+	return RC_OK;
 }
 
 enum rc

@@ -133,6 +133,7 @@ pipeline_begin(struct pipeline *pl, const struct begin *begin, struct err *e)
 	rc = delivery_begin(pl->dlv, begin->commit_lsn, begin->commit_us, e);
 	if (rc != RC_OK)
 		return rc;
+	delivery_received(pl->dlv, pl->frame_us);
 	pipeline_tag(pl, begin->commit_lsn);
 	for (unsigned i = 0; i < pl->nlisteners && pl->watched; i++)
 		if (pl->listeners[i].begun)
@@ -159,6 +160,7 @@ pipeline_commit(struct pipeline *pl, const struct commit *commit, struct err *e)
 		CRASH_POINT(boundary_end_sent);
 	}
 	CRASH_POINT(commit_taken);
+	delivery_handed(pl->dlv, pl->now_ns / 1000);
 	if (delivery_commit(pl->dlv, commit->end_lsn, e) != RC_OK)
 		return RC_ERR;
 	pl->received = commit->end_lsn;
@@ -226,9 +228,24 @@ pipeline_committed(struct pipeline *pl)
 	pipeline_written(pl);
 }
 
-bool
-pipeline_acked(struct pipeline *pl, uint32_t item, uint32_t count)
+void
+pipeline_on_done(void *arg, const struct ack_times *times)
 {
+	struct pipeline  *pl = arg;
+	struct histogram *latencies = pl->stats.latencies;
+	/* The last acknowledgement may have come before the commit was read. */
+	int64_t           acked_us = pl->acked_us > times->handed_us ? pl->acked_us : times->handed_us;
+
+	histogram_add(&latencies[LATENCY_COMMIT_TO_RECEIVED], times->received_us - times->commit_us);
+	histogram_add(&latencies[LATENCY_RECEIVED_TO_HANDED], times->handed_us - times->received_us);
+	histogram_add(&latencies[LATENCY_HANDED_TO_ACKED], acked_us - times->handed_us);
+	histogram_add(&latencies[LATENCY_COMMIT_TO_ACKED], acked_us - times->commit_us);
+}
+
+bool
+pipeline_acked(struct pipeline *pl, uint32_t item, uint32_t count, int64_t now_us)
+{
+	pl->acked_us = now_us;
 	if (item != PROGRESS_ITEM)
 		return delivery_acked(pl->dlv, item, count);
 	pl->unwritten -= count;

@@ -110,6 +110,7 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 	struct sink_refusal       refusal = {0};
 	uint32_t                  item = 0;
 	uint32_t                  count = 0;
+	uint32_t                  delivered = 0;
 
 	CRASH_POINT(report_taken);
 	while ((message = rd_kafka_event_message_next(event)) != NULL)
@@ -138,11 +139,17 @@ producer_delivered(struct producer *p, rd_kafka_event_t *event)
 		}
 		item = sink_item(label);
 		count++;
+		delivered++;
 	}
 	if (count > 0)
 		producer_acked(p, item, count);
 	if (last)
+	{
 		producer_remember(p, last);
+		producer_count(p, last->rkt, delivered);
+	}
+	if (refusal.messages > 0 && p->events.undelivered)
+		p->events.undelivered(p->events.arg, rd_kafka_err2name(code), refusal.messages);
 	CRASH_POINT(report_counted);
 	if (code && !p->definite)
 	{
@@ -190,6 +197,15 @@ producer_logged(struct producer *p, rd_kafka_event_t *event)
 		p->events.log(p->events.arg, level, text);
 }
 
+static void
+producer_measured(struct producer *p, rd_kafka_event_t *event)
+{
+	const char *json = rd_kafka_event_stats(event);
+
+	if (p->events.statistics)
+		p->events.statistics(p->events.arg, json, strlen(json));
+}
+
 static bool
 producer_full(const struct producer *p)
 {
@@ -219,6 +235,7 @@ on_wake(void *arg, int fd, short revents)
 			case RD_KAFKA_EVENT_DR: producer_delivered(p, event); break;
 			case RD_KAFKA_EVENT_ERROR: producer_told(p, event); break;
 			case RD_KAFKA_EVENT_LOG: producer_logged(p, event); break;
+			case RD_KAFKA_EVENT_STATS: producer_measured(p, event); break;
 			default: break;
 		}
 		rd_kafka_event_destroy(event);
@@ -296,6 +313,11 @@ producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing
 			p->stats.messages++;
 			p->stats.in_flight++;
 			p->stats.bytes += key_len + value_len;
+			if (topic->count)
+			{
+				topic->count->messages++;
+				topic->count->bytes += key_len + value_len;
+			}
 			p->cost += message_cost(key_len, value_len);
 			CRASH_POINT(produce_after);
 			return RC_OK;
@@ -312,6 +334,8 @@ producer_send(struct sink *sink, struct sink_topic *topic, const struct outgoing
 			p->full = true;
 			return RC_AGAIN;
 		default:
+			if (p->events.undelivered)
+				p->events.undelivered(p->events.arg, rd_kafka_err2name(code), 1);
 			return producer_trouble(p, code, rd_kafka_err2str(code), topic->name,
 									key_len + value_len, e);
 	}
@@ -358,6 +382,7 @@ producer_free(struct sink *sink)
 static const struct sink_ops producer_ops = {
 	.topic = producer_topic,
 	.topic_free = producer_topic_free,
+	.count = producer_topic_count,
 	.send = producer_send,
 	.fence = producer_fence,
 	.commit = producer_commit,

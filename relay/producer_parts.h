@@ -28,6 +28,7 @@ struct sink_topic
 	int64_t            made_ms;
 	struct sink_topic *prev; /* in the producer's topics */
 	struct sink_topic *next;
+	struct topic_count *count; /* or NULL */
 	bool               seen; /* else it is in the producer's unseen, too */
 	UT_hash_handle     hh;
 };
@@ -95,6 +96,7 @@ struct producer
 	struct transactor *trx; /* NULL: at least once, and what follows plays no part */
 	enum phase         phase;
 	struct held       *held;
+	struct partitioner *held_topics; /* whose messages these are */
 	size_t             nheld;
 	size_t             max_held;
 
@@ -145,6 +147,7 @@ enum rc producer_topic(struct sink *sink, const char *name, struct avro *key, st
 					   struct sink_topic **topic, struct err *e) MUST_CHECK;
 /* Messages in flight keep what they need of it. */
 void producer_topic_free(struct sink *sink, struct sink_topic *topic);
+void producer_topic_count(struct sink *sink, struct sink_topic *topic, struct topic_count *count);
 /* A broker that just came up, or creates thousands, has not had the time for this one. */
 bool producer_topic_waited(const struct producer *p, const char *topic);
 /* A broker knows the topic, so it has not run out of time for those that it creates. */
@@ -164,6 +167,8 @@ void producer_fence(struct sink *sink);
 void producer_commit(struct sink *sink);
 /* Delivered; safe at once, or when its Kafka transaction is committed. */
 void producer_acked(struct producer *p, uint32_t item, uint32_t count);
+/* Of a report, for the counts of its topic. */
+void producer_count(struct producer *p, rd_kafka_topic_t *rkt, uint32_t messages);
 /* Before a message.  Asks nobody: the brokers learn of the transaction with the message. */
 rd_kafka_resp_err_t producer_begin(struct producer *p);
 /*

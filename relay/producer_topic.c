@@ -53,6 +53,15 @@ producer_topic(struct sink *sink, const char *name, struct avro *key, struct avr
 }
 
 void
+producer_topic_count(struct sink *sink, struct sink_topic *topic, struct topic_count *count)
+{
+	struct partitioner *part = rd_kafka_topic_opaque(topic->rkt);
+
+	(void) sink;
+	topic->count = part->count = count;
+}
+
+void
 producer_topic_free(struct sink *sink, struct sink_topic *topic)
 {
 	struct producer *p = producer_of(sink);

@@ -31,6 +31,37 @@ producer_acked(struct producer *p, uint32_t item, uint32_t count)
 }
 
 void
+producer_count(struct producer *p, rd_kafka_topic_t *rkt, uint32_t messages)
+{
+	struct partitioner *part = rd_kafka_topic_opaque(rkt);
+
+	if (part->count == NULL)
+		return;
+	if (p->trx == NULL)
+	{
+		part->count->acked += messages;
+		return;
+	}
+	if (part->held == 0)
+	{
+		part->next = p->held_topics;
+		p->held_topics = part;
+	}
+	part->held += messages;
+}
+
+/* Their Kafka transaction is committed. */
+static void
+producer_count_held(struct producer *p)
+{
+	for (; p->held_topics; p->held_topics = p->held_topics->next)
+	{
+		p->held_topics->count->acked += p->held_topics->held;
+		p->held_topics->held = 0;
+	}
+}
+
+void
 producer_fence(struct sink *sink)
 {
 	transactor_start(producer_of(sink)->trx, TRANSACTOR_FENCE);
@@ -138,6 +169,7 @@ producer_transacted(struct producer *p)
 		p->events.acked(p->events.arg, p->held[i].item, p->held[i].count);
 	}
 	p->nheld = 0;
+	producer_count_held(p);
 	CRASH_POINT(kafka_commit_counted);
 	p->events.committed(p->events.arg);
 }

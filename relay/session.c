@@ -225,6 +225,7 @@ on_source_started(void *arg, const struct source_info *info)
 		from = (struct position){.lsn = info->start_lsn};
 	if (ses->progress)
 		session_follow(ses, info);
+	ses->reconnects.postgresql += ses->ran;
 	ses->ran = true;
 	ses->asked = false;
 	ses->held_since_ms = 0;
@@ -402,6 +403,8 @@ on_round(void *arg)
 		session_write(ses);
 	if (ses->sink && !ses->sink_broken)
 		ses->sink->ops->flush(ses->sink);
+	ses->acked_us = 0;
+	session_look(ses);
 	session_tell_detours(ses);
 	confirmed = session_durable(ses);
 	source_confirm(ses->src, confirmed);
@@ -495,6 +498,7 @@ session_close(struct session *ses)
 				 "it until walrelay starts again, or for transaction.timeout.ms");
 	topics_free(ses->topics);
 	registry_free(ses->reg);
+	free(ses->journal);
 	CRASH_POINT(session_closed);
 }
 
@@ -506,6 +510,8 @@ session_run(struct loop *loop, const struct config *cfg, struct err *e)
 	/* librdkafka's threads would each get a heap of their own, which never shrinks. */
 	mallopt(M_ARENA_MAX, 2);
 	srand((unsigned) time(NULL) ^ (unsigned) getpid());
+	ses.journal = xcalloc(1, sizeof(*ses.journal));
+	health_begin(&ses.health, loop_now_ms());
 	ses.backoff = (struct backoff){.min_ms = cfg->relay.backoff_min_ms,
 								   .max_ms = cfg->relay.backoff_max_ms};
 	ses.retry = (struct loop_timer){.cb = on_retry, .arg = &ses};

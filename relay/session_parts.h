@@ -15,6 +15,7 @@
 #include "gentle.h"
 #include "gap.h"
 #include "gap_writer.h"
+#include "health.h"
 #include "incremental.h"
 #include "loop.h"
 #include "metrics.h"
@@ -89,6 +90,13 @@ struct session
 	bool				 passes;	  /* what it broke of is passed over the next time */
 	uint32_t			 batch_bytes; /* batches were refused; 0: none was */
 	bool				 registry_down;
+	struct health		 health;
+	uint64_t			 acked; /* messages of all sinks */
+	struct metrics_reconnects reconnects;
+	struct reasons		 produce_errors;
+	struct client_stats	 client;  /* of the sink, if it is Kafka */
+	struct journal		*journal; /* what operators are shown */
+	int64_t				 acked_us; /* when this round's acknowledgements came; 0: none has */
 	struct sink_stats	 sinks_before; /* of sinks that broke */
 	struct loop_timer	 retry;
 	struct loop_timer	 drain_limit;
@@ -186,6 +194,8 @@ void session_forget(struct session *ses);
 /* --- session_watch.c ------------------------------------------------------------ */
 
 void session_metrics(void *arg, struct metrics *m);
+/* Once a round: whether the relay comes forward. */
+void session_look(struct session *ses);
 /* Adds what a sink has done. */
 void session_add_stats(const struct sink *sink, struct sink_stats *sum);
 /* A line a minute, while anything happens. */

@@ -18,7 +18,10 @@ on_sink_acked(void *arg, uint32_t item, uint32_t count)
 
 	if (ses->sink_broken)
 		return; /* forgotten, and the producer has not heard of it: session_lose_slot() */
-	if (pipeline_acked(ses->pl, item, count))
+	ses->acked += count;
+	if (ses->acked_us == 0)
+		ses->acked_us = pipeline_clock_us();
+	if (pipeline_acked(ses->pl, item, count, ses->acked_us))
 		return;
 	err_set(&e, ERR_FATAL, E2005, "an acknowledgement came for a message that was not sent");
 	session_fail(ses, &e);
@@ -48,6 +51,22 @@ on_sink_refused(void *arg, const struct sink_refusal *refusal, const struct err 
 			"%" PRIu32 " records of %" PRIu64 " bytes were refused together; batches have at most %" PRIu32
 			" bytes until the next start",
 			refusal->messages, refusal->bytes, ses->batch_bytes);
+}
+
+static void
+on_sink_undelivered(void *arg, const char *reason, uint32_t count)
+{
+	struct session *ses = arg;
+
+	reasons_count(&ses->produce_errors, reason, count);
+}
+
+static void
+on_sink_statistics(void *arg, const char *json, size_t len)
+{
+	struct session *ses = arg;
+
+	client_stats_read(&ses->client, json, len);
 }
 
 static void
@@ -113,6 +132,7 @@ on_sink_state(void *arg, bool up, const struct err *why)
 	if (up)
 	{
 		log_info("Kafka is reachable");
+		ses->reconnects.kafka += ses->sink_seen;
 		ses->sink_seen = true;
 		return;
 	}
@@ -164,6 +184,7 @@ on_registry_state(void *arg, bool up, const struct err *why)
 	if (up)
 	{
 		log_info("the schema registry is reachable again");
+		ses->reconnects.registry++;
 		return;
 	}
 	e = *why;
@@ -213,6 +234,8 @@ session_open_sink(struct session *ses, struct err *e)
 									   .refused = on_sink_refused,
 									   .batch_bytes = ses->batch_bytes,
 									   .failed = on_sink_failed,
+									   .undelivered = on_sink_undelivered,
+									   .statistics = on_sink_statistics,
 									   .ready = session_on_sink_ready,
 									   .committed = on_sink_committed,
 									   .writable = on_sink_writable,
@@ -222,6 +245,7 @@ session_open_sink(struct session *ses, struct err *e)
 									   .arg = ses};
 
 	ses->sink_broken = false;
+	client_stats_renew(&ses->client);
 	ses->sink_up = ses->sink_stuck = false;
 	ses->sink_stage = ses->cfg->kafka.exactly_once ? SINK_UNFENCED : SINK_READY;
 	if (ses->cfg->kafka.exactly_once)

@@ -43,10 +43,53 @@ session_metrics_state(const struct session *ses)
 	return METRICS_STREAMING;
 }
 
+static struct health_view
+session_view(const struct session *ses, const struct source_stats *source)
+{
+	return (struct health_view){
+		.now_ms = loop_now_ms(),
+		.streaming = source->streaming,
+		.paused = source->paused,
+		.frames = source->frames,
+		.server_lsn = source->server_lsn,
+		.reached_lsn = pipeline_reached(ses->pl),
+		.transactions = ack_items(delivery_ack(pipeline_delivery(ses->pl))),
+		.unacked = session_outstanding(ses),
+		.acked = ses->acked,
+	};
+}
+
+void
+session_look(struct session *ses)
+{
+	struct source_stats source;
+	struct health_view	view;
+
+	source_stats(ses->src, &source);
+	view = session_view(ses, &source);
+	health_look(&ses->health, &view);
+}
+
+static void
+session_health(struct session *ses, const struct source_stats *source, struct metrics_health *out)
+{
+	struct health_view view = session_view(ses, source);
+	int64_t			   oldest_us = ack_oldest_us(delivery_ack(pipeline_delivery(ses->pl)));
+
+	health_look(&ses->health, &view);
+	out->lag_us = health_lag_us(&ses->health, &view, oldest_us, pipeline_clock_us());
+	out->source_stalled_us = 1000 * health_source_stalled_ms(&ses->health, &view, source->silent_ms,
+															  source->status_ms);
+	out->source_patience_us = 1000 * health_source_patience_ms(source->status_ms);
+	out->sink_stalled_us = 1000 * health_sink_stalled_ms(&ses->health, &view);
+	out->sink_patience_us = 1000 * HEALTH_SINK_PATIENCE_MS;
+	out->ready_lag_us = INT64_C(1000) * ses->cfg->admin.ready_lag_ms;
+}
+
 void
 session_metrics(void *arg, struct metrics *m)
 {
-	const struct session *ses = arg;
+	struct session		 *ses = arg;
 	const struct ack	 *ack = delivery_ack(pipeline_delivery(ses->pl));
 
 	m->librdkafka = producer_version();
@@ -74,6 +117,14 @@ session_metrics(void *arg, struct metrics *m)
 	m->received_lsn = pipeline_received(ses->pl);
 	m->confirmed_lsn = session_durable(ses);
 	m->confirmed_commit_us = ack_commit_us(ack);
+	session_health(ses, &m->source, &m->health);
+	m->reconnects = ses->reconnects;
+	m->tables = pipeline_tables(ses->pl);
+	m->produce_errors = ses->produce_errors;
+	if (ses->cfg->format.sink == SINK_KAFKA)
+		m->client = &ses->client;
+	log_journal(ses->journal);
+	m->journal = ses->journal;
 }
 
 void

@@ -16,6 +16,7 @@
 #include "encode.h"
 #include "loop.h"
 #include "schema.h"
+#include "table_counts.h"
 #include "topics.h"
 
 /* A topic as a sink knows it; made once per relation version, not per row. */
@@ -68,6 +69,11 @@ struct sink_events
 	/* fence() or commit() has no answer although brokers can be reached; why NULL: now it has.
 	 * NULL: nobody listens. */
 	void (*stuck)(void *arg, const struct err *why);
+	/* So many messages were not delivered; reason: the client library's name of it.  NULL: nobody
+	 * listens. */
+	void (*undelivered)(void *arg, const char *reason, uint32_t count);
+	/* The client library's statistics, JSON, not terminated; NULL: nobody listens. */
+	void (*statistics)(void *arg, const char *json, size_t len);
 	/* What the client library says, with a syslog level; NULL: nobody listens. */
 	void (*log)(void *arg, int level, const char *text);
 	void *arg;
@@ -92,6 +98,8 @@ struct sink_ops
 	enum rc (*topic)(struct sink *sink, const char *name, struct avro *key, struct avro *value,
 					 struct sink_topic **topic, struct err *e);
 	void (*topic_free)(struct sink *sink, struct sink_topic *topic);
+	/* From now on the topic's messages count there, too, which outlives the sink. */
+	void (*count)(struct sink *sink, struct sink_topic *topic, struct topic_count *count);
 	/*
 	 * RC_OK: taken, the bytes were copied; RC_AGAIN: full, nothing was taken;
 	 * RC_ERR: this message can never be taken (too large, say).

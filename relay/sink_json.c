@@ -33,6 +33,7 @@ struct sink_topic
 	struct buf   head; /* {"topic":"...","key": */
 	struct avro *key;
 	struct avro *value;
+	struct topic_count *count; /* or NULL */
 };
 
 /* Messages of one item whose lines end at or before end. */
@@ -41,6 +42,7 @@ struct run
 	uint32_t item;
 	uint64_t end; /* bytes since the sink was made */
 	uint32_t count;
+	struct topic_count *counted; /* NULL: nowhere else */
 };
 
 struct json_sink
@@ -86,12 +88,12 @@ pending(const struct json_sink *js)
 /* --- acknowledging ------------------------------------------------------- */
 
 static void
-run_add(struct json_sink *js, uint32_t item, size_t bytes)
+run_add(struct json_sink *js, uint32_t item, struct topic_count *counted, size_t bytes)
 {
 	uint64_t    end = js->written + pending(js);
 	struct run *last = js->nruns ? &js->runs[(js->first + js->nruns - 1) & (js->cap - 1)] : NULL;
 
-	if (last && last->item == item && (end - bytes) % RUN_BYTES + bytes < RUN_BYTES)
+	if (last && last->item == item && last->counted == counted && (end - bytes) % RUN_BYTES + bytes < RUN_BYTES)
 	{
 		last->end = end;
 		last->count++;
@@ -108,7 +110,7 @@ run_add(struct json_sink *js, uint32_t item, size_t bytes)
 		js->cap = js->cap ? js->cap * 2 : 64;
 		js->first = 0;
 	}
-	js->runs[(js->first + js->nruns++) & (js->cap - 1)] = (struct run){item, end, 1};
+	js->runs[(js->first + js->nruns++) & (js->cap - 1)] = (struct run){item, end, 1, counted};
 }
 
 static void
@@ -121,6 +123,8 @@ json_acknowledge(struct json_sink *js)
 		js->first = (js->first + 1) & (js->cap - 1);
 		js->nruns--;
 		js->stats.acked += run.count;
+		if (run.counted)
+			run.counted->acked += run.count;
 		js->stats.in_flight -= run.count;
 		js->events.acked(js->events.arg, run.item, run.count);
 	}
@@ -315,6 +319,13 @@ json_topic_free(struct sink *sink, struct sink_topic *topic)
 	free(topic);
 }
 
+static void
+json_count(struct sink *sink, struct sink_topic *topic, struct topic_count *count)
+{
+	(void) sink;
+	topic->count = count;
+}
+
 /* Appends one side of a message; data is prefix and Avro. */
 static enum rc
 json_side(struct json_sink *js, bool has, struct str data, struct avro *avro, struct err *e)
@@ -364,6 +375,7 @@ json_send(struct sink *sink, struct sink_topic *topic, const struct outgoing *ou
 {
 	struct json_sink *js = json_of(sink);
 	size_t            before = js->out.len;
+	uint64_t          bytes = (out->has_key ? out->key.len : 0) + (out->has_value ? out->value.len : 0);
 
 	if (js->broken || pending(js) >= js->max_bytes)
 	{
@@ -377,8 +389,13 @@ json_send(struct sink *sink, struct sink_topic *topic, const struct outgoing *ou
 	}
 	js->stats.messages++;
 	js->stats.in_flight++;
-	js->stats.bytes += (out->has_key ? out->key.len : 0) + (out->has_value ? out->value.len : 0);
-	run_add(js, sink_item(label), js->out.len - before);
+	js->stats.bytes += bytes;
+	if (topic->count)
+	{
+		topic->count->messages++;
+		topic->count->bytes += bytes;
+	}
+	run_add(js, sink_item(label), topic->count, js->out.len - before);
 	if (pending(js) >= WRITE_BYTES && !js->waiting)
 		json_write(js);
 	/* Acknowledging is for the loop: nobody expects acked() during send(). */
@@ -419,6 +436,7 @@ json_free(struct sink *sink)
 static const struct sink_ops json_ops = {
 	.topic = json_topic,
 	.topic_free = json_topic_free,
+	.count = json_count,
 	.send = json_send,
 	.flush = json_flush,
 	.stats = json_stats,

@@ -671,6 +671,8 @@ source_stats(const struct source *src, struct source_stats *stats)
 								   .server_lsn = src->server_lsn,
 								   .confirmed = src->confirmed,
 								   .reported = src->past.reported,
-								   .silent_s = heard_ms ? (uint64_t) (loop_now_ms() - heard_ms) / 1000
-														: 0};
+								   .silent_ms = heard_ms ? loop_now_ms() - heard_ms : 0};
+	stats->silent_s = (uint64_t) stats->silent_ms / 1000;
+	if (stats->streaming)
+		stats->status_ms = source_interval_ms(src);
 }

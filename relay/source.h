@@ -64,6 +64,8 @@ struct source_stats
 	uint64_t confirmed;  /* LSN to report */
 	uint64_t reported;   /* LSN reported */
 	uint64_t silent_s;   /* since the last byte; 0 while it is not read */
+	int64_t  silent_ms;  /* the same */
+	int64_t  status_ms;  /* between two status messages at most; 0 while nothing streams */
 };
 
 struct source;

@@ -146,6 +146,11 @@ stream_new(const struct stream_context *ctx, enum stream_kind kind, const struct
 		stream_free(ctx, stream);
 		return rc;
 	}
+	if (kind == STREAM_TABLE && ctx->counts)
+	{
+		stream->count = table_counts_of(ctx->counts, stream->collection, stream->topic_name);
+		ctx->sink->ops->count(ctx->sink, stream->topic, &stream->count->sent);
+	}
 	*made = stream;
 	return RC_OK;
 }

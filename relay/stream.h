@@ -17,6 +17,7 @@
 #include "registry.h"
 #include "route.h"
 #include "sink.h"
+#include "table_counts.h"
 
 enum stream_kind
 {
@@ -39,6 +40,7 @@ struct stream_context
 	struct route        *routes;
 	struct format        fmt;
 	struct encode_stats *stats;
+	struct table_counts *counts; /* of STREAM_TABLE; NULL: nobody counts */
 };
 
 struct stream
@@ -46,6 +48,7 @@ struct stream
 	enum stream_kind   kind;
 	struct plan       *plan;
 	struct sink_topic *topic;
+	struct table_count *count;     /* of a STREAM_TABLE, if they are counted */
 	char              *topic_name;
 	char              *collection; /* schema.table; what transactions are counted by */
 	struct avro       *avro[2];    /* by enum side, for sinks that print; NULL: none */

@@ -257,7 +257,7 @@ readyz_follows_the_state(void **state)
 
 	expect_readyz(fix, 200, "ok: streaming\n");
 	fix->m.state = METRICS_BACKING_OFF;
-	expect_readyz(fix, 503, "not ready: backing_off\n");
+	expect_readyz(fix, 503, "not ready: backing_off, PostgreSQL is not connected\n");
 	fix->m.state = METRICS_WAITING_SINK;
 	expect_readyz(fix, 200, "ok: waiting_sink\n");
 	fix->m.kafka = PEER_AWAY;

@@ -37,7 +37,9 @@ full(void)
 		.received_lsn = UINT64_C(0x1600000080),
 		.confirmed_lsn = UINT64_C(0x1600000040),
 		.confirmed_commit_us = INT64_C(1700000000000042),
-		.process = {.resident = 51, .cpu_us = 1500000, .start_us = INT64_C(1600000000250000)},
+		.health = {.lag_us = 2500000, .source_stalled_us = 1, .sink_stalled_us = 3000042},
+		.reconnects = {.postgresql = 81, .kafka = 82, .registry = 83},
+		.process = {.virtual = 52, .open_fds = 53, .max_fds = 54, .resident = 51, .cpu_us = 1500000, .start_us = INT64_C(1600000000250000)},
 	};
 
 	m.pipeline = (struct pipeline_stats){.inserts = 1,
@@ -60,7 +62,7 @@ full(void)
 	return m;
 }
 
-/* The text without its comments: what is compared with a list of samples. */
+/* The text without its comments and histograms: what is compared with a list of samples. */
 static char *
 samples(const struct metrics *m)
 {
@@ -71,7 +73,8 @@ samples(const struct metrics *m)
 	metrics_text(m, METRICS_PROMETHEUS, &text);
 	rest = buf_cstr(&text);
 	while ((line = strsep(&rest, "\n")) && rest)
-		if (*line != '#')
+		if (*line != '#' && strstr(line, "_seconds_bucket{") == NULL &&
+			strstr(line, "_seconds_sum") == NULL && strstr(line, "_seconds_count") == NULL)
 			buf_printf(&out, "%s\n", line);
 	buf_free(&text);
 	return buf_cstr(&out);
@@ -152,6 +155,15 @@ every_field_has_its_sample(void **state)
 						"walrelay_server_lsn_bytes 94489280768\n"
 						"walrelay_lag_bytes 192\n"
 						"walrelay_last_commit_timestamp_seconds 1700000000.000042\n"
+						"walrelay_lag_seconds 2.500000\n"
+						"walrelay_source_stalled_seconds 0.000001\n"
+						"walrelay_kafka_stalled_seconds 3.000042\n"
+						"walrelay_reconnects_total{peer=\"postgresql\"} 81\n"
+						"walrelay_reconnects_total{peer=\"kafka\"} 82\n"
+						"walrelay_reconnects_total{peer=\"registry\"} 83\n"
+						"process_virtual_memory_bytes 52\n"
+						"process_open_fds 53\n"
+						"process_max_fds 54\n"
 						"process_resident_memory_bytes 51\n"
 						"process_cpu_seconds_total 1.500000\n"
 						"process_start_time_seconds 1600000000.250000\n");
@@ -171,7 +183,7 @@ what_is_not_known_is_left_out(void **state)
 	assert_non_null(strstr(text, "\nwalrelay_source_connected 0\n"));
 	assert_null(strstr(text, "reachable"));
 	assert_null(strstr(text, "lsn"));
-	assert_null(strstr(text, "lag"));
+	assert_null(strstr(text, "lag_bytes"));
 	assert_null(strstr(text, "timestamp"));
 	assert_null(strstr(text, "process_"));
 	free(text);
@@ -238,13 +250,18 @@ text_keeps_the_rules_of_the_format(void **state)
 			bool total = strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_total") == 0;
 
 			assert_string_equal(name, family);
-			assert_string_equal(type, total ? "counter" : "gauge");
+			if (strcmp(type, "histogram") == 0)
+				assert_false(total);
+			else
+				assert_string_equal(type, total ? "counter" : "gauge");
 		}
 		else
 		{
 			size_t len = strcspn(line, "{ ");
 			char  *value = strrchr(line, ' ') + 1;
 
+			if (strcmp(type, "histogram") == 0)
+				len = strlen(family);
 			assert_int_equal(len, strlen(family));
 			assert_memory_equal(line, family, len);
 			assert_true(type[0] != '\0');
@@ -283,7 +300,8 @@ openmetrics_has_the_same_samples(void **state)
 	rest = buf_cstr(&open);
 	while ((line = strsep(&rest, "\n")) && rest)
 	{
-		if (*line == '#')
+		if (*line == '#' || strstr(line, "_seconds_bucket{") || strstr(line, "_seconds_sum") ||
+			strstr(line, "_seconds_count"))
 			continue;
 		assert_memory_equal(at, line, strlen(line));
 		at += strlen(line) + 1;
@@ -468,12 +486,183 @@ ready_is_streaming_with_everybody_there(void **state)
 			for (int registry = PEER_UNKNOWN; registry <= PEER_THERE; registry++)
 			{
 				struct metrics m = {.state = (enum metrics_state) s,
+									.health.source_patience_us = 1,
 									.kafka = (enum metrics_peer) kafka,
 									.registry = (enum metrics_peer) registry};
 
 				assert_int_equal(metrics_ready(&m),
 								 flows[s] && kafka != PEER_AWAY && registry != PEER_AWAY);
 			}
+}
+
+/* Each rule alone, at its limit and past it. */
+static void
+not_ready_says_why(void **state)
+{
+	struct metrics m = {.state = METRICS_STREAMING,
+						.unacked_messages = 7,
+						.health = {.source_stalled_us = 29999999,
+								   .source_patience_us = 30000000,
+								   .sink_stalled_us = 29999999,
+								   .sink_patience_us = 30000000,
+								   .lag_us = INT64_C(3600000000)}};
+	metrics_reason reasons[METRICS_REASONS];
+
+	(void) state;
+	assert_int_equal(metrics_reasons(&m, reasons), 0);
+	m.health.ready_lag_us = INT64_C(3600000000);
+	assert_true(metrics_ready(&m));
+	m.health.lag_us++;
+	assert_int_equal(metrics_reasons(&m, reasons), 1);
+	assert_string_equal(reasons[0],
+						"a commit waits for 3600.0 s, longer than admin.ready.lag, 3600.0 s");
+	m.health.source_stalled_us++;
+	m.health.sink_stalled_us += 5000000;
+	m.state = METRICS_BACKING_OFF;
+	m.kafka = m.registry = PEER_AWAY;
+	assert_int_equal(metrics_reasons(&m, reasons), 6);
+	assert_string_equal(reasons[0], "PostgreSQL is not connected");
+	assert_string_equal(reasons[1], "Kafka is not reachable");
+	assert_string_equal(reasons[2], "the schema registry is not reachable");
+	assert_string_equal(reasons[3], "PostgreSQL has sent nothing for 30 s, although it should have");
+	assert_string_equal(reasons[4], "no message was acknowledged for 34 s, with 7 in flight");
+}
+
+/* --- distributions and lists ----------------------------------------------- */
+
+static void
+latencies_are_histograms(void **state)
+{
+	struct metrics m = full();
+	struct buf     text = {0};
+	struct buf     json = {0};
+
+	(void) state;
+	histogram_add(&m.pipeline.latencies[LATENCY_COMMIT_TO_ACKED], 900);
+	histogram_add(&m.pipeline.latencies[LATENCY_COMMIT_TO_ACKED], 2000000);
+	histogram_add(&m.pipeline.latencies[LATENCY_COMMIT_TO_ACKED], INT64_C(61000000));
+	histogram_add(&m.pipeline.latencies[LATENCY_HANDED_TO_ACKED], 3000);
+	metrics_text(&m, METRICS_OPENMETRICS, &text);
+	assert_non_null(strstr(buf_cstr(&text), "# TYPE walrelay_commit_to_ack_seconds histogram\n"
+											"walrelay_commit_to_ack_seconds_bucket{le=\"0.001\"} 1\n"
+											"walrelay_commit_to_ack_seconds_bucket{le=\"0.0025\"} 1\n"));
+	assert_non_null(strstr(buf_cstr(&text), "_bucket{le=\"1.0\"} 1\n"
+											"walrelay_commit_to_ack_seconds_bucket{le=\"2.5\"} 2\n"));
+	assert_non_null(strstr(buf_cstr(&text), "_bucket{le=\"60.0\"} 2\n"
+											"walrelay_commit_to_ack_seconds_bucket{le=\"+Inf\"} 3\n"
+											"walrelay_commit_to_ack_seconds_sum 63.000900\n"
+											"walrelay_commit_to_ack_seconds_count 3\n"));
+	assert_non_null(strstr(buf_cstr(&text),
+						   "walrelay_stage_seconds_bucket{stage=\"handed_to_acked\",le=\"0.005\"} 1\n"));
+	assert_non_null(
+		strstr(buf_cstr(&text), "walrelay_stage_seconds_sum{stage=\"handed_to_acked\"} 0.003000\n"));
+	metrics_json(&m, &json);
+	assert_non_null(strstr(buf_cstr(&json), "\"commit_to_acked\":{\"count\":3,\"sum_seconds\":63.000900,"));
+	assert_non_null(strstr(buf_cstr(&json), "{\"le\":2.5,\"count\":2}"));
+	assert_non_null(strstr(buf_cstr(&json), "\"commit_to_received\":{\"count\":0,\"sum_seconds\":0.000000,"
+											"\"p50_seconds\":null,\"p99_seconds\":null,"));
+	buf_free(&text);
+	buf_free(&json);
+}
+
+/* Two hundred by name, the others together, and every change in one of them. */
+static void
+tables_are_counted_up_to_a_bound(void **state)
+{
+	struct metrics       m = full();
+	struct table_counts *counts = table_counts_new();
+	struct buf           json = {0};
+	char                *text;
+	char                 name[32];
+	unsigned             samples_of_tables = 0;
+	uint64_t             sum = 0;
+
+	(void) state;
+	assert_null(table_counts_list(counts));
+	for (int turn = 0; turn < 2; turn++)
+		for (int i = 0; i < 5000; i++)
+		{
+			struct table_count *count;
+
+			snprintf(name, sizeof(name), "s.t\"%d", i);
+			count = table_counts_of(counts, name, name + 2);
+			count->changes[TABLE_OP_DELETE]++;
+			count->sent.acked += 2;
+			count->changed_us = INT64_C(1700000000000042);
+		}
+	m.tables = table_counts_list(counts);
+	for (const struct table_count *count = m.tables; count; count = count->next)
+		sum += count->changes[TABLE_OP_DELETE];
+	assert_int_equal(sum, 10000);
+	text = samples(&m);
+	for (const char *at = text; (at = strstr(at, "walrelay_table_acked_messages_total{")) != NULL; at++)
+		samples_of_tables++;
+	assert_int_equal(samples_of_tables, TABLE_COUNTS_MAX + 1);
+	assert_non_null(strstr(text, "\nwalrelay_table_changes_total{table=\"s.t\\\"199\",op=\"delete\"} 2\n"));
+	assert_non_null(strstr(text, "\nwalrelay_table_changes_total{table=\"_other\",op=\"delete\"} 9600\n"));
+	assert_non_null(strstr(text, "\nwalrelay_table_acked_messages_total{table=\"_other\"} 19200\n"));
+	assert_non_null(strstr(text, "{table=\"s.t\\\"0\"} 1700000000.000042\n"));
+	metrics_json(&m, &json);
+	assert_non_null(strstr(buf_cstr(&json), "{\"table\":\"s.t\\\"0\",\"topic\":\"t\\\"0\",\"changes\":"
+											"{\"insert\":0,\"update\":0,\"delete\":2,\"truncate\":0,\"read\":0},"
+											"\"messages\":0,\"bytes\":0,\"acked_messages\":4,"));
+	assert_non_null(strstr(buf_cstr(&json), "{\"table\":\"_other\",\"topic\":null,"));
+	table_counts_free(counts);
+	buf_free(&json);
+	free(text);
+}
+
+static void
+what_was_logged_is_shown(void **state)
+{
+	static struct journal     journal;
+	const struct journal_line line = {.level = 1, .code = E2001, .msg = "no \"broker\"", .action = "waiting"};
+	struct metrics            m = full();
+	struct buf                json = {0};
+	char                     *text;
+
+	(void) state;
+	journal_add(&journal, &line, INT64_C(1700000000500000));
+	m.journal = &journal;
+	reasons_count(&m.produce_errors, "MSG_SIZE_TOO_LARGE", 3);
+	text = samples(&m);
+	assert_non_null(strstr(text, "\nwalrelay_log_messages_total{level=\"error\"} 0\n"
+								 "walrelay_log_messages_total{level=\"warn\"} 1\n"));
+	assert_non_null(strstr(text, "\nwalrelay_errors_total{code=\"E2001\"} 1\n"));
+	assert_null(strstr(text, "E2002"));
+	assert_non_null(strstr(text, "\nwalrelay_produce_errors_total{reason=\"MSG_SIZE_TOO_LARGE\"} 3\n"));
+	metrics_json(&m, &json);
+	assert_non_null(strstr(
+		buf_cstr(&json),
+		"\"errors\":[{\"level\":\"warn\",\"code\":\"E2001\",\"message\":\"no \\\"broker\\\"\",\"detail\":null,"
+		"\"hint\":null,\"action\":\"waiting\",\"count\":1,\"first_timestamp_seconds\":1700000000.500000,"
+		"\"last_timestamp_seconds\":1700000000.500000}]"));
+	assert_non_null(strstr(buf_cstr(&json), "\"errors_by_code\":{\"E2001\":1}"));
+	buf_free(&json);
+	free(text);
+}
+
+/* However many reasons there are. */
+static void
+reasons_are_few(void **state)
+{
+	struct reasons reasons = {0};
+	char           names[40][8];
+	uint64_t       sum = 0;
+
+	(void) state;
+	for (int i = 0; i < 40; i++)
+	{
+		snprintf(names[i], sizeof(names[i]), "R%d", i);
+		reasons_count(&reasons, names[i], 1);
+		reasons_count(&reasons, names[0], 1);
+	}
+	assert_int_equal(reasons.count, REASONS_MAX);
+	assert_string_equal(reasons.of[REASONS_MAX - 1].name, "other");
+	assert_int_equal(reasons.of[0].times, 41);
+	for (unsigned i = 0; i < reasons.count; i++)
+		sum += reasons.of[i].times;
+	assert_int_equal(sum, 80);
 }
 
 #define TEST(name) cmocka_unit_test(name)
@@ -494,6 +683,11 @@ main(void)
 		TEST(dead_letters_are_counted_by_table),
 		TEST(status_has_refused_schemas_whole),
 		TEST(ready_is_streaming_with_everybody_there),
+		TEST(not_ready_says_why),
+		TEST(latencies_are_histograms),
+		TEST(tables_are_counted_up_to_a_bound),
+		TEST(what_was_logged_is_shown),
+		TEST(reasons_are_few),
 	};
 
 	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
