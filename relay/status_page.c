@@ -7,11 +7,15 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "err.h"
+#include "histogram.h"
 #include "json_member.h"
 
 #define LABEL "%-14s "
+#define TABLES_MAX 201 /* that /status tells of */
 
 /* --- values ----------------------------------------------------------------------------- */
 
@@ -147,10 +151,13 @@ static void
 put_peers(struct page *page)
 {
 	const cJSON *now = page->now;
+	const cJSON *reason;
 	char         text[32];
 
 	put_line(page, "state", "%s, %s", member_text(now, "state"),
 			 is_true(now, "ready") ? "ready" : "not ready");
+	cJSON_ArrayForEach(reason, cJSON_GetObjectItemCaseSensitive(now, "not_ready"))
+		put_line(page, "", "%s", cJSON_IsString(reason) ? reason->valuestring : "");
 	put_line(page, "PostgreSQL", "%s, last heard of %s ago",
 			 word_of(now, "source_connected", "streams", "is not connected"),
 			 seconds_text(number_of(now, NULL, "source_silence_seconds"), text));
@@ -163,9 +170,15 @@ static void
 put_positions(struct page *page)
 {
 	const cJSON *now = page->now;
+	double       behind = number_of(now, NULL, "lag_seconds");
 	char         text[32];
+	char         time[32];
 
-	put_line(page, "lag", "%s", bytes_text(number_of(now, NULL, "lag_bytes"), text));
+	if (behind >= 0)
+		put_line(page, "lag", "%s, %s", bytes_text(number_of(now, NULL, "lag_bytes"), text),
+				 seconds_text(behind, time));
+	else
+		put_line(page, "lag", "%s", bytes_text(number_of(now, NULL, "lag_bytes"), text));
 	put_line(page, "confirmed", "%s; received %s, server at %s", member_text(now, "confirmed_lsn"),
 			 member_text(now, "received_lsn"), member_text(now, "server_lsn"));
 	put_line(page, "last commit", "%s ago",
@@ -185,6 +198,213 @@ put_flow(struct page *page)
 	put_counter(page, "acknowledged", NULL, "acked_messages");
 	put_counter(page, "in flight", NULL, "unacked_messages");
 	put_line(page, "bytes sent", "%14s", bytes_text(number_of(page->now, NULL, "produced_bytes"), bytes));
+}
+
+/* --- latencies ----------------------------------------------------------------------------- */
+
+/* Of /status, whose buckets have those before them in them. */
+static void
+histogram_take(const cJSON *json, const char *name, struct histogram *hist)
+{
+	const cJSON *in = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(json, "latency"),
+													   name);
+	const cJSON *bucket;
+	unsigned     i = 0;
+	double       below = 0;
+	double       count = number_of(in, NULL, "count");
+
+	*hist = (struct histogram){.count = count > 0 ? (uint64_t) count : 0};
+	cJSON_ArrayForEach(bucket, cJSON_GetObjectItemCaseSensitive(in, "buckets"))
+	{
+		count = number_of(bucket, NULL, "count");
+		if (i < HISTOGRAM_BOUNDS && count >= below)
+			hist->buckets[i++] = (uint64_t) (count - below);
+		below = count;
+	}
+	if (below >= 0 && hist->count >= (uint64_t) below)
+		hist->buckets[HISTOGRAM_BOUNDS] = hist->count - (uint64_t) below;
+}
+
+/* What came between the two; all, if the relay was started anew. */
+static void
+histogram_since(struct histogram *hist, const struct histogram *before)
+{
+	if (before->count > hist->count)
+		return;
+	hist->count -= before->count;
+	for (unsigned i = 0; i <= HISTOGRAM_BOUNDS; i++)
+		hist->buckets[i] -= before->buckets[i] < hist->buckets[i] ? before->buckets[i] : hist->buckets[i];
+}
+
+/* "12.5 ms", "1.2 s"; "-": there is none. */
+static const char *
+latency_text(double seconds, char text[32])
+{
+	if (!isfinite(seconds))
+		return "-";
+	if (seconds < 1)
+		snprintf(text, 32, "%.1f ms", seconds * 1000);
+	else
+		snprintf(text, 32, "%.1f s", seconds);
+	return text;
+}
+
+/* Since the relay's start, or since the look before. */
+static void
+put_latencies(struct page *page)
+{
+	static const char *const stages[][2] = {{"commit_to_acked", "commit -> acknowledged"},
+											{"commit_to_received", "commit -> received"},
+											{"received_to_handed", "received -> handed over"},
+											{"handed_to_acked", "handed over -> acknowledged"}};
+	char                     half[32];
+	char                     most[32];
+
+	if (!cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(page->now, "latency")))
+		return;
+	buf_printf(page->out, "\n%-32s %10s %10s\n", "latency of transactions", "p50", "p99");
+	for (unsigned i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
+	{
+		struct histogram hist;
+		struct histogram before;
+
+		histogram_take(page->now, stages[i][0], &hist);
+		histogram_take(page->before, stages[i][0], &before);
+		histogram_since(&hist, &before);
+		buf_printf(page->out, "%-32s %10s %10s\n", stages[i][1],
+				   latency_text(histogram_quantile(&hist, 0.5), half),
+				   latency_text(histogram_quantile(&hist, 0.99), most));
+	}
+}
+
+/* --- tables -------------------------------------------------------------------------------- */
+
+struct table_line
+{
+	const cJSON *table;
+	double       changes;
+	double       rate; /* NAN: not known */
+};
+
+static double
+changes_of(const cJSON *table)
+{
+	const cJSON *op;
+	double       sum = 0;
+
+	cJSON_ArrayForEach(op, cJSON_GetObjectItemCaseSensitive(table, "changes"))
+		sum += cJSON_IsNumber(op) ? op->valuedouble : 0;
+	return sum;
+}
+
+/* The same table of the look before; NULL: it was not there.  Mostly it stands in the same place. */
+static const cJSON *
+table_before(const struct page *page, const cJSON *table, int place)
+{
+	const cJSON *tables = cJSON_GetObjectItemCaseSensitive(page->before, "tables");
+	const cJSON *item = cJSON_GetArrayItem(tables, place);
+	const char  *name = member_text(table, "table");
+
+	if (item && strcmp(member_text(item, "table"), name) == 0)
+		return item;
+	cJSON_ArrayForEach(item, tables)
+		if (strcmp(member_text(item, "table"), name) == 0)
+			return item;
+	return NULL;
+}
+
+static int
+compare_lines(const void *a, const void *b)
+{
+	const struct table_line *left = a;
+	const struct table_line *right = b;
+
+	double                   rates = isfinite(left->rate) ? left->rate : -1;
+
+	rates -= isfinite(right->rate) ? right->rate : -1;
+	if (rates != 0)
+		return rates < 0 ? 1 : -1;
+	return left->changes < right->changes ? 1 : left->changes > right->changes ? -1 : 0;
+}
+
+static unsigned
+tables_take(const struct page *page, struct table_line lines[TABLES_MAX])
+{
+	unsigned     count = 0;
+	const cJSON *table;
+
+	cJSON_ArrayForEach(table, cJSON_GetObjectItemCaseSensitive(page->now, "tables"))
+	{
+		const cJSON *before = page->before ? table_before(page, table, (int) count) : NULL;
+
+		if (count == TABLES_MAX)
+			break;
+		lines[count].table = table;
+		lines[count].changes = changes_of(table);
+		lines[count].rate = before ? (lines[count].changes - changes_of(before)) / page->seconds : NAN;
+		count++;
+	}
+	qsort(lines, count, sizeof(lines[0]), compare_lines);
+	return count;
+}
+
+static void
+put_table(struct page *page, const struct table_line *line)
+{
+	const cJSON *table = line->table;
+	double       messages = number_of(table, NULL, "messages");
+	double       changed = number_of(table, NULL, "last_change_timestamp_seconds");
+	char         text[5][32];
+	char         ago[48] = "-";
+
+	if (changed >= 0)
+		snprintf(ago, sizeof(ago), "%s ago", seconds_text(page->now_s - changed, text[4]));
+	buf_printf(page->out, "%-32.80s %12s %10s %9s %10s  %s\n", member_text(table, "table"),
+			   count_text(line->changes, text[0]),
+			   page->before ? count_text(line->rate, text[1]) : "",
+			   count_text(messages - number_of(table, NULL, "acked_messages"), text[2]),
+			   bytes_text(number_of(table, NULL, "bytes"), text[3]), ago);
+}
+
+/* Those with the most changes, just now or ever: as many as have room. */
+static void
+put_tables(struct page *page)
+{
+	struct table_line lines[TABLES_MAX];
+	unsigned          most = page->before ? 10 : 50;
+	unsigned          count = tables_take(page, lines);
+
+	if (count == 0)
+		return;
+	buf_printf(page->out, "\n%-32s %12s %10s %9s %10s  %s\n", "table", "changes",
+			   page->before ? "a second" : "", "in flight", "sent", "last change");
+	for (unsigned i = 0; i < count && i < most; i++)
+		put_table(page, &lines[i]);
+	if (count > most)
+		buf_printf(page->out, "and %u more; all are in \"walrelay status --json\"\n", count - most);
+}
+
+/* --- errors -------------------------------------------------------------------------------- */
+
+static void
+put_errors(struct page *page)
+{
+	unsigned     left = page->before ? 5 : 10;
+	const cJSON *item;
+	char         count[32];
+	char         ago[32];
+
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(page->now, "errors"))
+	{
+		const char *code = member_text(item, "code");
+
+		if (left-- == 0)
+			break;
+		put_line(page, member_text(item, "level"), "%s ago, %s times: %s%s%s",
+				 seconds_text(page->now_s - number_of(item, NULL, "last_timestamp_seconds"), ago),
+				 count_text(number_of(item, NULL, "count"), count), code, *code ? ": " : "",
+				 member_text(item, "message"));
+	}
 }
 
 static void
@@ -270,6 +490,9 @@ status_page(const cJSON *now, const cJSON *before, double seconds, double now_s,
 	put_flow(&page);
 	put_snapshots(&page);
 	put_troubles(&page);
+	put_latencies(&page);
+	put_tables(&page);
 	buf_puts(out, "\n");
+	put_errors(&page);
 	put_process(&page);
 }

@@ -102,6 +102,51 @@ one_that_is_not(void **state)
 	free(text);
 }
 
+/* p50 and p99 of all, then of what came since the look before. */
+#define LATENCY(count, a, b)                                                                       \
+	"\"latency\":{\"commit_to_acked\":{\"count\":" count ",\"buckets\":[{\"le\":0.001,\"count\":" a \
+	"},{\"le\":0.0025,\"count\":" b "}]}}"
+#define TABLE(name, inserts, acked) \
+	"{\"table\":\"" name "\",\"topic\":\"x\",\"changes\":{\"insert\":" inserts ",\"delete\":1},\"messages\":100,\"bytes\":2048,\"acked_messages\":" acked ",\"last_change_timestamp_seconds\":95}"
+
+static const char first_look[] = "{\"state\":\"backing_off\",\"ready\":false,\"lag_bytes\":1,\"lag_seconds\":2.5,"
+	"\"not_ready\":[\"PostgreSQL is not connected\"]," LATENCY("10", "10", "10") ","
+	"\"tables\":[" TABLE("public.a", "5000", "98") "," TABLE("public.b", "10", "100") "],"
+	"\"errors\":[{\"level\":\"warn\",\"code\":\"E2001\",\"message\":\"no broker\",\"count\":3,\"last_timestamp_seconds\":90},"
+	"{\"level\":\"error\",\"code\":null,\"message\":\"odd\",\"count\":1,\"last_timestamp_seconds\":40}]}";
+static const char second_look[] = "{" LATENCY("14", "10", "14") ",\"tables\":["
+	TABLE("public.b", "30", "100") "," TABLE("public.a", "5000", "100") "," TABLE("public.c", "9", "100") "]}";
+
+static void
+lists_have_their_lines(void **state)
+{
+	static const char *const lines[] = {
+		"               PostgreSQL is not connected\n",
+		"lag            1 B, 2.5 s\n",
+		"latency of transactions                 p50        p99\n"
+		"commit -> acknowledged               0.5 ms     1.0 ms\n"
+		"commit -> received                        -          -\n",
+		"table                                 changes            in flight       sent  last change\n"
+		"public.a                                5,001                    2     2.0 kB  5.0 s ago\n"
+		"public.b                                   11                    0     2.0 kB  5.0 s ago\n",
+		"warn           10.0 s ago, 3 times: E2001: no broker\n"
+		"error          60.0 s ago, 1 times: odd\n"};
+	char *text = page(first_look, NULL, 0);
+
+	(void) state;
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (strstr(text, lines[i]) == NULL)
+			fail_msg("%s is not in\n%s", lines[i], text);
+	free(text);
+	text = page(second_look, first_look, 2.0);
+	if (strstr(text, "commit -> acknowledged               1.8 ms     2.5 ms\n") == NULL ||
+		strstr(text, "public.b                                   31         10         0     2.0 kB  5.0 s ago\n"
+					 "public.a                                5,001          0         0     2.0 kB  5.0 s ago\n"
+					 "public.c                                   10          ?         0     2.0 kB  5.0 s ago\n") == NULL)
+		fail_msg("%s", text);
+	free(text);
+}
+
 static void
 rates_are_of_what_grew(void **state)
 {
@@ -121,6 +166,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(a_relay_that_is_well),
 									   cmocka_unit_test(one_that_is_not),
+									   cmocka_unit_test(lists_have_their_lines),
 									   cmocka_unit_test(rates_are_of_what_grew)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
