@@ -119,8 +119,15 @@ for (1 .. 10)
 	is(page($relay, 'livez')->{status} . ($status->{ready} ? ' ready' : " @{ $status->{not_ready} }"), '200 ready', 'snapshot') if !$status->{ready};
 }
 ok($status->{snapshot_running}, 'snapshot: alive and ready while it runs') or diag(explain($status));
-wait_until { $tables = tables($relay); $tables->{'public.rows'}{acked_messages} == 3000 && $tables->{'public.u'} && $tables->{'public.u'}{acked_messages} >= 1 } 'snapshot: all rows';
+wait_until
+{
+	$status = status($relay);
+	$tables = { map { $_->{table} => $_ } @{ $status->{tables} } };
+	$tables->{'public.rows'}{acked_messages} == 3000 && $status->{changes}{insert} == 1 && $status->{unacked_messages} == 0;
+}
+'snapshot: all rows, and the change';
 is("$tables->{'public.rows'}{changes}{read} $tables->{'public.rows'}{messages}", '3000 3000', 'snapshot: rows are counted as read');
-is(status($relay)->{latency}{commit_to_acked}{count}, $tables->{'public.u'}{changes}{insert}, 'snapshot: rows have no latency');
+is($tables->{'public.u'}{messages}, $tables->{'public.u'}{acked_messages}, 'snapshot: the change is acknowledged');
+is($status->{latency}{commit_to_acked}{count}, 1, 'snapshot: the change has a latency, rows have none');
 is($relay->stop, 0, 'ends well, too');
 done_testing();
