@@ -362,7 +362,7 @@ help_all(FILE *out)
 	fprintf(out, "\n\"walrelay COMMAND --help\" says more.\n"
 				 "Exit codes: 0 done, 1 failed, 2 wrong command line, 69 a server cannot be "
 				 "reached,\n75 the slot is in use, 77 no permission, 78 a setting has to "
-				 "change.\n");
+				 "change,\n79 the slot guard ended it.\n");
 }
 
 /* What an option does stands beside it, or below it if it is long. */

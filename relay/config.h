@@ -15,6 +15,7 @@
 
 #include "err.h"
 #include "format.h"
+#include "slot_guard.h"
 
 /* Release; the build may say it. */
 #ifndef WALRELAY_VERSION
@@ -112,6 +113,9 @@ struct config
 		bool     temporary;
 		uint32_t wait_ms; /* slot.wait.ms: how long one held elsewhere is waited for */
 		enum failover failover; /* slot.failover */
+		enum guard_level guard; /* slot.guard: how far it goes */
+		uint64_t guard_bytes;   /* slot.guard.bytes; 0: max_slot_wal_keep_size alone */
+		uint32_t heartbeat_ms;  /* slot.heartbeat.ms; 0: never */
 	} slot;
 	struct
 	{

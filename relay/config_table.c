@@ -44,6 +44,7 @@ static const char *const snapshot_modes[] = {"initial", "always",      "initial_
 											 "no_data", "when_needed", "never",
 											 NULL};
 static const char *const channels[] = {"source", "kafka", NULL};
+static const char *const guards[] = {"off", "warn", "pause", "stop", NULL}; /* enum guard_level */
 static const char *const failovers[] = {"auto", "true", "false", NULL};
 static const char *const on_errors[] = {"stop", "dead-letter", "skip", NULL};
 static const char *const generated[] = {"exclude", "include", NULL};
@@ -76,6 +77,18 @@ const struct setting settings[] = {
 	{"slot", "slot.wait.ms", NULL, KIND_DURATION, AT(slot.wait_ms), "90s", 0, HOUR,
 	 .help = "How long to wait for a slot that is active elsewhere; longer than the server's "
 			 "wal_sender_timeout, after which it gives up a dead predecessor"},
+	{"slot", "slot.guard", NULL, KIND_CHOICE, AT(slot.guard), "warn", .words = guards,
+	 .help = "What is done before the slot is lost, or fills the disk: warn, from half of what it may "
+			 "keep on; pause, also read no more rows of snapshots, from three quarters on; stop, "
+			 "also end with exit code 79, from nine tenths on and nothing is confirmed. off: nobody "
+			 "looks"},
+	{"slot", "slot.guard.bytes", NULL, KIND_SIZE, AT(slot.guard_bytes), "0", 0, 1024 * 1024 * MB,
+	 .help = "WAL that the slot may keep, for slot.guard, if less than max_slot_wal_keep_size; 0: that "
+			 "alone counts, and without it a warning comes at 10 GB"},
+	{"slot", "slot.heartbeat.ms", "heartbeat.interval.ms", KIND_DURATION, AT(slot.heartbeat_ms),
+	 "30s", 0, HOUR,
+	 .help = "How long restart_lsn stands still, while all is confirmed and 64 MB or more are kept, "
+			 "before a logical message helps it on; 0: never"},
 
 	{"tables", "table.include.list", NULL, KIND_STRING, AT(tables.include), "",
 	 .help = "Tables to capture: anchored regular expressions on schema.table, separated by "

@@ -71,6 +71,8 @@ enum err_class
 	X(E1219, "transaction delivered in part does not come again")                                 \
 	X(E1220, "transaction delivered in part under other settings")                                \
 	X(E1221, "server says nothing any more")                                                      \
+	X(E1222, "slot keeps much of the WAL that it may")                                            \
+	X(E1223, "slot guard has ended the relay")                                                    \
 	X(E1230, "server is a standby that cannot be streamed from")                                  \
 	X(E1231, "server cannot have failover slots")                                                 \
 	X(E1232, "stream cannot begin where rows were loaded by hand")                                \

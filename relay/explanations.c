@@ -186,6 +186,24 @@ const struct explanation explanations[] = {
 	 "position.",
 	 "Nothing, if it was once. Otherwise let idle connections live longer in what is between, or set "
 	 "`wal_sender_timeout` below its limit."},
+	{E1222,
+	 "The slot keeps more than half of the WAL that `max_slot_wal_keep_size` or `slot.guard.bytes` "
+	 "allows, or a quarter and the rest will be used up within half an hour; without either, more than "
+	 "10 GB. The detail says what keeps it, and how long it lasts at the rate of the last minute.",
+	 "It is said once for each step: half, three quarters, nine tenths. With `slot.guard=pause` no more "
+	 "rows of snapshots are read from three quarters on, with `stop` walrelay ends at nine tenths if "
+	 "nothing is confirmed (E1223).",
+	 "If what has come is not confirmed, see what `walrelay status` waits for: Kafka, the registry. If "
+	 "it is, end the transactions that stay open. To win time raise `max_slot_wal_keep_size`; a reload "
+	 "is enough, if the disk has room."},
+	{E1223,
+	 "With `slot.guard=stop`: nine tenths of the WAL that the slot may keep are used, and nothing was "
+	 "confirmed for 20 seconds, as long as this process has looked.",
+	 "walrelay stops with exit code 79. The slot stays and keeps its WAL: nothing is lost yet, and "
+	 "nobody but you drops it.",
+	 "Mend what the detail names and start again: a relay that gets on is not ended for this. Or "
+	 "decide against the slot before the disk is full: `walrelay slot drop`; then make a new one and "
+	 "load the tables again."},
 	{E1230,
 	 "The server is a standby whose slot is only a copy, or one before PostgreSQL 16, which cannot "
 	 "decode.",

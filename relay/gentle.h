@@ -5,13 +5,15 @@
  *
  * Made by session.c, asked by whoever reads rows, before each chunk; blocking snapshots
  * and incremental ones share what they may.  Sees to it that the loop has a round when the
- * answer may have changed.  Logs when it turns to no, and back.
+ * answer may have changed.  Logs when it turns to no, and back.  What the slot keeps is known by
+ * slot_watch.h.
  */
 #ifndef RELAY_GENTLE_H
 #define RELAY_GENTLE_H
 
 #include "config.h"
 #include "loop.h"
+#include "slot_watch.h"
 
 struct gentle;
 
@@ -31,8 +33,8 @@ struct gentle_stats
 	bool retained;
 };
 
-/* Does not connect.  cfg is borrowed. */
-struct gentle *gentle_new(struct loop *loop, const struct config *cfg);
+/* cfg and watch are borrowed.  watch: NULL for nobody who knows of the slot. */
+struct gentle *gentle_new(struct loop *loop, const struct config *cfg, struct slot_watch *watch);
 void           gentle_free(struct gentle *g);
 
 /* Somebody has rows to read, for a while: the slot is watched.  Each is to be ended. */

@@ -66,6 +66,7 @@ static const struct rule rules[] = {
 	{"flush.lsn.source", FATE_UNNEEDED, "a position is confirmed when the brokers have all before it", NULL},
 	{"status.update.interval.ms", FATE_AS, "relay.status.interval.ms", NULL},
 	{"xmin.fetch.interval.ms", FATE_UNNEEDED, "/metrics has the slot's state", NULL},
+	{"heartbeat.interval.ms", FATE_AS, "slot.heartbeat.ms", NULL},
 	{"heartbeat.*", FATE_UNNEEDED, "idle slots move without a table or a topic for it", NULL},
 	{"topic.heartbeat.prefix", FATE_UNNEEDED, "there is no topic of heartbeats", NULL},
 

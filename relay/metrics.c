@@ -13,6 +13,7 @@
 
 #include "metrics_parts.h"
 #include "pg.h"
+#include "slot_metrics.h"
 
 #define SUBJECTS_MAX 20 /* refused subjects that have a sample of their own */
 #define PROCESS "process_"
@@ -361,6 +362,7 @@ metrics_text(const struct metrics *m, enum metrics_format format, struct buf *ou
 	text_dead_letters(m, page);
 	text_skipped(m, page);
 	metrics_text_lists(m, page);
+	slot_metrics_text(&m->slot, page);
 	for (unsigned i = 0; i < NTABLE; i++)
 	{
 		const struct metric *metric = &table[i];
@@ -517,6 +519,7 @@ metrics_json(const struct metrics *m, struct buf *out)
 		add(metric->label ? group : root, metric->label ? metric->value : key,
 			json_value(metric, m));
 	}
+	add(root, "slot", slot_metrics_json(&m->slot));
 	add(root, "schemas_refused", json_refusals(m));
 	add(root, "dead_letters", json_dead_letters(m));
 	add(root, "skipped_messages", json_skipped(m));

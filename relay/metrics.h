@@ -22,6 +22,7 @@
 #include "registry.h"
 #include "sink.h"
 #include "gentle.h"
+#include "slot_watch.h"
 #include "snapshot.h"
 #include "source.h"
 
@@ -93,6 +94,7 @@ struct metrics
 	const struct detour       *detours;      /* what detours_list() gives; NULL: none */
 	struct snapshot_stats  snapshot; /* what snapshot_stats() gives */
 	struct gentle_stats    gentle;   /* what gentle_stats() gives */
+	struct slot_stats      slot;     /* what slot_watch_stats() gives */
 	struct incremental_stats incremental; /* the same of incremental_stats() */
 	uint64_t               gaps_accepted; /* by --accept-gap, and written down */
 	uint64_t               unacked_messages;

@@ -511,6 +511,8 @@ pg_slot_take(struct pg_facts *facts, const PGresult *res)
 	replace(&slot->holder, res, 0, 7);
 	slot->retained = int_or(res, 8, -1);
 	slot->safe = int_or(res, 9, -1);
+	if (slot->safe < 0 && !PQgetisnull(res, 0, 9))
+		slot->safe = 0; /* it is lost at the next checkpoint */
 	replace(&slot->invalidation, res, 0, 10);
 	slot->failover = *PQgetvalue(res, 0, 11) == 't';
 	slot->synced = *PQgetvalue(res, 0, 12) == 't';

@@ -9,6 +9,8 @@ policy_exit_code(const struct err *e)
 {
 	if (e->code == E1210)
 		return EXIT_TEMPORARY;
+	if (e->code == E1223)
+		return EXIT_GUARD;
 	switch (e->class)
 	{
 		case ERR_NONE: return EXIT_OK;

@@ -46,7 +46,8 @@ enum exit_code
 	EXIT_UNAVAILABLE = 69, /* PostgreSQL, Kafka or the registry cannot be reached */
 	EXIT_TEMPORARY = 75,   /* somebody else holds the slot */
 	EXIT_PERMISSION = 77,  /* login refused or right missing */
-	EXIT_CONFIG = 78       /* a setting, here or on a server, has to change first */
+	EXIT_CONFIG = 78,      /* a setting, here or on a server, has to change first */
+	EXIT_GUARD = 79        /* slot.guard=stop: the slot is about to be lost */
 };
 
 enum policy_action

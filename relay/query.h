@@ -4,7 +4,7 @@
  *
  * Connects by dial.c, looks at the server as handshake.c does, and then runs what it is
  * given.  A statement that fails ends its string; the connection stays good, and is not in
- * a transaction any more.  Called by those who read rows, gentle.c and snapshot_command.c.  Must
+ * a transaction any more.  Called by those who read rows, slot_watch.c and snapshot_command.c.  Must
  * not log, and decides nothing.
  */
 #ifndef RELAY_QUERY_H

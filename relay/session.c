@@ -246,6 +246,7 @@ on_source_started(void *arg, const struct source_info *info)
 	log_info("streaming database \"%s\" from slot \"%s\" at %X/%X%s%s", info->database,
 			 ses->cfg->slot.name, LSN_PARTS(from.lsn), info->server ? ", " : "",
 			 info->server ? info->server : "");
+	session_watch_slot(ses, info);
 	session_fence(ses);
 	(void) session_write_gaps(ses);
 }
@@ -461,6 +462,7 @@ session_open(struct session *ses, struct err *e)
 		ses->hist = history_new(ses->loop, ses->cfg, session_on_history_read, ses);
 	if (ses->cfg->format.schema_changes)
 		pipeline_tell_schema_changes(ses->pl, ses->hist);
+	session_open_watch(ses);
 	session_open_snapshot(ses);
 	if (admin_new(ses->loop, ses->cfg->admin.listen, session_metrics, ses, &ses->admin, e) !=
 		RC_OK)
@@ -486,6 +488,7 @@ session_close(struct session *ses)
 	signal_topic_free(ses->signals);
 	incremental_free(ses->inc);
 	gentle_free(ses->gentle);
+	slot_watch_free(ses->watch);
 	if (ses->src)
 		source_free(ses->src);
 	pipeline_free(ses->pl);

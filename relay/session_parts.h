@@ -5,7 +5,7 @@
  * session.c has the states, session_recall.c where a stream begins, session_gap.c what
  * somebody has decided to pass, session_sink.c what sink and registry have to say,
  * session_snapshot.c when rows are read that were there before, session_watch.c what
- * operators see.
+ * operators see, session_slot.c who watches the slot.
  */
 #ifndef RELAY_SESSION_PARTS_H
 #define RELAY_SESSION_PARTS_H
@@ -23,6 +23,7 @@
 #include "progress_topic.h"
 #include "snapshot.h"
 #include "signal_topic.h"
+#include "slot_watch.h"
 #include "source.h"
 
 #define REPORT_MS 60000
@@ -65,6 +66,7 @@ struct session
 	struct gap_writer	*gap_writer; /* NULL with progress */
 	uint64_t			 gaps_lsn;	 /* what it writes: where the stream goes on */
 	uint64_t			 gaps_accepted;
+	struct slot_watch	*watch;	 /* how the slot is */
 	struct gentle		*gentle; /* how much may be read of the source */
 	struct snapshot	 *snap;
 	struct incremental	 *inc;
@@ -190,6 +192,12 @@ void session_decide_snapshot(struct session *ses);
 void session_pump_snapshot(struct session *ses);
 /* Messages in flight will never be acknowledged: pipeline_forget(), and what follows. */
 void session_forget(struct session *ses);
+
+/* --- session_slot.c --------------------------------------------------------------- */
+
+void session_open_watch(struct session *ses);
+/* The stream has started: the slot is watched from now on, at the server of the stream. */
+void session_watch_slot(struct session *ses, const struct source_info *info);
 
 /* --- session_watch.c ------------------------------------------------------------ */
 

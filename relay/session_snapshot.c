@@ -75,7 +75,7 @@ session_open_snapshot(struct session *ses)
 	struct progress_notes inc_notes = {.next = incremental_next_note,
 									   .taken = incremental_note_taken};
 
-	ses->gentle = gentle_new(ses->loop, ses->cfg);
+	ses->gentle = gentle_new(ses->loop, ses->cfg, ses->watch);
 	ses->snap = snapshot_new(ses->loop, ses->cfg, ses->pl, ses->gentle, ses->progress != NULL,
 							 &events);
 	ses->inc =

@@ -111,6 +111,7 @@ session_metrics(void *arg, struct metrics *m)
 	m->gaps_accepted = ses->gaps_accepted;
 	snapshot_stats(ses->snap, &m->snapshot);
 	gentle_stats(ses->gentle, &m->gentle);
+	slot_watch_stats(ses->watch, &m->slot);
 	incremental_stats(ses->inc, &m->incremental);
 	m->unacked_messages = ack_outstanding(ack);
 	m->unacked_transactions = ack_items(ack);

@@ -185,6 +185,37 @@ put_positions(struct page *page)
 			 seconds_text(page->now_s - number_of(now, NULL, "last_commit_timestamp_seconds"), text));
 }
 
+/* Of the WAL that it keeps; nothing of a relay that does not look. */
+static void
+put_slot(struct page *page)
+{
+	const cJSON *slot = cJSON_GetObjectItemCaseSensitive(page->now, "slot");
+	double       left = number_of(slot, NULL, "seconds_left");
+	double       limit = number_of(slot, NULL, "wal_limit_bytes");
+	char         text[32];
+	char         most[48] = "";
+	char         lasts[64] = "";
+
+	if (!is_true(slot, "watched"))
+		return;
+	if (!is_true(slot, "watch_up"))
+	{
+		const cJSON *error = cJSON_GetObjectItemCaseSensitive(slot, "error");
+
+		if (cJSON_IsObject(error))
+			put_line(page, "slot", "CANNOT BE LOOKED AT: %s: %.200s", member_text(error, "code"),
+					 member_text(error, "message"));
+		return;
+	}
+	if (limit >= 0)
+		snprintf(most, sizeof(most), " of %s", bytes_text(limit, text));
+	if (left >= 0)
+		snprintf(lasts, sizeof(lasts), "; %s LEFT at this rate", seconds_text(left, text));
+	put_line(page, "slot", "keeps %s%s of WAL, %s%s%s",
+			 bytes_text(number_of(slot, NULL, "retained_wal_bytes"), text), most,
+			 member_text(slot, "wal_status"), is_true(slot, "active") ? "" : ", not active", lasts);
+}
+
 static void
 put_flow(struct page *page)
 {
@@ -486,6 +517,7 @@ status_page(const cJSON *now, const cJSON *before, double seconds, double now_s,
 
 	put_peers(&page);
 	put_positions(&page);
+	put_slot(&page);
 	buf_puts(out, "\n");
 	put_flow(&page);
 	put_snapshots(&page);

@@ -33,7 +33,7 @@ gentle_with(const char *key, const char *value)
 	struct gentle *g;
 
 	assert_rc_ok(config_set(cfg, key, value, ORIGIN_FLAG, "test", &e));
-	g = gentle_new(loop, cfg);
+	g = gentle_new(loop, cfg, NULL);
 	gentle_begin(g);
 	return g;
 }
@@ -103,7 +103,7 @@ hours_are_of_local_time(void **state)
 static void
 without_settings_nothing_waits(void **state)
 {
-	struct gentle     *g = gentle_new(loop, cfg);
+	struct gentle     *g = gentle_new(loop, cfg, NULL);
 	enum gentle_reason why;
 
 	(void) state;
