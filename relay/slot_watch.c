@@ -106,11 +106,13 @@ watch_look(struct slot_watch *watch)
 {
 	struct str slot = {watch->cfg->slot.name, strlen(watch->cfg->slot.name)};
 	int        version = query_facts(watch->query)->version;
+	struct buf slot_sql = {0};
 	struct buf sql = {0};
 
-	/* In this order: what is refused last costs least. */
-	pg_slot_sql(&sql, version, slot.data);
-	buf_puts(&sql, "; ");
+	/* Who looks at pg_stat_activity is to know it from the others.  What is refused last costs least. */
+	pg_slot_sql(&slot_sql, version, slot.data);
+	buf_printf(&sql, "SET application_name = 'walrelay slot watch'; %s; ", buf_cstr(&slot_sql));
+	buf_free(&slot_sql);
 	put_extras_sql(&sql, version, slot);
 	buf_puts(&sql, "; SELECT spill_bytes, stream_bytes, total_bytes "
 				   "FROM pg_catalog.pg_stat_replication_slots WHERE slot_name = ");
@@ -163,7 +165,7 @@ on_result(void *arg, const struct pg_result *res)
 	struct slot_watch *watch = arg;
 	struct extras     *extras = &watch->extras;
 
-	if (watch->asking != ASKING_LOOK)
+	if (watch->asking != ASKING_LOOK || query_columns(res) == 0)
 		return;
 	if (watch->results == 0)
 		pg_slot_take(&watch->seen, res);
@@ -535,7 +537,6 @@ slot_watch_stats(const struct slot_watch *watch, struct slot_stats *stats)
 {
 	const struct pg_slot *slot = &watch->seen.slot;
 	const struct extras  *extras = watch->up ? &watch->extras : &nothing;
-	bool                  has_failover = query_facts(watch->query)->version >= FAILOVER_SERVER;
 
 	*stats = (struct slot_stats){
 		.watched = watch->begun && watch->query,
@@ -569,7 +570,7 @@ slot_watch_stats(const struct slot_watch *watch, struct slot_stats *stats)
 	stats->restart_lsn = slot->restart_lsn;
 	stats->confirmed_lsn = slot->confirmed_lsn;
 	stats->inactive_us = stats->active ? 0 : extras->inactive_us;
-	if (has_failover)
+	if (query_facts(watch->query)->version >= FAILOVER_SERVER)
 	{
 		stats->failover = slot->failover;
 		stats->synced = slot->synced;
