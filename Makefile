@@ -1,6 +1,6 @@
 # walrelay: the output plugin (walrelay.so, by PGXS) and the relay (build/walrelay).
 #
-#	make, make install		build both, install both
+#	make, make install		build both, install both; install-module, install-relay: one of them
 #	make deps				the Debian packages for building, running and testing
 #	make demo				main job without Kafka: changes of a throwaway PostgreSQL on the screen
 #	make check				every test; check-quick: those that need no Java
@@ -16,12 +16,13 @@ MODULE = $(MAKE) -f decoder/module.mk PG_CONFIG=$(PG_CONFIG) VERSION=$(VERSION)
 all: module relay
 module:
 	+@$(MODULE) -s all
-install: all
-	$(MODULE) install
-	install -D -m 755 $B/walrelay '$(DESTDIR)$(bindir)/walrelay'
-uninstall:
+install: install-module install-relay
+uninstall: uninstall-relay
 	$(MODULE) uninstall
-	rm -f '$(DESTDIR)$(bindir)/walrelay'
+install-module: module
+	$(MODULE) install
+clean-module:
+	@$(MODULE) -s clean
 installcheck:
 	$(MODULE) installcheck
 
@@ -32,12 +33,13 @@ bindir ?= $(prefix)/bin
 # B: build folder; SANITIZE: flags of another build, as `make sanitize` sets them.
 B ?= build
 SANITIZE ?=
+# CPPFLAGS, CFLAGS and LDFLAGS are for whoever builds: they come behind ours.
 RELAY_LIBS := libpq rdkafka avro-c libcjson libcurl libmicrohttpd libpcre2-8 libcrypto
 RELAY_CPPFLAGS := -D_GNU_SOURCE -DWALRELAY_VERSION='"$(VERSION)"' -D_FORTIFY_SOURCE=2 -Irelay -Idecoder \
 	$(shell pkg-config --cflags $(RELAY_LIBS) 2>/dev/null)
 RELAY_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-	-Wformat=2 -Werror=format-security -fstack-protector-strong -fPIE $(SANITIZE)
-RELAY_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE)
+	-Wformat=2 -Werror=format-security -fstack-protector-strong -fPIE $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
+RELAY_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
 RELAY_LDLIBS := $(shell pkg-config --libs $(RELAY_LIBS) 2>/dev/null) -linih -lm
 
 RELAY_SRC := $(wildcard relay/*.c)
@@ -60,7 +62,44 @@ $B/walrelay: $B/relay/main.o $(RELAY_LIB)
 
 -include $(RELAY_OBJ:.o=.d)
 
-# --- packages, demonstrations ---------------------------------------------------
+# --- what is installed beside the relay -------------------------------------------
+
+datadir ?= $(prefix)/share
+# DESTDIR's files are a package's; a configuration that is there already is kept.
+sysconfdir ?= /etc
+# Empty: no unit is installed.
+unitdir ?= $(prefix)/lib/systemd/system
+completiondir ?= $(datadir)/bash-completion/completions
+PLACES = sed -e 's|@bindir@|$(bindir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g'
+
+extras: $B/completion.bash
+$B/completion.bash: $B/walrelay
+	$B/walrelay completion bash >$@.new
+	mv $@.new $@
+# The unit as it would be installed, on stdout.
+unit:
+	@$(PLACES) contrib/systemd/walrelay@.service
+
+install-relay: relay extras
+	install -D -m 755 $B/walrelay '$(DESTDIR)$(bindir)/walrelay'
+	install -D -m 644 $B/completion.bash '$(DESTDIR)$(completiondir)/walrelay'
+	[ -e '$(DESTDIR)$(sysconfdir)/walrelay/walrelay.conf' ] || \
+		install -D -m 600 contrib/systemd/walrelay.conf '$(DESTDIR)$(sysconfdir)/walrelay/walrelay.conf'
+ifneq ($(unitdir),)
+	install -d '$(DESTDIR)$(unitdir)'
+	$(PLACES) contrib/systemd/walrelay@.service >'$(DESTDIR)$(unitdir)/walrelay@.service'
+	chmod 644 '$(DESTDIR)$(unitdir)/walrelay@.service'
+endif
+uninstall-relay:
+	rm -f '$(DESTDIR)$(bindir)/walrelay' '$(DESTDIR)$(completiondir)/walrelay'
+	$(if $(unitdir),rm -f '$(DESTDIR)$(unitdir)/walrelay@.service')
+
+# --- packages: in build/deb --------------------------------------------------------
+
+deb:
+	contrib/package/deb
+
+# --- dependencies, demonstrations ---------------------------------------------------
 
 deps:
 	contrib/quickstart/deps check
@@ -213,7 +252,7 @@ bench-incremental: all
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
+	@echo 'make deb demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
 	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume bench-incremental'
 
 clean:
@@ -221,5 +260,6 @@ clean:
 	rm -rf build build-san build-crash contrib/bench/build
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
-	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare lint format bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
+	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare lint format \
+	install-module install-relay uninstall-relay clean-module extras unit deb bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
 	bench-startup bench-tables bench-snapshot bench-resume bench-incremental help
