@@ -47,6 +47,7 @@ session_end(struct session *ses)
 	CRASH_POINT(last_word_said);
 	log_info("stopped; confirmed %X/%X", LSN_PARTS(session_durable(ses)));
 	ses->state = SESSION_ENDED;
+	notify_stopping(ses->notify, 0);
 	loop_stop(ses->loop);
 }
 
@@ -67,6 +68,7 @@ session_drain(struct session *ses)
 	if (ses->state == SESSION_DRAINING || ses->state == SESSION_ENDED)
 		return;
 	ses->state = SESSION_DRAINING;
+	notify_stopping(ses->notify, ses->cfg->relay.shutdown_ms);
 	snapshot_stop(ses->snap);
 	incremental_stop(ses->inc);
 	if (ses->signals)
@@ -396,6 +398,7 @@ on_round(void *arg)
 
 	if (ses->state == SESSION_ENDED)
 		return;
+	session_notify(ses);
 	session_pump_snapshot(ses);
 	if (ses->state == SESSION_ENDED)
 		return;
@@ -469,6 +472,7 @@ session_open(struct session *ses, struct err *e)
 		return RC_ERR;
 	if (ses->admin)
 		log_info("metrics and health at http://%s/metrics", admin_address(ses->admin));
+	session_open_notify(ses);
 	CRASH_POINT(session_opened);
 	return RC_OK;
 }
@@ -482,6 +486,7 @@ session_close(struct session *ses)
 	loop_timer_clear(ses->loop, &ses->progress_due);
 	admin_free(ses->admin);
 	preflight_free(ses->preflight);
+	notify_free(ses->notify);
 	gap_writer_free(ses->gap_writer);
 	gap_list_clear(&ses->gaps);
 	snapshot_free(ses->snap);

@@ -19,6 +19,7 @@
 #include "incremental.h"
 #include "loop.h"
 #include "metrics.h"
+#include "notify.h"
 #include "pipeline.h"
 #include "progress_topic.h"
 #include "snapshot.h"
@@ -44,6 +45,14 @@ enum sink_stage
 	SINK_FENCING,
 	SINK_FENCED, /* what the progress topic says is final, and is being read */
 	SINK_READY
+};
+
+/* What a rate is reckoned from. */
+struct moment
+{
+	int64_t			   at_ms; /* loop time */
+	uint64_t		   sent;
+	enum metrics_state state;
 };
 
 struct session
@@ -79,6 +88,8 @@ struct session
 	bool				 asked;		 /* the server waits to hear the position */
 	struct admin		*admin; /* NULL: none */
 	struct preflight	*preflight; /* NULL: none */
+	struct notify		*notify; /* NULL: no supervisor wants to know */
+	struct moment		 notified; /* what it was told last */
 	enum session_state	 state;
 	struct backoff		 backoff;
 	bool				 ran;		  /* some stream has started */
@@ -208,6 +219,9 @@ void session_look(struct session *ses);
 void session_add_stats(const struct sink *sink, struct sink_stats *sum);
 /* A line a minute, while anything happens. */
 void session_on_report(void *arg);
+/* A supervisor that wants to know: whether it is up, and what it does. */
+void session_open_notify(struct session *ses);
+void session_notify(struct session *ses); /* at the end of each round of the loop */
 /* What was passed over since the last time. */
 void session_tell_detours(struct session *ses);
 

@@ -149,6 +149,68 @@ session_on_report(void *arg)
 	loop_timer_set(ses->loop, &ses->report, REPORT_MS);
 }
 
+/* --- for a supervisor ------------------------------------------------------ */
+
+/* "streaming, 1200 messages/s, 31 in flight, 0.1 MB behind" */
+static void
+on_notify_status(void *arg, struct buf *out)
+{
+	struct session *ses = arg;
+	struct metrics	m = {0};
+	double			seconds = (double) (loop_now_ms() - ses->notified.at_ms) / 1000;
+	uint64_t		behind;
+
+	session_metrics(ses, &m);
+	buf_printf(out, "%s", ses->held_since_ms ? "standby: another relay has the slot"
+											 : metrics_state_name(m.state));
+	if (m.kafka == PEER_AWAY && ses->sink_seen)
+		buf_printf(out, ", Kafka cannot be reached");
+	if (seconds > 0)
+		buf_printf(out, ", %.0f messages/s", (double) (m.pipeline.sent - ses->notified.sent) / seconds);
+	buf_printf(out, ", %" PRIu64 " in flight", m.unacked_messages);
+	if (m.source.server_lsn > 0)
+	{
+		behind = m.source.server_lsn > m.confirmed_lsn ? m.source.server_lsn - m.confirmed_lsn : 0;
+		buf_printf(out, ", %.1f MB behind, confirmed %X/%X", (double) behind / (1 << 20),
+				   LSN_PARTS(m.confirmed_lsn));
+	}
+	ses->notified.at_ms = loop_now_ms();
+	ses->notified.sent = m.pipeline.sent;
+}
+
+void
+session_open_notify(struct session *ses)
+{
+	ses->notified = (struct moment){.at_ms = loop_now_ms()};
+	ses->notify = notify_new(ses->loop, on_notify_status, ses);
+}
+
+/*
+ * Up is who streams, with brokers that answer; and who stands by for a slot that another
+ * relay has: nobody is to wait until that one dies.
+ */
+void
+session_notify(struct session *ses)
+{
+	enum metrics_state state;
+	bool			   reached;
+
+	if (ses->notify == NULL)
+		return;
+	reached = ses->cfg->format.sink != SINK_KAFKA || ses->sink_up;
+	state = session_metrics_state(ses);
+	if ((ses->state == SESSION_STREAMING && reached) || ses->held_since_ms > 0)
+		notify_ready(ses->notify);
+	/* Not each time that the sink is full for a moment: what peers do to us, and snapshots. */
+	if (state != ses->notified.state && (state == METRICS_BACKING_OFF || state == METRICS_STREAMING ||
+										 state == METRICS_SNAPSHOT || state == METRICS_SCHEMA_REFUSED) &&
+		loop_now_ms() - ses->notified.at_ms >= 1000)
+	{
+		ses->notified.state = state;
+		notify_refresh(ses->notify);
+	}
+}
+
 /* What was passed over: once for each table and reason, then once a minute. */
 void
 session_tell_detours(struct session *ses)
