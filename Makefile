@@ -72,7 +72,16 @@ unitdir ?= $(prefix)/lib/systemd/system
 completiondir ?= $(datadir)/bash-completion/completions
 PLACES = sed -e 's|@bindir@|$(bindir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g'
 
-extras: $B/completion.bash
+# Manual pages need scdoc; a tarball has them, elsewhere there are none without it.
+mandir ?= $(datadir)/man
+MAN_MADE := $(if $(shell command -v scdoc),$B/walrelay.1 $B/walrelay.conf.5)
+MAN := $(if $(mandir),$(or $(MAN_MADE),$(wildcard man/walrelay*)))
+
+extras: $B/completion.bash $(MAN)
+$(MAN_MADE): $B/%: $B/walrelay contrib/man-page
+	contrib/man-page $* $B/walrelay >$@.scd
+	scdoc <$@.scd >$@.new
+	mv $@.new $@
 $B/completion.bash: $B/walrelay
 	$B/walrelay completion bash >$@.new
 	mv $@.new $@
@@ -83,6 +92,7 @@ unit:
 install-relay: relay extras
 	install -D -m 755 $B/walrelay '$(DESTDIR)$(bindir)/walrelay'
 	install -D -m 644 $B/completion.bash '$(DESTDIR)$(completiondir)/walrelay'
+	$(foreach page,$(MAN),install -D -m 644 $(page) '$(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))' &&) :
 	[ -e '$(DESTDIR)$(sysconfdir)/walrelay/walrelay.conf' ] || \
 		install -D -m 600 contrib/systemd/walrelay.conf '$(DESTDIR)$(sysconfdir)/walrelay/walrelay.conf'
 ifneq ($(unitdir),)
@@ -92,6 +102,7 @@ ifneq ($(unitdir),)
 endif
 uninstall-relay:
 	rm -f '$(DESTDIR)$(bindir)/walrelay' '$(DESTDIR)$(completiondir)/walrelay'
+	$(if $(mandir),rm -f '$(DESTDIR)$(mandir)/man1/walrelay.1' '$(DESTDIR)$(mandir)/man5/walrelay.conf.5')
 	$(if $(unitdir),rm -f '$(DESTDIR)$(unitdir)/walrelay@.service')
 
 # --- packages: in build/deb --------------------------------------------------------
