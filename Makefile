@@ -109,6 +109,9 @@ uninstall-relay:
 
 deb:
 	contrib/package/deb
+# They are installed, used, upgraded and purged in a bare Debian.
+deb-check:
+	contrib/package/deb-check
 
 # --- dependencies, demonstrations ---------------------------------------------------
 
@@ -263,7 +266,7 @@ bench-incremental: all
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make deb demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
+	@echo 'make deb deb-check demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
 	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume bench-incremental'
 
 clean:
@@ -272,5 +275,5 @@ clean:
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
 	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare lint format \
-	install-module install-relay uninstall-relay clean-module extras unit deb bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
+	install-module install-relay uninstall-relay clean-module extras unit deb deb-check bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
 	bench-startup bench-tables bench-snapshot bench-resume bench-incremental help
