@@ -112,6 +112,16 @@ deb:
 # They are installed, used, upgraded and purged in a bare Debian.
 deb-check:
 	contrib/package/deb-check
+# The tarball of a release, and what the relay is linked with, as CycloneDX; both in build.
+dist: $(MAN_MADE)
+	contrib/package/dist $(VERSION) $B
+sbom: $B/walrelay
+	contrib/package/sbom $B/walrelay $(VERSION) >$B/sbom.json
+package-check: sbom
+	contrib/package/check
+# The relay's image is built and run.
+container-check: module
+	contrib/container/build-check
 
 # --- dependencies, demonstrations ---------------------------------------------------
 
@@ -266,7 +276,7 @@ bench-incremental: all
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make deb deb-check demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
+	@echo 'make deb deb-check container-check dist sbom package-check demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
 	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume bench-incremental'
 
 clean:
@@ -275,5 +285,5 @@ clean:
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
 	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare lint format \
-	install-module install-relay uninstall-relay clean-module extras unit deb deb-check bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
+	install-module install-relay uninstall-relay clean-module extras unit deb deb-check container-check dist sbom package-check bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
 	bench-startup bench-tables bench-snapshot bench-resume bench-incremental help
