@@ -245,6 +245,11 @@ outage:
 bare:
 	contrib/bare
 
+# What the pages of docs/ tell their readers to run: NAMES='migration consumers', all without
+docs-check:
+	@$(MAKE) -s all
+	contrib/docs-check $(NAMES)
+
 lint:
 	contrib/lint
 
@@ -276,7 +281,7 @@ bench-incremental: all
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make deb deb-check container-check dist sbom package-check demo-kafka bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
+	@echo 'make deb deb-check container-check dist sbom package-check demo-kafka bare docs-check golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
 	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume bench-incremental'
 
 clean:
@@ -284,6 +289,6 @@ clean:
 	rm -rf build build-san build-crash contrib/bench/build
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
-	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare lint format \
+	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare docs-check lint format \
 	install-module install-relay uninstall-relay clean-module extras unit deb deb-check container-check dist sbom package-check bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
 	bench-startup bench-tables bench-snapshot bench-resume bench-incremental help

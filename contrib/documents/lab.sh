@@ -1,0 +1,69 @@
+# lab.sh: servers for the pages of docs/, in $WORK, and the names by which the pages
+# call them.  Sourced by check.py before PAGE.sh; everything ends with the shell.
+# shellcheck shell=bash
+. "$ROOT/contrib/quickstart/common.sh"
+
+# The relay, Python with Avro and Kafka, and Kafka's tools under their usual names.
+lab_programs()
+{
+	local python jars
+	python=$("$ROOT/t/lib/venv")
+	jars=$("$ROOT/contrib/quickstart/fetch-kafka" kafka)
+	mkdir "$WORK/bin"
+	ln -s "${WALRELAY:-$ROOT/build/walrelay}" "$WORK/bin/walrelay"
+	program python3 "$python"
+	program kafka-topics.sh java -cp "$jars/*" org.apache.kafka.tools.TopicCommand
+	program kafka-configs.sh java -cp "$jars/*" kafka.admin.ConfigCommand
+	program kafka-delete-records.sh java -cp "$jars/*" org.apache.kafka.tools.DeleteRecordsCommand
+	PATH=$WORK/bin:$PATH
+	unset WALRELAY_SNAPSHOT_MODE		# tests have another default
+}
+
+# program NAME COMMAND...
+program()
+{
+	{
+		echo '#!/bin/sh'
+		printf 'exec'
+		printf " '%s'" "${@:2}"
+		# shellcheck disable=SC2016
+		echo ' "$@"'
+	} >"$WORK/bin/$1"
+	chmod 755 "$WORK/bin/$1"
+}
+
+# lab_kafka: a broker and a registry, unless the test run shares its own
+lab_kafka()
+{
+	if [ -z "${KAFKA_BOOTSTRAP:-}" ]; then
+		"$ROOT/contrib/quickstart/kafka" start "$WORK/kafka"
+		KAFKA_BOOTSTRAP=$(env_get KAFKA_BOOTSTRAP "$WORK/kafka")
+	fi
+	if [ -z "${REGISTRY_URL:-}" ]; then
+		"$ROOT/contrib/quickstart/registry" start "$WORK/registry"
+		REGISTRY_URL=$(env_get REGISTRY_URL "$WORK/registry")
+	fi
+	export KAFKA=$KAFKA_BOOTSTRAP REGISTRY=$REGISTRY_URL
+}
+
+# lab_postgres: a server with a database shop
+lab_postgres()
+{
+	"$ROOT/contrib/quickstart/postgres" start "$WORK/pg"
+	PGHOST=127.0.0.1 PGPORT=$(env_get PGPORT "$WORK/pg")
+	export PGHOST PGPORT PGUSER=postgres PGDATABASE=shop
+	createdb shop
+}
+
+# finish: of what was started
+finish()
+{
+	[ ! -e "$WORK/connect" ] || "$ROOT/contrib/peers/connect" stop "$WORK/connect"
+	[ ! -e "$WORK/kafka" ] || "$ROOT/contrib/quickstart/kafka" kill "$WORK/kafka"
+	[ ! -e "$WORK/registry" ] || "$ROOT/contrib/quickstart/registry" kill "$WORK/registry"
+	[ ! -e "$WORK/pg" ] || "$ROOT/contrib/quickstart/postgres" stop "$WORK/pg"
+}
+
+lab_programs
+lab_postgres
+lab_kafka
