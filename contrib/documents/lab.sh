@@ -46,13 +46,19 @@ lab_kafka()
 	export KAFKA=$KAFKA_BOOTSTRAP REGISTRY=$REGISTRY_URL
 }
 
-# lab_postgres: a server with a database shop
+# lab_postgres: a server
 lab_postgres()
 {
 	"$ROOT/contrib/quickstart/postgres" start "$WORK/pg"
 	PGHOST=127.0.0.1 PGPORT=$(env_get PGPORT "$WORK/pg")
-	export PGHOST PGPORT PGUSER=postgres PGDATABASE=shop
-	createdb shop
+	export PGHOST PGPORT PGUSER=postgres
+}
+
+# lab_database NAME
+lab_database()
+{
+	createdb "$1"
+	export PGDATABASE=$1
 }
 
 # finish: of what was started
