@@ -6,8 +6,16 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Walrelay;
+use Test::More;
 
-$ENV{WALRELAY} = $walrelay;
-$ENV{KAFKA_BOOTSTRAP} = kafka();
-$ENV{REGISTRY_URL} = registry();
-exec 'python3', "$root/contrib/documents/check.py", 'operating';
+local %ENV = (%ENV, WALRELAY => $walrelay, KAFKA_BOOTSTRAP => kafka(), REGISTRY_URL => registry());
+open my $results, '-|', 'python3', "$root/contrib/documents/check.py", 'operating' or die "python3: $!\n";
+while (my $line = <$results>)
+{
+	chomp $line;
+	if ($line =~ /^(not )?ok \d+ - (.*)/) { ok(!$1, $2); }
+	else { diag($line) unless $line =~ /^1\.\./; }
+}
+close $results;
+is($?, 0, 'all of them');
+done_testing();

@@ -27,6 +27,7 @@ import time
 from dataclasses import dataclass
 
 BLOCK_S = 900		# what one block may take
+SETUP_S = 7200		# what the setup may, as it may download
 POLL_S = 240		# until what it waits for must have come
 HIDDEN = re.compile(r'<!-- (run|poll)$')
 FENCE = re.compile(r'```(\S+) (run|fails|poll|output|file=(\S+))$')
@@ -79,7 +80,7 @@ class Shell:
     """One bash that runs command after command and ends with the first that fails."""
 
     def __init__(self, root, page, folder):
-        self.folder, self.count = folder, 0
+        self.folder, self.count, self.ended = folder, 0, False
         self.told, tell = os.pipe()
         self.tell = tell
         self.bash = subprocess.Popen(
@@ -97,7 +98,7 @@ class Shell:
         except BrokenPipeError:
             pass
 
-    def run(self, command):
+    def run(self, command, limit=BLOCK_S):
         """(has it succeeded, what it has printed); it has not if the shell has ended."""
         self.count += 1
         base = os.path.join(self.folder, f'.block{self.count}')
@@ -105,11 +106,12 @@ class Shell:
             file.write(command)
         # What it leaves in the background must not hold our pipe open.
         self.send(f'. {base} </dev/null >{base}.out 2>&1 {self.tell}>&-; echo done >&{self.tell}')
-        ready, _, _ = select.select([self.told], [], [], BLOCK_S)
+        ready, _, _ = select.select([self.told], [], [], limit)
         succeeded = bool(ready) and os.read(self.told, 5) == b'done\n'
+        self.ended = not succeeded
         try:
             with open(base + '.out', encoding='utf-8', errors='replace') as file:
-                return succeeded, file.read() if ready else f'{file.read()}(no end after {BLOCK_S} s)\n'
+                return succeeded, file.read() if ready else f'{file.read()}(no end after {limit} s)\n'
         except FileNotFoundError:
             return False, 'the shell had ended\n'
 
@@ -147,7 +149,7 @@ def block_run(shell, block):
         command = f'if (set -e\n{command}); then echo "status 0"; else echo "status $?"; fi\n'
     deadline = time.monotonic() + POLL_S
     while True:
-        succeeded, printed = shell.run(command)
+        succeeded, printed = shell.run(command, BLOCK_S if block.line else SETUP_S)
         lacks = output_lacks(block.output, printed)
         if block.action == 'poll' and succeeded and not printed.endswith('status 0\n'):
             lacks = lacks or 'status 0'
@@ -177,18 +179,19 @@ def page_run(root, page):
     shell = Shell(root, page, folder)
     cases = [(f'contrib/documents/{page}.sh', Block(0, 'sh', 'run', shell.setup))]
     cases += [(f'docs/{page}.md:{block.line} {block.language} {block.action}', block) for block in blocks]
-    failed = 0
+    failed, ended = 0, False
     try:
         for number, (name, block) in enumerate(cases, 1):
             start = time.monotonic()
-            why = 'one before it has failed' if failed else block_run(shell, block)
+            why = 'the shell had ended' if ended else block_run(shell, block)
+            ended = ended or shell.ended
             print(f"{'not ok' if why else 'ok'} {number} - {name} ({time.monotonic() - start:.1f} s)", flush=True)
             if why:
                 failed += 1
-                if failed == 1:
-                    for line in why.rstrip().split('\n')[-60:]:
-                        print('#   ' + line)
-                    logs_print(folder)
+                for line in why.rstrip().split('\n')[-60:]:
+                    print('#   ' + line)
+        if failed:
+            logs_print(folder)
     finally:
         shell.end()
         shutil.rmtree(folder, ignore_errors=True)

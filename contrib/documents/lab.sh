@@ -1,5 +1,6 @@
 # lab.sh: servers for the pages of docs/, in $WORK, and the names by which the pages
-# call them.  Sourced by check.py before PAGE.sh; everything ends with the shell.
+# call them.  Sourced by check.py before PAGE.sh, which starts what it needs; everything
+# ends with the shell.
 # shellcheck shell=bash
 . "$ROOT/contrib/quickstart/common.sh"
 
@@ -46,10 +47,11 @@ lab_kafka()
 	export KAFKA=$KAFKA_BOOTSTRAP REGISTRY=$REGISTRY_URL
 }
 
-# lab_postgres: a server
+# lab_postgres: a server.  Somebody else may have taken the port that was free.
 lab_postgres()
 {
-	"$ROOT/contrib/quickstart/postgres" start "$WORK/pg"
+	"$ROOT/contrib/quickstart/postgres" start "$WORK/pg" ||
+		{ rm -rf "$WORK/pg"; "$ROOT/contrib/quickstart/postgres" start "$WORK/pg"; }
 	PGHOST=127.0.0.1 PGPORT=$(env_get PGPORT "$WORK/pg")
 	export PGHOST PGPORT PGUSER=postgres
 }
@@ -70,6 +72,10 @@ finish()
 	[ ! -e "$WORK/pg" ] || "$ROOT/contrib/quickstart/postgres" stop "$WORK/pg"
 }
 
-lab_programs
-lab_postgres
-lab_kafka
+# lab_start: what most pages need
+lab_start()
+{
+	lab_programs
+	lab_postgres
+	lab_kafka
+}

@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 DEBEZIUM=3.6.3.Final
 
+lab_start
 lab_database shop
 psql -qX <<'SQL'
 CREATE TABLE orders (id bigint PRIMARY KEY, customer text NOT NULL, total numeric(10,2), at timestamptz NOT NULL);

@@ -1,5 +1,6 @@
 # operating.sh: what docs/operating.md begins with: a table with rows.  Sourced by check.py.
 # shellcheck shell=bash
+lab_start
 lab_database sales
 psql -qX <<'SQL'
 CREATE TABLE orders (id bigint PRIMARY KEY, customer text NOT NULL, total numeric(10,2));
