@@ -119,7 +119,7 @@ class Shell:
         """Its trap ends what the page's setup has started; the rest is killed."""
         self.send('exit')
         try:
-            self.bash.wait(120)
+            self.bash.communicate(timeout=120)
         except subprocess.TimeoutExpired:
             pass
         try:
