@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <utlist.h>
 
 #include "admin.h"
 #include "check_parts.h"
@@ -113,21 +112,8 @@ check_machine(struct check *check)
 static void
 check_end(struct check *check)
 {
-	struct captured *at;
-	struct captured *next;
-
-	HASH_CLEAR(by_relid, check->by_relid);
-	HASH_CLEAR(by_topic, check->by_topic);
-	LL_FOREACH_SAFE(check->tables, at, next)
-	{
-		plan_free(at->plan);
-		table_free(at->tbl);
-		free(at->name);
-		free(at->topic);
-		free(at);
-	}
+	captures_free(&check->caps);
 	route_free(check->routes);
-	format_free(&check->fmt);
 	visit_end(&check->visit);
 }
 

@@ -130,7 +130,7 @@ topics_learn(const struct brokers *brokers)
 		const struct rd_kafka_metadata_topic *topic = &brokers->metadata->topics[i];
 		struct captured                      *table;
 
-		HASH_FIND(by_topic, brokers->check->by_topic, topic->topic, strlen(topic->topic), table);
+		HASH_FIND(by_topic, brokers->check->caps.by_topic, topic->topic, strlen(topic->topic), table);
 		if (table)
 			table->partitions = topic->partition_cnt;
 	}
@@ -211,7 +211,7 @@ say_missing(struct brokers *brokers, unsigned missing, const char *names, const 
 	struct err e;
 
 	err_set(&e, ERR_CONFIG, brokers->creates == 1 ? E2014 : E2002,
-			"%u of %u topics of tables %s not there", missing, brokers->check->ntables,
+			"%u of %u topics of tables %s not there", missing, brokers->check->caps.ntables,
 			missing == 1 ? "is" : "are");
 	err_detail(&e, "%s.  %s", names,
 			   brokers->creates == 1
@@ -236,7 +236,7 @@ check_topics(struct brokers *brokers)
 	unsigned         partitions = 0;
 	struct captured *at;
 
-	LL_FOREACH(check->tables, at)
+	LL_FOREACH(check->caps.tables, at)
 	{
 		partitions += (unsigned) at->partitions;
 		if (at->partitions > 0 || at->topic == NULL)
@@ -250,7 +250,7 @@ check_topics(struct brokers *brokers)
 	if (missing > 0)
 		say_missing(brokers, missing, buf_cstr(&names), buf_cstr(&commands));
 	else
-		findings_ok(check->findings, "kafka.topics", "%u topics, %u partitions", check->ntables,
+		findings_ok(check->findings, "kafka.topics", "%u topics, %u partitions", check->caps.ntables,
 					partitions);
 	buf_free(&names);
 	buf_free(&commands);
@@ -266,7 +266,7 @@ take_topic_setting(struct brokers *brokers, const char *of, const char *name, co
 
 	if (strcmp(name, "cleanup.policy") != 0 || strstr(value, "compact") == NULL)
 		return;
-	HASH_FIND(by_topic, check->by_topic, of, strlen(of), at);
+	HASH_FIND(by_topic, check->caps.by_topic, of, strlen(of), at);
 	if (at == NULL || at->plan == NULL || plan_schema(at->plan, SIDE_KEY) != NULL)
 		return;
 	err_set(&e, ERR_CONFIG, E2006, "topic \"%s\" is compacted, and table \"%s\" has no key", of,
@@ -283,11 +283,11 @@ static void
 check_compaction(struct brokers *brokers)
 {
 	rd_kafka_ConfigResource_t **resources =
-		xcalloc((size_t) brokers->check->ntables + 1, sizeof(rd_kafka_ConfigResource_t *));
+		xcalloc((size_t) brokers->check->caps.ntables + 1, sizeof(rd_kafka_ConfigResource_t *));
 	size_t           count = 0;
 	struct captured *at;
 
-	LL_FOREACH(brokers->check->tables, at)
+	LL_FOREACH(brokers->check->caps.tables, at)
 		if (at->partitions > 0)
 			resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, at->topic);
 	if (count > 0)
@@ -340,7 +340,7 @@ check_kafka(struct check *check)
 	{
 		ask_creates(&brokers);
 		topics_learn(&brokers);
-		if (check->knows_tables && check->ntables > 0)
+		if (check->knows_tables && check->caps.ntables > 0)
 		{
 			check_topics(&brokers);
 			check_compaction(&brokers);

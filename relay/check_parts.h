@@ -5,27 +5,8 @@
 #ifndef RELAY_CHECK_PARTS_H
 #define RELAY_CHECK_PARTS_H
 
-#include <uthash.h>
-
+#include "captured.h"
 #include "check.h"
-#include "encode.h"
-#include "format.h"
-#include "route.h"
-#include "visit.h"
-
-/* A table that changes are captured of. */
-struct captured
-{
-	struct table    *tbl;
-	char            *name;       /* schema.table, UTF-8 */
-	bool             again;      /* another partition of a root whose topic and schemas it shares */
-	char            *topic;      /* NULL: it can have none, or again */
-	struct plan     *plan;       /* its schemas; the same */
-	int              partitions; /* of the topic; 0: it is not there, as far as is known */
-	struct captured *next;
-	UT_hash_handle   by_relid; /* unless again */
-	UT_hash_handle   by_topic; /* if it has one */
-};
 
 struct check
 {
@@ -37,13 +18,8 @@ struct check
 	bool                 decodes;      /* it can decode, as far as its settings go */
 	bool                 room;         /* for a slot to ask the plugin by */
 	bool                 knows_tables; /* the plugin has told them */
-	struct captured     *tables;       /* in the order of their names */
-	struct captured     *by_relid;
-	struct captured     *by_topic;
-	unsigned             ntables; /* but those that are there again */
+	struct captures      caps;
 	struct route        *routes;
-	struct format        fmt;
-	struct encode_stats  stats;
 };
 
 /* In this order.  What one could not find out the next ones skip, and say so. */

@@ -251,7 +251,7 @@ ask_schemas(struct desk *desk)
 	struct check    *check = desk->check;
 	struct captured *at;
 
-	LL_FOREACH(check->tables, at)
+	LL_FOREACH(check->caps.tables, at)
 		for (int side = SIDE_KEY; at->plan && side <= SIDE_VALUE; side++)
 			ask_side(desk, at, (enum side) side);
 	if (desk->failed)
@@ -277,7 +277,7 @@ check_registry(struct check *check)
 				   http_new(desk.loop, check->cfg, on_state, &desk, &desk.http, &e), &e) &&
 		ask_registry(&desk))
 	{
-		if (check->knows_tables && check->ntables > 0)
+		if (check->knows_tables && check->caps.ntables > 0)
 			ask_schemas(&desk);
 		else
 			findings_skip(check->findings, "registry.schemas", "no table is known");
