@@ -163,6 +163,15 @@ find_option(unsigned takes, const char *arg, const char **value)
 	return NULL;
 }
 
+static const char *
+long_name(const char *arg)
+{
+	for (unsigned i = 0; i < nshort_options; i++)
+		if (strcmp(arg, short_options[i].letter) == 0)
+			return short_options[i].name;
+	return arg;
+}
+
 static enum rc
 take_option(struct args *args, struct cli *cli, struct err *e)
 {
@@ -171,7 +180,7 @@ take_option(struct args *args, struct cli *cli, struct err *e)
 	const char              *arg = *args->at++;
 	const char              *value;
 	const struct cli_option *option =
-		find_option(takes, strcmp(arg, "-c") == 0 ? "--config" : arg, &value);
+		find_option(takes, long_name(arg), &value);
 
 	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)
 		cli->help = true;
@@ -317,7 +326,7 @@ cli_parse(int argc, char **argv, char **environ_, struct cli *cli, struct err *e
 				return RC_ERR;
 		}
 		else if ((cli->command->takes & TAKES_WORDS) &&
-				 (cli->nwords == 0 || !(cli->command->takes & TAKES_FILE)))
+				 (cli->nwords == 0 || !(cli->command->takes & TAKES_WORD)))
 			take_word(&args, cli);
 		else
 			return usage_unexpected(&args, cli->command, e);

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "cat.h"
 #include "config.h"
 #include "dlq.h"
 #include "snapshot_order.h"
@@ -26,6 +27,7 @@ struct cli
 	bool                  dry_run;
 	bool                  exports; /* --export-snapshot */
 	struct dlq_choice     choice;
+	struct cat_choice     cat;
 	struct snapshot_order order; /* but kind and tables, which are words */
 	unsigned              dump_flags; /* enum dump_flags */
 	const char           *config_file;

@@ -127,6 +127,15 @@ execute_slot_drop(const struct cli *cli, FILE *out, struct err *e)
 }
 
 static enum rc
+execute_cat(const struct cli *cli, FILE *out, struct err *e)
+{
+	if (cli->nwords == 1)
+		return cat(cli->cfg, cli->words[0], &cli->cat, out, e);
+	err_set(e, ERR_USAGE, E1006, "\"cat\" needs a topic");
+	return err_hint(e, "Write walrelay cat TOPIC.");
+}
+
+static enum rc
 execute_dlq_list(const struct cli *cli, FILE *out, struct err *e)
 {
 	return dlq_list(cli->cfg, &cli->choice, cli->json, out, e);
@@ -280,6 +289,11 @@ const struct command commands[] = {
 	 "Shows what is committed from now on, by a temporary slot; --snapshot.mode=initial shows the\n"
 	 "rows that are there first. With --slot.name it reads that slot, which then counts what was\n"
 	 "printed as taken."},
+	{"cat", "TOPIC", TAKES_SETTINGS | TAKES_TOPIC, execute_cat,
+	 "Print the records of a topic as lines of JSON, decoded by the registry's schemas",
+	 "Members are named as kcat -J names them. Stops at the end of the topic, unless --follow says\n"
+	 "otherwise. Records of transactions that are open or were aborted are left out. Needs\n"
+	 "bootstrap.servers and registry.url; no slot and no PostgreSQL."},
 	{"decode", "[FILE]", TAKES_DUMP | TAKES_FILE, execute_decode,
 	 "Print what pg_recvlogical has captured from a walrelay slot",
 	 "Without FILE, or with -, it reads standard input."},

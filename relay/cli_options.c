@@ -94,6 +94,53 @@ take_limit(struct cli *cli, const struct cli_option *option, const char *value, 
 	return err_hint(e, "Give a number from 1 to 1000000.");
 }
 
+/* Digits, up to max; false: it is another text. */
+static bool
+number_is(const char *value, uint64_t max, uint64_t *number)
+{
+	char *end;
+
+	if (*value < '0' || *value > '9' || strlen(value) > 18)
+		return false;
+	*number = strtoull(value, &end, 10);
+	return *end == '\0' && *number <= max;
+}
+
+static enum rc
+take_count(struct cli *cli, const struct cli_option *option, const char *value, struct err *e)
+{
+	if (number_is(value, INT64_MAX, &cli->cat.limit) && cli->cat.limit > 0)
+		return RC_OK;
+	err_set(e, ERR_USAGE, E1006, "invalid number for %s", option->name);
+	return err_hint(e, "Give a number from 1 on.");
+}
+
+static enum rc
+take_place(struct cli *cli, const struct cli_option *option, const char *value, struct err *e)
+{
+	if (topic_from_parse(value, &cli->cat.part))
+		return RC_OK;
+	err_set(e, ERR_USAGE, E1006, "invalid place for %s", option->name);
+	return err_hint(e, "Give beginning, end, an offset, -N for the last N records (up to %d), @MS "
+					   "for a time in milliseconds, or a time such as 2026-11-22T10:30:00Z.",
+					FROM_LAST_MAX);
+}
+
+static enum rc
+take_partition(struct cli *cli, const struct cli_option *option, const char *value, struct err *e)
+{
+	uint64_t number;
+
+	if (!number_is(value, INT32_MAX, &number))
+	{
+		err_set(e, ERR_USAGE, E1006, "invalid number for %s", option->name);
+		return err_hint(e, "Give the number of a partition, from 0 on.");
+	}
+	cli->cat.part.one = true;
+	cli->cat.part.partition = (int32_t) number;
+	return RC_OK;
+}
+
 /* Rows that are not asked for may be many: one condition of two is not taken for both. */
 static enum rc
 take_where(struct cli *cli, const struct cli_option *option, const char *value, struct err *e)
@@ -132,6 +179,21 @@ const struct cli_option cli_options[] = {
 	 "only letters with this code, such as E2003"},
 	{TAKES_SHOW, "--offset", "PARTITION:OFFSET", take_text, AT(choice.at), "the letter there"},
 	{TAKES_SHOW, "--limit", "N", take_limit, 0, "at most so many (10)"},
+	{TAKES_TOPIC, "--offset", "PLACE", take_place, 0,
+	 "from where on: beginning, which is the default, end, an\n"
+	 "offset, -N for the last N records of each partition, @MS\n"
+	 "or a time such as 2026-11-22T10:30:00Z"},
+	{TAKES_TOPIC, "--partition", "N", take_partition, 0, "only this partition"},
+	{TAKES_TOPIC, "--limit", "N", take_count, 0, "at most so many"},
+	{TAKES_TOPIC, "--follow", NULL, take_flag, AT(cat.part.follows),
+	 "do not stop at the end of the topic (-f)"},
+	{TAKES_TOPIC, "--key", "KEY", take_text, AT(cat.key),
+	 "only records of this key, as cat prints it; of a key of\n"
+	 "one column its value is enough"},
+	{TAKES_TOPIC, "--value-only", NULL, take_flag, AT(cat.value_only),
+	 "only what is payload otherwise"},
+	{TAKES_TOPIC, "--raw", NULL, take_flag, AT(cat.raw),
+	 "decode nothing: bytes as strings, or base64"},
 	{TAKES_DRY_RUN, "--dry-run", NULL, take_flag, AT(dry_run), "only say how many there are"},
 	{TAKES_DUMP, "--no-lsn", NULL, take_dump, DUMP_NO_LSN, "leave out positions"},
 	{TAKES_DUMP, "--no-xids", NULL, take_dump, DUMP_NO_XIDS, "leave out numbers of transactions"},
@@ -145,3 +207,7 @@ const struct cli_option cli_options[] = {
 };
 
 const unsigned ncli_options = sizeof(cli_options) / sizeof(cli_options[0]);
+
+const struct short_option short_options[] = {{"-c", "--config"}, {"-f", "--follow"}};
+
+const unsigned nshort_options = sizeof(short_options) / sizeof(short_options[0]);

@@ -26,7 +26,9 @@ enum takes
 	TAKES_TABLES = 0x800, /* words */
 	TAKES_WHERE = 0x1000,
 	TAKES_CODES = 0x2000, /* words */
-	TAKES_WORDS = TAKES_FILE | TAKES_TABLES | TAKES_CODES
+	TAKES_TOPIC = 0x4000, /* a word, and what cat shows of it */
+	TAKES_WORD = TAKES_FILE | TAKES_TOPIC,
+	TAKES_WORDS = TAKES_WORD | TAKES_TABLES | TAKES_CODES
 };
 
 struct cli_option;
@@ -47,5 +49,15 @@ struct cli_option
 
 extern const struct cli_option cli_options[];
 extern const unsigned          ncli_options;
+
+/* "-c", and the option that it stands for, with its dashes. */
+struct short_option
+{
+	const char *letter;
+	const char *name;
+};
+
+extern const struct short_option short_options[];
+extern const unsigned            nshort_options;
 
 #endif /* RELAY_CLI_OPTIONS_H */

@@ -440,12 +440,18 @@ brokers_are_named(const struct config *cfg)
 }
 
 enum rc
+config_check_brokers(const struct config *cfg, struct err *e)
+{
+	if (brokers_are_named(cfg))
+		return RC_OK;
+	return config_missing("kafka", "bootstrap.servers", "HOST:9092", RC_OK, e);
+}
+
+enum rc
 config_check_kafka(const struct config *cfg, struct err *e)
 {
-	enum rc rc = RC_OK;
+	enum rc rc = config_check_brokers(cfg, e);
 
-	if (!brokers_are_named(cfg))
-		rc = config_missing("kafka", "bootstrap.servers", "HOST:9092", rc, e);
 	if (*cfg->kafka.topic_prefix == '\0')
 		rc = config_missing("kafka", "topic.prefix", "NAME", rc, e);
 	return rc;

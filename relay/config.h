@@ -246,7 +246,9 @@ enum rc config_read_environment(struct config *cfg, char **environ_, struct err 
 /* Who set the key. */
 enum origin config_origin(const struct config *cfg, const char *key);
 
-/* What is needed to speak with the brokers: E1003. */
+/* Whether brokers are named: E1003. */
+enum rc config_check_brokers(const struct config *cfg, struct err *e) MUST_CHECK;
+/* The same, and what names of topics begin with. */
 enum rc config_check_kafka(const struct config *cfg, struct err *e) MUST_CHECK;
 
 /* What no single key can tell: required settings, contradictions. */

@@ -9,13 +9,10 @@
 #include <time.h>
 
 #include "buf.h"
-#include "http.h"
+#include "decoder.h"
 #include "json.h"
 #include "letters.h"
 #include "replay.h"
-#include "schema.h"
-
-#include <cjson/cJSON.h>
 
 /* Opens the topic and reads it. */
 static enum rc
@@ -175,71 +172,18 @@ dlq_list(const struct config *cfg, const struct dlq_choice *choice, bool json, F
 
 /* --- show -------------------------------------------------------------------------- */
 
-/* What decoding needs: a registry's schemas by id are asked for one at a time. */
+/* What decoding needs. */
 struct decoding
 {
-	struct loop          *loop;
 	const struct letters *ls;
-	struct http          *http;
-	bool                  answered;
-	char                 *schema; /* of the last answer; NULL: none */
+	struct decoder       *dec;
 };
 
-static void
-on_schema(void *arg, const struct http_reply *reply)
-{
-	struct decoding *dec = arg;
-	cJSON           *json = NULL;
-	const char      *text;
-
-	dec->answered = true;
-	if (reply->status == 200)
-		json = cJSON_ParseWithLength((const char *) reply->body->data, reply->body->len);
-	text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "schema"));
-	dec->schema = text ? xstrdup(text) : NULL;
-	cJSON_Delete(json);
-	loop_stop(dec->loop);
-}
-
-static void
-on_http_state(void *arg, bool up, const struct err *why)
-{
-	(void) arg, (void) up, (void) why;
-}
-
-/* Of a registry's id; NULL: it is not known.  The caller frees it. */
 static char *
-schema_by_id(struct decoding *dec, uint32_t id)
+letter_schema(void *arg, uint64_t fingerprint)
 {
-	char path[64];
+	const char *text = letters_schema(arg, fingerprint);
 
-	if (!http_has_urls(dec->http))
-		return NULL;
-	snprintf(path, sizeof(path), "/schemas/ids/%" PRIu32, id);
-	dec->answered = false;
-	dec->schema = NULL;
-	http_ask(dec->http, path, NULL, HTTP_ONCE, on_schema, dec);
-	while (!dec->answered)
-		loop_run(dec->loop);
-	return dec->schema;
-}
-
-/* The schema of framed bytes and where their Avro begins; NULL: not known. */
-static char *
-schema_of(struct decoding *dec, struct str bytes, size_t *prefix)
-{
-	const uint8_t *at = (const uint8_t *) bytes.data;
-	uint64_t       fingerprint;
-	const char    *text;
-
-	*prefix = 5;
-	if (bytes.len >= 5 && at[0] == 0)
-		return schema_by_id(dec, (uint32_t) at[1] << 24 | (uint32_t) at[2] << 16 |
-									 (uint32_t) at[3] << 8 | at[4]);
-	*prefix = SINGLE_OBJECT_PREFIX;
-	if (!single_object_fingerprint(bytes, &fingerprint))
-		return NULL;
-	text = letters_schema(dec->ls, fingerprint);
 	return text ? xstrdup(text) : NULL;
 }
 
@@ -247,16 +191,13 @@ schema_of(struct decoding *dec, struct str bytes, size_t *prefix)
 static void
 show_side(struct decoding *dec, const char *name, bool has, struct str bytes, FILE *file)
 {
-	struct buf   out = {0};
-	struct err   e;
-	size_t       prefix;
-	char        *text = has ? schema_of(dec, bytes, &prefix) : NULL;
-	struct avro *avro = NULL;
+	struct buf out = {0};
+	struct err e;
+	int64_t    id;
 
 	if (!has)
 		buf_puts(&out, "null");
-	else if (text == NULL || avro_new(text, &avro, &e) != RC_OK ||
-			 avro_print(avro, bytes.data + prefix, bytes.len - prefix, &out, &e) != RC_OK)
+	else if (decoder_print(dec->dec, bytes, &id, &out, &e) != RC_OK)
 	{
 		buf_reset(&out);
 		buf_puts(&out, "\\x");
@@ -266,8 +207,6 @@ show_side(struct decoding *dec, const char *name, bool has, struct str bytes, FI
 	fprintf(file, "%s: ", name);
 	fwrite(out.data, 1, out.len, file);
 	fputc('\n', file);
-	avro_free(avro);
-	free(text);
 	buf_free(&out);
 }
 
@@ -310,12 +249,13 @@ enum rc
 dlq_show(const struct config *cfg, const struct dlq_choice *choice, FILE *out, struct err *e)
 {
 	struct decoding dec = {0};
+	struct loop    *loop;
 	struct letters *ls;
 	unsigned        left = choice->limit;
 	uint64_t        more = 0;
 	enum rc         rc;
 
-	if (letters_open(cfg, &dec.loop, &ls, e) != RC_OK)
+	if (letters_open(cfg, &loop, &ls, e) != RC_OK)
 		return RC_ERR;
 	dec.ls = ls;
 	for (struct dead_letter *letter = letters_first(ls); letter; letter = letter->next)
@@ -327,7 +267,7 @@ dlq_show(const struct config *cfg, const struct dlq_choice *choice, FILE *out, s
 		}
 	rc = letters_load(ls, e);
 	if (rc == RC_OK)
-		rc = http_new(dec.loop, cfg, on_http_state, NULL, &dec.http, e);
+		rc = decoder_new(cfg, letter_schema, ls, &dec.dec, e);
 	for (struct dead_letter *letter = letters_first(ls); rc == RC_OK && letter;
 		 letter = letter->next)
 		if (letter->wanted)
@@ -336,8 +276,8 @@ dlq_show(const struct config *cfg, const struct dlq_choice *choice, FILE *out, s
 		fprintf(out, "no such dead letters in topic %s\n", letters_topic(ls));
 	if (rc == RC_OK && more > 0)
 		fprintf(out, "%" PRIu64 " more; see --limit, --table, --code, --offset\n", more);
-	http_free(dec.http);
-	letters_close(dec.loop, ls);
+	decoder_free(dec.dec);
+	letters_close(loop, ls);
 	return rc;
 }
 

@@ -332,7 +332,8 @@ const struct explanation explanations[] = {
 	 "column."},
 	{E1603, "With `avro.verify` each record is read back and compared, and one was not the same.", RECORD,
 	 "It is a mistake of walrelay's: report it with `walrelay version` and the table's definition, "
-	 "without rows."},
+	 "without rows. `walrelay cat` says it of a record that was cut off, or written with another "
+	 "schema than it names: see its bytes with `--raw`."},
 	{E1604, "A value is longer than `max.value.bytes`.", RECORD,
 	 "Raise `max.value.bytes`, and with it `message.max.bytes` in `[kafka]` and the topic's "
 	 "`max.message.bytes`; or leave the table out."},
@@ -364,7 +365,9 @@ const struct explanation explanations[] = {
 	 STOPS("1 or 78"),
 	 "Give the base of an interface like Confluent's: for Apicurio `/apis/ccompat/v7`."},
 	{E1806, "With `auto.register.schemas=false` schemas are only looked up, and this one is not there.",
-	 REFUSED_SCHEMA, "Register it by the command in the hint, or set `auto.register.schemas=true`."},
+	 REFUSED_SCHEMA,
+	 "Register it by the command in the hint, or set `auto.register.schemas=true`. If `walrelay cat` "
+	 "says it, a record names a schema of another registry: set `registry.url` to that one."},
 	{E1807, "With `use.latest.version=true` the subject's latest version has to be the schema of the "
 	 "rows, and is another one.",
 	 REFUSED_SCHEMA, "Register the schema of the rows as the latest, or set `use.latest.version=false`."},

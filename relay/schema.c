@@ -99,7 +99,23 @@ canonical_list(const cJSON *list, const char *namespace, bool fields, struct buf
 	return ok;
 }
 
-/* Records, arrays and maps: all that our schemas are made of. */
+/* The symbols of an enum. */
+static bool
+canonical_symbols(const cJSON *symbols, struct buf *out)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, symbols)
+	{
+		if (!cJSON_IsString(item))
+			return false;
+		buf_puts(out, item == symbols->child ? "" : ",");
+		put_full_name(item->valuestring, NULL, out);
+	}
+	return cJSON_IsArray(symbols);
+}
+
+/* Records, arrays and maps are all that our schemas are made of; others have enums and fixed. */
 static bool
 canonical_object(const cJSON *node, const char *namespace, struct buf *out)
 {
@@ -118,11 +134,28 @@ canonical_object(const cJSON *node, const char *namespace, struct buf *out)
 		buf_put_u8(out, '}');
 		return ok;
 	}
-	if (strcmp(type, "record") != 0 || name == NULL)
+	if (name == NULL)
 		return false;
 	namespace = own ? own : namespace;
 	buf_puts(out, "{\"name\":");
 	put_full_name(name, namespace, out);
+	if (strcmp(type, "enum") == 0)
+	{
+		buf_puts(out, ",\"type\":\"enum\",\"symbols\":[");
+		ok = canonical_symbols(cJSON_GetObjectItemCaseSensitive(node, "symbols"), out);
+		buf_puts(out, "]}");
+		return ok;
+	}
+	if (strcmp(type, "fixed") == 0)
+	{
+		const cJSON *size = cJSON_GetObjectItemCaseSensitive(node, "size");
+
+		buf_printf(out, ",\"type\":\"fixed\",\"size\":%d}",
+				   cJSON_IsNumber(size) ? size->valueint : -1);
+		return cJSON_IsNumber(size) && size->valueint >= 0;
+	}
+	if (strcmp(type, "record") != 0)
+		return false;
 	buf_puts(out, ",\"type\":\"record\",\"fields\":");
 	ok = canonical_list(cJSON_GetObjectItemCaseSensitive(node, "fields"), namespace, true, out);
 	buf_put_u8(out, '}');
@@ -383,6 +416,26 @@ print_items(const avro_value_t *value, bool named, struct buf *out)
 	buf_put_u8(out, named ? '}' : ']');
 }
 
+/* What no schema of ours has: a symbol is a string, fixed bytes are bytes. */
+static void
+print_foreign(const avro_value_t *value, struct buf *out)
+{
+	const void *bytes = NULL;
+	size_t      len = 0;
+	int         symbol = 0;
+	const char *name;
+
+	if (avro_value_get_type(value) == AVRO_FIXED)
+	{
+		avro_value_get_fixed(value, &bytes, &len);
+		json_base64(out, bytes, len);
+		return;
+	}
+	avro_value_get_enum(value, &symbol);
+	name = avro_schema_enum_get(avro_value_get_schema(value), symbol);
+	json_string(out, name ? name : "", name ? strlen(name) : 0);
+}
+
 static void
 print(const avro_value_t *value, struct buf *out)
 {
@@ -394,6 +447,11 @@ print(const avro_value_t *value, struct buf *out)
 	{
 		print_items(&branch, type == AVRO_MAP || (type == AVRO_RECORD && !is_map_entry(&branch)),
 					out);
+		return;
+	}
+	if (type == AVRO_ENUM || type == AVRO_FIXED)
+	{
+		print_foreign(&branch, out);
 		return;
 	}
 	leaf_of(&branch, &leaf);

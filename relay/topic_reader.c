@@ -20,6 +20,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "buf.h"
+#include "log.h"
 #include "topic_admin.h"
 
 /* Without an answer or a record for so long the reading has failed. */
@@ -50,8 +51,11 @@ struct topic_reader
 	char       *topic;
 	int32_t     npartitions;
 	uint64_t    records;
-	int64_t    *ends; /* of partitions; -1: it is reached */
+	int64_t    *begins; /* of partitions: where reading begins */
+	int64_t    *ends;   /* of partitions; -1: it is reached */
 	int32_t     nopen;
+	int32_t     nstarted;
+	bool        following; /* behind the ends: silence means nothing */
 	int64_t     heard_ms;    /* loop time of the last answer */
 	char        reason[256]; /* last trouble with a connection */
 	enum rc     rc;
@@ -107,7 +111,7 @@ is_over(struct topic_reader *reader)
 {
 	if (atomic_load(&reader->cancelled))
 		return true; /* nobody asks for the result */
-	if (loop_now_ms() - reader->heard_ms < PATIENCE_MS)
+	if (reader->following || loop_now_ms() - reader->heard_ms < PATIENCE_MS)
 		return false;
 	(void) unreachable(reader);
 	return true;
@@ -120,8 +124,9 @@ on_error(rd_kafka_t *rk, int code, const char *reason, void *arg)
 	struct topic_reader *reader = arg;
 
 	(void) rk;
-	(void) code;
 	snprintf(reader->reason, sizeof(reader->reason), "%s", reason);
+	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && reader->following)
+		log_warn("no broker answers, which is waited for: %s", reason);
 }
 
 static rd_kafka_t *
@@ -131,6 +136,8 @@ consumer_new(struct topic_reader *reader)
 	char             text[512];
 	rd_kafka_t      *rk;
 
+	if (reader->reading.part)
+		kafka_conf_stay(conf);
 	rd_kafka_conf_set_log_cb(conf, NULL);
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, reader);
@@ -215,16 +222,31 @@ topic_ensure(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
 	return topic_admin_check(rk, reader->topic, ANSWER_MS, &reader->e);
 }
 
-/* Where a partition ends, from its leader; whatever a leader may get over is waited for. */
+/* What a leader may get over is waited for, by asking again: then true. */
+static bool
+asks_again(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_resp_err_t code)
+{
+	if (is_permission(code))
+	{
+		(void) refused(reader, code);
+		return false;
+	}
+	snprintf(reader->reason, sizeof(reader->reason), "%s", rd_kafka_err2str(code));
+	if (code != RD_KAFKA_RESP_ERR__TIMED_OUT)
+		rd_kafka_poll(rk, STEP_MS);
+	return true;
+}
+
+/* Where a partition begins and ends, from its leader. */
 static enum rc
 end_ask(struct topic_reader *reader, rd_kafka_t *rk, int32_t partition)
 {
-	int64_t low;
-
 	while (!is_over(reader))
 	{
-		rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-			rk, reader->topic, partition, &low, &reader->ends[partition], ANSWER_MS);
+		rd_kafka_resp_err_t code =
+			rd_kafka_query_watermark_offsets(rk, reader->topic, partition,
+											 &reader->begins[partition], &reader->ends[partition],
+											 ANSWER_MS);
 
 		rd_kafka_poll(rk, 0);
 		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -232,39 +254,52 @@ end_ask(struct topic_reader *reader, rd_kafka_t *rk, int32_t partition)
 			reader->heard_ms = loop_now_ms();
 			return RC_OK;
 		}
-		if (is_permission(code))
-			return refused(reader, code);
-		snprintf(reader->reason, sizeof(reader->reason), "%s", rd_kafka_err2str(code));
-		if (code != RD_KAFKA_RESP_ERR__TIMED_OUT)
-			rd_kafka_poll(rk, STEP_MS);
+		if (!asks_again(reader, rk, code))
+			break;
 	}
 	return RC_ERR;
+}
+
+/* Once only: somebody else may write more behind the end. */
+static void
+end_reached(struct topic_reader *reader, int32_t partition)
+{
+	if (reader->ends[partition] < 0)
+		return;
+	reader->ends[partition] = -1;
+	reader->nopen--;
 }
 
 static enum rc
 message_take(struct topic_reader *reader, const rd_kafka_message_t *message)
 {
-	struct topic_record record = {.key = {message->key, message->key_len},
-								  .value = {message->payload, message->len},
-								  .partition = message->partition,
-								  .offset = message->offset,
-								  .timestamp_ms = rd_kafka_message_timestamp(message, NULL),
-								  .message = message};
+	const struct topic_part  *part = reader->reading.part;
+	rd_kafka_timestamp_type_t type;
+	int64_t                   end = reader->ends[message->partition];
+	struct topic_record       record = {.key = {message->key, message->key_len},
+										.value = {message->payload, message->len},
+										.partition = message->partition,
+										.offset = message->offset,
+										.message = message};
 
 	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
 	{
-		int64_t *end = &reader->ends[message->partition];
-
-		/* Once only: somebody else may write more behind the end. */
-		if (*end < 0 || message->offset < *end)
-			return RC_OK;
-		*end = -1;
-		reader->nopen--;
+		if (message->offset >= end)
+			end_reached(reader, message->partition);
 		return RC_OK;
 	}
 	if (message->err)
 		return refused(reader, message->err);
+	if (part && !part->follows && message->offset >= end)
+	{
+		end_reached(reader, message->partition);
+		return RC_OK; /* it was not there when reading began */
+	}
+	record.timestamp_ms = rd_kafka_message_timestamp(message, &type);
+	record.of_append = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
 	reader->records++;
+	if (part && message->offset + 1 == end)
+		end_reached(reader, message->partition);
 	return reader->reading.record(reader->reading.arg, &record, &reader->e);
 }
 
@@ -283,25 +318,185 @@ topic_record_header(const struct topic_record *record, unsigned number, struct h
 	return true;
 }
 
+/* --- from where to where ------------------------------------------------------ */
+
+static bool
+is_wanted(const struct topic_part *part, int32_t partition)
+{
+	return part == NULL || !part->one || part->partition == partition;
+}
+
+/* Offsets of the records from at on to the end, into a ring of that size; counts them. */
+static enum rc
+offsets_read(struct topic_reader *reader, rd_kafka_topic_t *rkt, int32_t partition, int64_t at,
+			 int64_t *ring, size_t size, size_t *count)
+{
+	int64_t end = reader->ends[partition];
+	enum rc rc = RC_OK;
+
+	if (rd_kafka_consume_start(rkt, partition, at) != 0)
+		return refused(reader, rd_kafka_last_error());
+	while (rc == RC_OK && at < end)
+	{
+		rd_kafka_message_t *message = rd_kafka_consume(rkt, partition, STEP_MS);
+
+		if (message)
+		{
+			reader->heard_ms = loop_now_ms();
+			at = message->offset + (message->err ? 0 : 1);
+			if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+				rc = refused(reader, message->err);
+			else if (!message->err && at <= end)
+				ring[(*count)++ % size] = message->offset;
+			rd_kafka_message_destroy(message);
+		}
+		if (rc == RC_OK && is_over(reader))
+			rc = RC_ERR;
+	}
+	rd_kafka_consume_stop(rkt, partition);
+	return rc;
+}
+
+/*
+ * The newest records of a partition, which may have fewer than offsets: marks of transactions have
+ * some, and what was compacted or aborted had.  Counts from ever further back.
+ */
+static enum rc
+begin_of_last(struct topic_reader *reader, rd_kafka_topic_t *rkt, int32_t partition)
+{
+	size_t   wanted = (size_t) reader->reading.part->number;
+	int64_t  low = reader->begins[partition];
+	int64_t  end = reader->ends[partition];
+	int64_t  back = (int64_t) wanted;
+	int64_t *ring = xcalloc(wanted + 1, sizeof(*ring));
+	size_t   count = 0;
+	enum rc  rc = RC_OK;
+
+	reader->begins[partition] = end;
+	while (rc == RC_OK && count < wanted && low < end)
+	{
+		int64_t at = back < end - low ? end - back : low;
+
+		count = 0;
+		rc = offsets_read(reader, rkt, partition, at, ring, wanted, &count);
+		if (count > 0)
+			reader->begins[partition] = ring[count < wanted ? 0 : count % wanted];
+		if (at == low)
+			break;
+		back *= 4;
+	}
+	free(ring);
+	return rc;
+}
+
+static enum rc
+begin_of_time(struct topic_reader *reader, rd_kafka_t *rk, int32_t partition)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_t      *place =
+		rd_kafka_topic_partition_list_add(list, reader->topic, partition);
+	enum rc rc = RC_ERR;
+
+	while (!is_over(reader))
+	{
+		rd_kafka_resp_err_t code;
+
+		place->offset = reader->reading.part->number;
+		code = rd_kafka_offsets_for_times(rk, list, ANSWER_MS);
+		rd_kafka_poll(rk, 0);
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+			code = place->err;
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		{
+			/* negative: all are older */
+			reader->begins[partition] = place->offset < 0 ? reader->ends[partition] : place->offset;
+			rc = RC_OK;
+		}
+		if (rc == RC_OK || !asks_again(reader, rk, code))
+			break;
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	return rc;
+}
+
+/* Where to begin in each partition, as somebody wants it; so far begins has where it does. */
+static enum rc
+begin_find(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rkt, int32_t partition)
+{
+	const struct topic_part *part = reader->reading.part;
+	int64_t                 *begin = &reader->begins[partition];
+	int64_t                  end = reader->ends[partition];
+
+	switch (part->from)
+	{
+		case FROM_BEGINNING: break;
+		case FROM_END: *begin = end; break;
+		case FROM_OFFSET:
+			if (part->number > *begin)
+				*begin = part->number < end ? part->number : end;
+			break;
+		case FROM_LAST: return begin_of_last(reader, rkt, partition);
+		case FROM_TIME: return begin_of_time(reader, rk, partition);
+	}
+	return RC_OK;
+}
+
+/* From where to where each partition is read that is. */
+static enum rc
+partitions_find(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
+{
+	const struct topic_part *part = reader->reading.part;
+	enum rc                  rc = RC_OK;
+
+	for (int32_t i = 0; i < reader->npartitions && rc == RC_OK; i++)
+	{
+		if (!is_wanted(part, i))
+			continue;
+		rc = end_ask(reader, rk, i);
+		reader->nopen++;
+		if (part == NULL)
+			reader->begins[i] = RD_KAFKA_OFFSET_BEGINNING;
+		else if (rc == RC_OK)
+			rc = begin_find(reader, rk, rkt, i);
+		if (part && reader->begins[i] >= reader->ends[i])
+			end_reached(reader, i);
+	}
+	return rc;
+}
+
+/* Those that there is something to read of, or will be. */
+static enum rc
+partitions_start(struct topic_reader *reader, rd_kafka_topic_t *rkt, rd_kafka_queue_t *queue)
+{
+	const struct topic_part *part = reader->reading.part;
+	enum rc                  rc = RC_OK;
+
+	for (; reader->nstarted < reader->npartitions && rc == RC_OK; reader->nstarted++)
+	{
+		int32_t i = reader->nstarted;
+
+		if (is_wanted(part, i) && (reader->ends[i] >= 0 || part->follows) &&
+			rd_kafka_consume_start_queue(rkt, i, reader->begins[i], queue) != 0)
+			rc = refused(reader, rd_kafka_last_error());
+	}
+	reader->following = part && part->follows;
+	return rc;
+}
+
 static enum rc
 partitions_read(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
 {
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-	int32_t           started = 0;
-	enum rc           rc = RC_OK;
+	enum rc           rc;
 
+	reader->begins = xcalloc((size_t) reader->npartitions, sizeof(*reader->begins));
 	reader->ends = xcalloc((size_t) reader->npartitions, sizeof(*reader->ends));
-	for (int32_t i = 0; i < reader->npartitions && rc == RC_OK; i++)
-		rc = end_ask(reader, rk, i);
-	while (started < reader->npartitions && rc == RC_OK)
-	{
-		if (rd_kafka_consume_start_queue(rkt, started, RD_KAFKA_OFFSET_BEGINNING, queue) != 0)
-			rc = refused(reader, rd_kafka_last_error());
-		else
-			started++;
-	}
-	reader->nopen = reader->npartitions;
-	while (rc == RC_OK && reader->nopen > 0)
+	reader->nopen = 0;
+	reader->nstarted = 0;
+	rc = partitions_find(reader, rk, rkt);
+	if (rc == RC_OK)
+		rc = partitions_start(reader, rkt, queue);
+	while (rc == RC_OK && (reader->nopen > 0 || reader->following))
 	{
 		rd_kafka_message_t *message = rd_kafka_consume_queue(queue, STEP_MS);
 
@@ -315,11 +510,12 @@ partitions_read(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *r
 		if (rc == RC_OK && is_over(reader))
 			rc = RC_ERR;
 	}
-	for (int32_t i = 0; i < started; i++)
+	for (int32_t i = 0; i < reader->nstarted; i++)
 		rd_kafka_consume_stop(rkt, i);
 	rd_kafka_queue_destroy(queue);
+	free(reader->begins);
 	free(reader->ends);
-	return rc;
+	return rc == RC_AGAIN ? RC_OK : rc;
 }
 
 static void *
@@ -398,6 +594,7 @@ topic_reader_start(struct topic_reader *reader, const char *topic)
 	reader->topic = xstrdup(topic);
 	reader->npartitions = 0;
 	reader->records = 0;
+	reader->following = false;
 	reader->reason[0] = '\0';
 	reader->heard_ms = loop_now_ms();
 	atomic_store(&reader->cancelled, false);

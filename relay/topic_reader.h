@@ -1,12 +1,12 @@
 /*
  * topic_reader.h
- *		Reads one topic from its beginning up to where it ends now, or a little more.
+ *		Reads one topic from its beginning up to where it ends now, or another part of it.
  *
  * In a thread of its own, because librdkafka's questions block; the loop goes
  * on meanwhile.  Each record is handed over in that thread, so what the record
  * callback touches is the thread's from topic_reader_start() until done(), or
- * until topic_reader_cancel() has returned.  Called by history.c, progress_topic.c and
- * letters.c.
+ * until topic_reader_cancel() has returned.  Called by history.c, progress_topic.c,
+ * letters.c and cat.c.
  */
 #ifndef RELAY_TOPIC_READER_H
 #define RELAY_TOPIC_READER_H
@@ -15,6 +15,7 @@
 #include "encode.h"
 #include "kafka_conf.h"
 #include "loop.h"
+#include "topic_part.h"
 
 struct topic_reader;
 
@@ -26,6 +27,7 @@ struct topic_record
 	int32_t    partition;
 	int64_t    offset;
 	int64_t    timestamp_ms; /* since the Unix epoch; -1: none */
+	bool       of_append;    /* that is when the broker took it, not when it was produced */
 	const void *message;     /* for topic_record_header() */
 };
 
@@ -42,7 +44,12 @@ struct topic_reading
 	 * if it is not there, and must be compacted, with one partition (E2010).
 	 */
 	bool compacted;
-	/* In the thread; a partition's records in order.  RC_ERR ends the reading with e. */
+	/* NULL: all there is, or a little more.  Else nothing behind the end, unless part follows. */
+	const struct topic_part *part;
+	/*
+	 * In the thread; a partition's records in order.  RC_ERR ends the reading with e,
+	 * RC_AGAIN without an error.
+	 */
 	enum rc (*record)(void *arg, const struct topic_record *record, struct err *e);
 	loop_cb *done; /* on the loop: topic_reader_result() is not RC_AGAIN any more */
 	void    *arg;

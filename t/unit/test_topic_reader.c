@@ -226,10 +226,67 @@ all_partitions_are_read(void **state)
 	assert_int_equal(next[2], 4);
 }
 
+static void
+assert_part(struct lab *lab, struct topic_part part, const char *first, unsigned count)
+{
+	lab->reading.part = &part;
+	topic_reader_free(lab->reader);
+	lab->reader = topic_reader_new(lab->wl.loop, &lab->cfg, &lab->reading);
+	assert_rc_ok(read_topic(lab));
+	assert_int_equal(lab->nseen, count);
+	if (count > 0)
+		assert_string_equal(lab->seen[0], first);
+	lab->reading.part = NULL;
+}
+
+static void
+part_of_a_topic_is_read(void **state)
+{
+	struct lab *lab = *state;
+
+	rd_kafka_mock_topic_create(lab->mock.cluster, TOPIC, 2, 1);
+	for (unsigned i = 0; i < 6; i++)
+		produce(lab, 1, "k", "v");
+	assert_part(lab, (struct topic_part){0}, "1/0 k=v", 6);
+	assert_part(lab, (struct topic_part){.from = FROM_END}, NULL, 0);
+	assert_part(lab, (struct topic_part){.from = FROM_OFFSET, .number = 4}, "1/4 k=v", 2);
+	assert_part(lab, (struct topic_part){.from = FROM_OFFSET, .number = 6}, NULL, 0);
+	assert_part(lab, (struct topic_part){.from = FROM_OFFSET, .number = 600}, NULL, 0);
+	assert_part(lab, (struct topic_part){.from = FROM_LAST, .number = 1}, "1/5 k=v", 1);
+	assert_part(lab, (struct topic_part){.from = FROM_LAST, .number = 6}, "1/0 k=v", 6);
+	assert_part(lab, (struct topic_part){.from = FROM_LAST, .number = 600}, "1/0 k=v", 6);
+	assert_part(lab, (struct topic_part){.from = FROM_LAST, .number = 0}, NULL, 0);
+	assert_part(lab, (struct topic_part){.one = true, .partition = 1}, "1/0 k=v", 6);
+	assert_part(lab, (struct topic_part){.one = true, .partition = 0}, NULL, 0);
+	assert_part(lab, (struct topic_part){.one = true, .partition = 2}, NULL, 0);
+	assert_int_equal(topic_reader_partitions(lab->reader), 2);
+}
+
 static bool
 has_seen_two(void *arg)
 {
 	return ((struct lab *) arg)->nseen == 2;
+}
+
+/* Nothing ends it but who reads: here, by being cancelled. */
+static void
+followed_topic_has_no_end(void **state)
+{
+	struct lab       *lab = *state;
+	struct topic_part part = {.follows = true};
+
+	rd_kafka_mock_topic_create(lab->mock.cluster, TOPIC, 2, 1);
+	produce(lab, 0, "k", "0");
+	lab->reading.part = &part;
+	topic_reader_free(lab->reader);
+	lab->reader = topic_reader_new(lab->wl.loop, &lab->cfg, &lab->reading);
+	topic_reader_start(lab->reader, TOPIC);
+	assert_false(waitloop_run(&lab->wl, is_done, lab, 500));
+	produce(lab, 1, "k", "1");
+	wait_until(&lab->wl, has_seen_two, lab);
+	assert_false(waitloop_run(&lab->wl, is_done, lab, 100));
+	topic_reader_cancel(lab->reader);
+	assert_string_equal(lab->seen[1], "1/0 k=1");
 }
 
 /* What is handed out ends too early with client.rack, or where the leader was just elected. */
@@ -365,6 +422,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(no_topic_is_told_from_an_empty_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(records_come_as_they_are, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_partitions_are_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(part_of_a_topic_is_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(followed_topic_has_no_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(end_is_what_the_leader_says, setup, teardown),
 		cmocka_unit_test_setup_teardown(leader_that_does_not_know_the_end_yet_is_asked_again, setup,
 										teardown),
