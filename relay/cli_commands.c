@@ -246,6 +246,15 @@ execute_completion_bash(const struct cli *cli, FILE *out, struct err *e)
 	return RC_OK;
 }
 
+static enum rc
+execute_completion_zsh(const struct cli *cli, FILE *out, struct err *e)
+{
+	(void) cli;
+	(void) e;
+	completion_zsh(out);
+	return RC_OK;
+}
+
 void
 print_versions(FILE *out)
 {
@@ -344,6 +353,9 @@ const struct command commands[] = {
 	{"completion bash", "", 0, execute_completion_bash,
 	 "Print a script that has bash complete commands and settings",
 	 "source <(walrelay completion bash)"},
+	{"completion zsh", "", 0, execute_completion_zsh, "Print a function that does the same in zsh",
+	 "walrelay completion zsh > a folder of $fpath/_walrelay; or behind compinit:\n"
+	 "source <(walrelay completion zsh)"},
 	{"version", "", 0, execute_version, "Show the versions of walrelay and its libraries", NULL},
 #ifdef WALRELAY_CRASH_POINTS
 	{"crash-points", "", 0, execute_crash_points, "List where this build can be made to die", NULL},
@@ -361,6 +373,16 @@ command_in_group(const char *word, unsigned n)
 		if (strncmp(commands[i].name, word, len) == 0 && commands[i].name[len] == ' ' && n-- == 0)
 			return &commands[i];
 	return NULL;
+}
+
+bool
+command_first_word(unsigned i, char word[COMMAND_WORD_MAX])
+{
+	size_t len = strcspn(commands[i].name, " ");
+
+	snprintf(word, COMMAND_WORD_MAX, "%.*s", (int) len, commands[i].name);
+	return i == 0 || strncmp(commands[i - 1].name, word, len) != 0 ||
+		   (commands[i - 1].name[len] != ' ' && commands[i - 1].name[len] != '\0');
 }
 
 /* --- help -------------------------------------------------------------------------- */

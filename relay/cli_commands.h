@@ -29,6 +29,11 @@ extern const unsigned       ncommands;
 /* Command number n, from 0, of those of two words of which this is the first; NULL: no more. */
 const struct command *command_in_group(const char *word, unsigned n);
 
+#define COMMAND_WORD_MAX 64
+
+/* The first word of command number i; false: one before begins with it, too. */
+bool command_first_word(unsigned i, char word[COMMAND_WORD_MAX]);
+
 /* Of walrelay and its libraries. */
 void print_versions(FILE *out);
 /* What walrelay --help prints. */

@@ -1,6 +1,6 @@
 /*
  * completion.c
- *		Writing the script; see completion.h.
+ *		Writing the script for bash; see completion.h.
  *
  * Readline takes --key=value for three words, because = ends one (COMP_WORDBREAKS).
  */
@@ -10,8 +10,6 @@
 
 #include "cli_commands.h"
 #include "config_table.h"
-
-#define WORD_MAX 64
 
 static const char body[] =
 	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} key='' command='' word i\n"
@@ -84,33 +82,22 @@ put_options(const struct command *cmd, FILE *out)
 	}
 }
 
-/* The first word of a command, and whether the one before has another one. */
-static bool
-first_word(unsigned i, char *word, size_t size)
-{
-	size_t len = strcspn(commands[i].name, " ");
-
-	snprintf(word, size, "%.*s", (int) len, commands[i].name);
-	return i == 0 || strncmp(commands[i - 1].name, word, len) != 0 ||
-		   (commands[i - 1].name[len] != ' ' && commands[i - 1].name[len] != '\0');
-}
-
 /* What may follow each word that commands begin with. */
 static void
 put_commands(FILE *out)
 {
-	char word[WORD_MAX];
+	char word[COMMAND_WORD_MAX];
 
 	fputs("\t'') words='--help --version", out);
 	for (unsigned i = 0; i < ncommands; i++)
-		if (first_word(i, word, sizeof(word)))
+		if (command_first_word(i, word))
 			fprintf(out, " %s", word);
 	fputs("' ;;\n", out);
 	for (unsigned i = 0; i < ncommands; i++)
 	{
 		const struct command *second;
 
-		if (!first_word(i, word, sizeof(word)) || command_in_group(word, 0) == NULL)
+		if (!command_first_word(i, word) || command_in_group(word, 0) == NULL)
 			continue;
 		fprintf(out, "\t'%s') words='--help", word);
 		for (unsigned n = 0; (second = command_in_group(word, n)) != NULL; n++)
@@ -136,11 +123,11 @@ put_commands(FILE *out)
 static void
 put_body(FILE *out)
 {
-	char word[WORD_MAX];
+	char word[COMMAND_WORD_MAX];
 
 	fputs(body, out);
 	for (unsigned i = 0; i < ncommands; i++)
-		if (first_word(i, word, sizeof(word)) && command_in_group(word, 0))
+		if (command_first_word(i, word) && command_in_group(word, 0))
 			fprintf(out, "\t\t' %s') command=\"$command $word\" ;;\n", word);
 	fputs("\t\tesac\n\tdone\n\t_walrelay_words \"$command\" \"$cur\"\n", out);
 }
