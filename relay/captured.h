@@ -5,7 +5,7 @@
  * The plugin is asked through a temporary slot of a visit's connection, with the options of the
  * stream, so that a name it does not match, or an option it does not know, shows as it would
  * there.  It describes the tables that a logical message names; nothing else is written.
- * Called by check_tables.c.
+ * Called by check_tables.c and schema_show.c.
  */
 #ifndef RELAY_CAPTURED_H
 #define RELAY_CAPTURED_H

@@ -18,6 +18,7 @@
 #include "loop.h"
 #include "pg.h"
 #include "producer.h"
+#include "schema_show.h"
 #include "session.h"
 #include "slot.h"
 #include "snapshot_command.h"
@@ -151,6 +152,12 @@ static enum rc
 execute_dlq_replay(const struct cli *cli, FILE *out, struct err *e)
 {
 	return dlq_replay(cli->cfg, &cli->choice, cli->dry_run, out, e);
+}
+
+static enum rc
+execute_schema_show(const struct cli *cli, FILE *out, struct err *e)
+{
+	return schema_show(cli->cfg, cli->words, cli->nwords, cli->json, out, e);
 }
 
 static enum rc
@@ -300,8 +307,8 @@ const struct command commands[] = {
 	 "printed as taken."},
 	{"cat", "TOPIC", TAKES_SETTINGS | TAKES_TOPIC, execute_cat,
 	 "Print the records of a topic as lines of JSON, decoded by the registry's schemas",
-	 "Members are named as kcat -J names them. Stops at the end of the topic, unless --follow says\n"
-	 "otherwise. Records of transactions that are open or were aborted are left out. Needs\n"
+	 "Members are named as kcat -J names them. Stops at the end of the topic, unless --follow\n"
+	 "says otherwise. Records of transactions that are open or were aborted are left out. Needs\n"
 	 "bootstrap.servers and registry.url; no slot and no PostgreSQL."},
 	{"decode", "[FILE]", TAKES_DUMP | TAKES_FILE, execute_decode,
 	 "Print what pg_recvlogical has captured from a walrelay slot",
@@ -319,6 +326,10 @@ const struct command commands[] = {
 	 "Show the replication slot", NULL},
 	{"slot drop", "", TAKES_SETTINGS, execute_slot_drop,
 	 "Drop the replication slot, unless somebody uses it", NULL},
+	{"schema show", "[TABLE...]", TAKES_SETTINGS | TAKES_TABLES | TAKES_JSON, execute_schema_show,
+	 "Print the Avro schemas of captured tables, as they would be registered",
+	 "TABLE is schema.table or a regular expression for that. Asks PostgreSQL alone, through a\n"
+	 "slot that is made for a moment; registers nothing."},
 	{"dlq list", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_JSON, execute_dlq_list,
 	 "Show how many dead letters there are, by table and reason", NULL},
 	{"dlq show", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_SHOW, execute_dlq_show,
