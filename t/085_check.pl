@@ -302,18 +302,16 @@ SQL
 	is($relay->stop, 0, 'and it ends');
 
 	# killed while it looks: the slot that it asks the plugin by waits for this transaction
-	my ($out, $why) = ('', '');
-	my $session = IPC::Run::start(
-		[ 'psql', '-XAtq', '-d', $source->connstr('postgres'), '-c', "BEGIN; INSERT INTO shop.items VALUES (99, 'open')", '-c', 'SELECT pg_sleep(600)' ],
-		'<', \undef, '>', \$out, '2>', \$why);
-	wait_until { $source->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep.600' AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()") } 'a transaction is open';
+	my ($in, $out, $why) = ("BEGIN; INSERT INTO shop.items VALUES (99, 'open');\n", '', '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $source->connstr('postgres') ], '<', \$in, '>', \$out, '2>', \$why);
+	$session->pump while length $in;
+	wait_until { $source->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND backend_xid IS NOT NULL") } 'a transaction is open';
 	$relay = relay_start(args => \@args);
 	my $child;
 	wait_until { ($child) = map { split ' ', slurp($_) } glob "/proc/@{[ $relay->pid ]}/task/*/children"; $child } 'it looks';
 	$relay->kill9;
-	wait_until { !-e "/proc/$child" } 'whoever looks ends with it';
-	$session->kill_kill;
-	sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'pg_sleep.600' AND pid <> pg_backend_pid()");
+	wait_until { slurp("/proc/$child/stat") !~ /\) [^ZX]/ } 'whoever looks ends with it';
+	$session->finish;
 	is((relay_run('slot', 'drop', settings('beside')))[0], 0, 'its slot is free');
 	sql('DROP TABLE shop.marks');
 }
