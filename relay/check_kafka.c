@@ -2,8 +2,8 @@
  * check_kafka.c
  *		The brokers, and the topics that records will go to; see check.h.
  *
- * Looks as a consumer does, so that asking makes no topic.  Whether a user may write cannot be
- * seen without writing: that is not looked at.
+ * Looks as a consumer does, so that asking makes no topic.  Whether a user may see a topic the
+ * brokers tell; whether he may write cannot be seen without writing: that is not looked at.
  */
 #include "check_parts.h"
 
@@ -28,8 +28,8 @@ struct brokers
 	struct check                   *check;
 	rd_kafka_t                     *rk;
 	const struct rd_kafka_metadata *metadata; /* of every topic that the user may see */
-	char                            bootstrap[512]; /* bootstrap.servers, cut off */
-	char                            reason[256];
+	struct kafka_identity           who;
+	char                            reason[512];
 	rd_kafka_resp_err_t             code; /* of the last trouble */
 	int                             creates; /* auto.create.topics.enable: 1, 0; -1: not known */
 };
@@ -56,7 +56,7 @@ brokers_begin(struct brokers *brokers)
 	char             text[512];
 	struct err       e;
 
-	kafka_conf_read(conf, "bootstrap.servers", brokers->bootstrap, sizeof(brokers->bootstrap));
+	kafka_conf_identity(conf, &brokers->who);
 	rd_kafka_conf_set_log_cb(conf, NULL);
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, brokers);
@@ -87,10 +87,10 @@ say_unreachable(struct brokers *brokers)
 		(void) producer_error(&(struct producer_trouble){.code = brokers->code,
 														 .text = brokers->reason,
 														 .topic = "",
-														 .bootstrap = brokers->bootstrap},
+														 .who = &brokers->who},
 							  &e);
 	else
-		(void) producer_error_unreachable(brokers->bootstrap, brokers->reason, &e);
+		(void) producer_error_unreachable(brokers->who.bootstrap, brokers->reason, &e);
 	findings_add(brokers->check->findings, VERDICT_FAIL, "kafka.brokers", &e);
 }
 
@@ -143,6 +143,40 @@ topic_find(const struct brokers *brokers, const char *name)
 		if (strcmp(brokers->metadata->topics[i].topic, name) == 0)
 			return &brokers->metadata->topics[i];
 	return NULL;
+}
+
+/* What the brokers say of one topic that is not among those that the user may see. */
+static rd_kafka_resp_err_t
+topic_ask(const struct brokers *brokers, const char *name)
+{
+	rd_kafka_topic_t               *rkt = rd_kafka_topic_new(brokers->rk, name, NULL);
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_resp_err_t code = rd_kafka_metadata(brokers->rk, 0, rkt, &metadata, ANSWER_MS);
+
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+	{
+		if (metadata->topic_cnt == 1)
+			code = metadata->topics[0].err;
+		rd_kafka_metadata_destroy(metadata);
+	}
+	rd_kafka_topic_destroy(rkt);
+	return code;
+}
+
+/* True: the user may not see the topic, and that was said. */
+static bool
+say_hidden(struct brokers *brokers, const char *check, const char *name, const char *operations)
+{
+	struct err e;
+
+	if (topic_ask(brokers, name) != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+		return false;
+	err_set(&e, ERR_PERMISSION, E2004, "Kafka does not let this user see topic \"%s\"", name);
+	err_detail(&e, "%s.", rd_kafka_err2str(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED));
+	err_hint(&e, "kafka-acls.sh --bootstrap-server %s --add --allow-principal User:%s %s --topic %s",
+			 brokers->who.bootstrap, *brokers->who.user ? brokers->who.user : "...", operations, name);
+	findings_add(brokers->check->findings, VERDICT_FAIL, check, &e);
+	return true;
 }
 
 /* take is called for each setting of each of them that the brokers let us know. */
@@ -233,6 +267,7 @@ check_topics(struct brokers *brokers)
 	struct buf       names = {0};
 	struct buf       commands = {0};
 	unsigned         missing = 0;
+	bool             hidden = false;
 	unsigned         partitions = 0;
 	struct captured *at;
 
@@ -241,15 +276,18 @@ check_topics(struct brokers *brokers)
 		partitions += (unsigned) at->partitions;
 		if (at->partitions > 0 || at->topic == NULL)
 			continue;
+		/* The first one is asked about: rights are given by prefix. */
+		if (missing == 0)
+			hidden = say_hidden(brokers, "kafka.topics", at->topic, "--operation Write");
 		check_name(&names, missing, at->topic);
 		if (missing++ < CHECK_NAMED_MAX)
 			buf_printf(&commands,
 					   "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions 1\n",
-					   brokers->bootstrap, at->topic);
+					   brokers->who.bootstrap, at->topic);
 	}
-	if (missing > 0)
+	if (missing > 0 && !hidden)
 		say_missing(brokers, missing, buf_cstr(&names), buf_cstr(&commands));
-	else
+	else if (!hidden)
 		findings_ok(check->findings, "kafka.topics", "%u topics, %u partitions", check->caps.ntables,
 					partitions);
 	buf_free(&names);
@@ -275,7 +313,7 @@ take_topic_setting(struct brokers *brokers, const char *of, const char *name, co
 	err_hint(&e,
 			 "Give the table a primary key, or: kafka-configs.sh --bootstrap-server %s --alter "
 			 "--entity-type topics --entity-name %s --add-config cleanup.policy=delete",
-			 brokers->bootstrap, of);
+			 brokers->who.bootstrap, of);
 	findings_add(check->findings, VERDICT_FAIL, "kafka.compaction", &e);
 }
 
@@ -309,7 +347,10 @@ check_progress(struct brokers *brokers)
 					route_named(check->routes, check->cfg->kafka.topic_progress, &name, &e), &e))
 		return;
 	topic = topic_find(brokers, name);
-	if (topic == NULL)
+	if (topic == NULL && say_hidden(brokers, "kafka.progress", name,
+									"--operation Create --operation Write --operation Read"))
+		;
+	else if (topic == NULL)
 		findings_ok(check->findings, "kafka.progress", "%s is not there yet; walrelay run makes it",
 					name);
 	else if (topic->partition_cnt > 1)

@@ -48,8 +48,8 @@ struct gap_writer
 	atomic_bool    cancelled;
 	struct gap_job job;
 	rd_kafka_t    *rk;
-	char           bootstrap[512];
-	char           reason[256]; /* last trouble with a connection */
+	struct kafka_identity who;
+	char           reason[512]; /* last trouble with a connection */
 	unsigned       records;     /* notes that are acknowledged, of this attempt */
 	unsigned       refused;     /* topics that were found to refuse theirs in this attempt */
 	int64_t        heard_ms;    /* loop time of the last answer */
@@ -102,7 +102,7 @@ writer_fail(struct gap_writer *gw, int code, const char *text, const char *topic
 									   .text = text,
 									   .topic = topic,
 									   .waited = true,
-									   .bootstrap = gw->bootstrap};
+									   .who = &gw->who};
 
 	if (gw->failed)
 		return;
@@ -119,7 +119,7 @@ writer_is_over(struct gap_writer *gw)
 	if (loop_now_ms() - gw->heard_ms < PATIENCE_MS)
 		return false;
 	gw->failed = true;
-	(void) producer_error_unreachable(gw->bootstrap, gw->reason, &gw->e);
+	(void) producer_error_unreachable(gw->who.bootstrap, gw->reason, &gw->e);
 	return true;
 }
 
@@ -199,7 +199,7 @@ writer_open(struct gap_writer *gw)
 		gw->failed = true;
 		return false;
 	}
-	kafka_conf_read(conf, "bootstrap.servers", gw->bootstrap, sizeof(gw->bootstrap));
+	kafka_conf_identity(conf, &gw->who);
 	conf_must(conf, "log.queue", "false");
 	conf_must(conf, "enable.gapless.guarantee", "false");
 	if (!writer_is_once(gw))

@@ -11,6 +11,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "kafka_tls.h"
+
 /* What a producer's queue tells, see producer.c. */
 #define EVENTS (RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS)
 
@@ -20,6 +22,14 @@ kafka_conf_read(const rd_kafka_conf_t *conf, const char *name, char *value, size
 	value[0] = '\0';
 	if (rd_kafka_conf_get(conf, name, value, &size) != RD_KAFKA_CONF_OK)
 		value[0] = '\0';
+}
+
+void
+kafka_conf_identity(const rd_kafka_conf_t *conf, struct kafka_identity *who)
+{
+	kafka_conf_read(conf, "bootstrap.servers", who->bootstrap, sizeof(who->bootstrap));
+	kafka_conf_read(conf, "sasl.username", who->user, sizeof(who->user));
+	kafka_conf_read(conf, "transactional.id", who->transactional_id, sizeof(who->transactional_id));
 }
 
 static void
@@ -93,6 +103,7 @@ conf_new(void)
 	for (size_t i = 0; i < sizeof(own_properties) / sizeof(own_properties[0]); i++)
 		conf_set_own(conf, own_properties[i].name, own_properties[i].value);
 	rd_kafka_conf_set_events(conf, EVENTS);
+	kafka_tls_listen(conf);
 	return conf;
 }
 
@@ -240,6 +251,7 @@ kafka_conf_consumer(const struct config *cfg, enum isolation isolation)
 	rd_kafka_conf_t       *conf = rd_kafka_conf_new();
 	char                   text[256];
 
+	kafka_tls_listen(conf);
 	conf_set_own(conf, "client.id", "walrelay");
 	/* What is no property was refused before; what only producers have is passed over. */
 	for (unsigned i = 0; i < cfg->kafka.nproperties; i++)

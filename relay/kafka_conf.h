@@ -50,6 +50,16 @@ rd_kafka_conf_t *kafka_conf_consumer(const struct config *cfg, enum isolation is
  */
 void kafka_conf_stay(rd_kafka_conf_t *conf);
 
+/* What errors name of a client of ours; each cut off, "": there is none. */
+struct kafka_identity
+{
+	char bootstrap[512]; /* bootstrap.servers */
+	char user[128];      /* sasl.username */
+	char transactional_id[256];
+};
+
+void kafka_conf_identity(const rd_kafka_conf_t *conf, struct kafka_identity *who);
+
 /* The value of a property as librdkafka understood it, cut off to size; "": it has none. */
 void kafka_conf_read(const rd_kafka_conf_t *conf, const char *name, char *value, size_t size);
 

@@ -675,9 +675,26 @@ connect_right_missing(PGconn *conn, const char *text, struct err *e)
 	return RC_ERR;
 }
 
+/* The server answers, and one of both does not want to go on: libpq has no codes for that. */
+static bool
+is_about_tls(const char *text)
+{
+	return strstr(text, "certificate") || strstr(text, "SSL ") || strstr(text, "channel binding");
+}
+
 static enum rc
 connect_unreachable(const char *text, struct err *e)
 {
+	if (is_about_tls(text))
+	{
+		err_set(e, ERR_TRANSIENT, E1201, "cannot connect to PostgreSQL as securely as it is asked to");
+		err_detail(e, "%s", text);
+		return err_hint(e, "In source.conninfo sslrootcert must name the certificates (PEM) of the "
+						   "authority that signed the server's, and with sslmode=verify-full host a "
+						   "name that is in the server's certificate, which must not have expired; "
+						   "sslcert and sslkey are ours, if the server asks for one. "
+						   "channel_binding=require needs TLS, and scram-sha-256 in pg_hba.conf.");
+	}
 	err_set(e, ERR_TRANSIENT, E1201, "cannot connect to PostgreSQL");
 	err_detail(e, "%s", text);
 	return err_hint(e, "Check that the server runs, and host and port in source.conninfo (or "

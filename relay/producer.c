@@ -42,7 +42,7 @@ producer_trouble(const struct producer *p, rd_kafka_resp_err_t code, const char 
 									   .topic = topic,
 									   .bytes = bytes,
 									   .waited = producer_topic_waited(p, topic),
-									   .bootstrap = p->bootstrap};
+									   .who = &p->who};
 
 	return producer_error(&trouble, e);
 }
@@ -375,7 +375,6 @@ producer_free(struct sink *sink)
 	producer_destroy(&remains);
 	free(p->held);
 	free(p->partitioner);
-	free(p->bootstrap);
 	free(p);
 }
 
@@ -395,13 +394,11 @@ static const struct sink_ops producer_ops = {
 static void
 producer_learn_conf(struct producer *p, const rd_kafka_conf_t *conf)
 {
-	char servers[512];
 	char kbytes[32];
 	char wait_ms[32];
 	char partitioner[32];
 
-	kafka_conf_read(conf, "bootstrap.servers", servers, sizeof(servers));
-	p->bootstrap = xstrdup(servers);
+	kafka_conf_identity(conf, &p->who);
 	kafka_conf_read(conf, "queue.buffering.max.kbytes", kbytes, sizeof(kbytes));
 	p->max_kbytes = strtoull(kbytes, NULL, 10);
 	kafka_conf_read(conf, "partitioner", partitioner, sizeof(partitioner));
@@ -443,8 +440,7 @@ sink_kafka_new(struct loop *loop, const struct config *cfg, struct topics *topic
 		close(p->ear->wake_fd);
 		free(p->ear);
 		free(p->partitioner);
-		free(p->bootstrap);
-		free(p);
+			free(p);
 		return producer_error_settings(text, e);
 	}
 	p->sink.ops = &producer_ops;

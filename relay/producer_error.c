@@ -5,10 +5,12 @@
 #include "producer_error.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include <librdkafka/rdkafka.h>
 
 #include "gap.h"
+#include "kafka_tls.h"
 
 static enum rc
 unknown_topic(const struct producer_trouble *trouble, struct err *e)
@@ -18,7 +20,7 @@ unknown_topic(const struct producer_trouble *trouble, struct err *e)
 	err_detail(e, "The brokers do not create it by themselves (auto.create.topics.enable), or "
 				  "this user may not.");
 	return err_hint(e, "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions 1",
-					trouble->bootstrap, trouble->topic);
+					trouble->who->bootstrap, trouble->topic);
 }
 
 static enum rc
@@ -35,18 +37,81 @@ too_large(const struct producer_trouble *trouble, struct err *e)
 					"topics --entity-name %s --add-config max.message.bytes=%zu.  If every single "
 					"record is below the limit, set batch.size in [kafka] below it instead.  To go on "
 					"without such records, see on.error.",
-					trouble->bootstrap, trouble->topic, trouble->bytes + trouble->bytes / 8 + 1024);
+					trouble->who->bootstrap, trouble->topic, trouble->bytes + trouble->bytes / 8 + 1024);
+}
+
+/* Until then it sent a nonce that brokers of Kafka 4 refuse, and they call that the password. */
+#define GOOD_SCRAM_VERSION 0x020601ff
+
+#define LOGIN_REFUSED "Kafka refused the login"
+
+bool
+producer_error_is_login(const struct err *e)
+{
+	return e->code == E2004 && strncmp(e->msg, LOGIN_REFUSED, strlen(LOGIN_REFUSED)) == 0;
+}
+
+static enum rc
+login_refused(const struct producer_trouble *trouble, struct err *e)
+{
+	if (*trouble->who->user)
+		err_set(e, ERR_PERMISSION, E2004, LOGIN_REFUSED " of user \"%s\"", trouble->who->user);
+	else
+		err_set(e, ERR_PERMISSION, E2004, LOGIN_REFUSED);
+	err_detail(e, "%s.  bootstrap.servers is %s.", trouble->text, trouble->who->bootstrap);
+	if (strstr(trouble->text, "SCRAM") && strstr(trouble->text, "invalid credentials") &&
+		rd_kafka_version() < GOOD_SCRAM_VERSION)
+		return err_hint(e,
+						"If the brokers are of Kafka 4: librdkafka before 2.6.1, here %s, cannot log in "
+						"to these by SCRAM, whatever the password is.  Use librdkafka 2.6.1 or newer, or "
+						"sasl.mechanism=PLAIN over TLS, or a client certificate.  With older brokers "
+						"check sasl.username and sasl.password in [kafka].",
+						rd_kafka_version_str());
+	return err_hint(e, "Check sasl.mechanism, sasl.username and sasl.password (or "
+					   "ssl.certificate.location and ssl.key.location) in [kafka], and the user "
+					   "at the brokers.");
+}
+
+/* operations and resource: of kafka-acls.sh. */
+static enum rc
+right_missing(const struct producer_trouble *trouble, const char *operations, const char *resource,
+			  const char *name, struct err *e)
+{
+	size_t len = strlen(trouble->text);
+
+	if (len > 0 && trouble->text[len - 1] == '.') /* the broker's own */
+		len--;
+	err_detail(e, "%.*s.", (int) len, trouble->text);
+	return err_hint(e,
+					"kafka-acls.sh --bootstrap-server %s --add --allow-principal User:%s %s %s %s",
+					trouble->who->bootstrap, *trouble->who->user ? trouble->who->user : "...", operations, resource,
+					name);
 }
 
 static enum rc
 no_access(const struct producer_trouble *trouble, struct err *e)
 {
-	err_set(e, ERR_PERMISSION, E2004, "Kafka refused access");
-	err_detail(e, "%s.  bootstrap.servers is %s.", trouble->text, trouble->bootstrap);
-	return err_hint(e, "Check sasl.* and ssl.* in [kafka]; the user needs the rights Write and "
-					   "Describe on the topics (kafka-acls.sh), with delivery=exactly-once also on "
-					   "the transactional id, and IdempotentWrite on the cluster with brokers "
-					   "before 2.8.");
+	switch (trouble->code)
+	{
+		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+			err_set(e, ERR_PERMISSION, E2004, "Kafka does not let this user write to topic \"%s\"",
+					trouble->topic);
+			return right_missing(trouble, "--operation Write", "--topic",
+								 *trouble->topic ? trouble->topic : "...", e);
+		case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+			err_set(e, ERR_PERMISSION, E2004,
+					"Kafka does not let this user use transactional.id \"%s\"",
+					trouble->who->transactional_id);
+			return right_missing(trouble, "--operation Write --operation Describe",
+								 "--transactional-id",
+								 *trouble->who->transactional_id ? trouble->who->transactional_id : "...", e);
+		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+			err_set(e, ERR_PERMISSION, E2004, "Kafka does not let this user be an idempotent producer");
+			(void) right_missing(trouble, "--operation IdempotentWrite", "--cluster", "", e);
+			return err_detail(e, "%s.  Brokers from 2.8 on ask for Write on any topic instead.",
+							  trouble->text);
+		default: return login_refused(trouble, e);
+	}
 }
 
 static enum rc
@@ -62,7 +127,7 @@ static enum rc
 without_transactions(const struct producer_trouble *trouble, struct err *e)
 {
 	err_set(e, ERR_CONFIG, E1002, "the brokers have no transactions");
-	err_detail(e, "%s.  bootstrap.servers is %s.", trouble->text, trouble->bootstrap);
+	err_detail(e, "%s.  bootstrap.servers is %s.", trouble->text, trouble->who->bootstrap);
 	return err_hint(e, "delivery=exactly-once needs Kafka 0.11 or newer, or a broker that speaks its "
 					   "protocol for transactions; without them use delivery=at-least-once.");
 }
@@ -75,7 +140,7 @@ record_refused(const struct producer_trouble *trouble, struct err *e)
 	return err_hint(e,
 					"Look at the topic's settings: kafka-configs.sh --bootstrap-server "
 					"%s --describe --entity-type topics --entity-name %s",
-					trouble->bootstrap, trouble->topic);
+					trouble->who->bootstrap, trouble->topic);
 }
 
 /* The record has the time of our clock, and the brokers compare it with theirs. */
@@ -97,7 +162,7 @@ clock_refused(const struct producer_trouble *trouble, struct err *e)
 					"that records may wait for a broker, widen them: kafka-configs.sh "
 					"--bootstrap-server %s --alter --entity-type topics --entity-name %s "
 					"--add-config message.timestamp.before.max.ms=86400000",
-					trouble->bootstrap, trouble->topic);
+					trouble->who->bootstrap, trouble->topic);
 }
 
 /*
@@ -173,9 +238,25 @@ producer_error_is_consequence(int code)
 		   code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
 }
 
+static enum rc
+certificate_refused(const char *bootstrap, const char *why, struct err *e)
+{
+	err_set(e, ERR_TRANSIENT, E2001, "the certificate of the Kafka brokers is not accepted");
+	err_detail(e, "bootstrap.servers is %s.  OpenSSL says: %s.", bootstrap, why);
+	return err_hint(e, "Set ssl.ca.location in [kafka] to the certificates (PEM) of the authority that "
+					   "signed the brokers'; the host names in bootstrap.servers, and in the brokers' "
+					   "advertised.listeners, must be in their certificates, and these must not have "
+					   "expired.  Nothing is lost meanwhile: PostgreSQL keeps what was not confirmed.");
+}
+
 enum rc
 producer_error_unreachable(const char *bootstrap, const char *reason, struct err *e)
 {
+	char certificate[128];
+
+	kafka_tls_reason(certificate, sizeof(certificate));
+	if (certificate[0] && strstr(reason, "certificate verify failed"))
+		return certificate_refused(bootstrap, certificate, e);
 	err_set(e, ERR_TRANSIENT, E2001, "no Kafka broker is reachable");
 	err_detail(e, "bootstrap.servers is %s.  %s%s", bootstrap, reason, reason[0] ? "." : "");
 	return err_hint(

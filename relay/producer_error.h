@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "kafka_conf.h"
 
 /* What did not work, as far as librdkafka says; everything is borrowed. */
 struct producer_trouble
@@ -21,11 +22,14 @@ struct producer_trouble
 	const char *topic;     /* "": none */
 	size_t      bytes;     /* of the largest record concerned, before compression */
 	bool        waited;    /* the brokers have had the time to create the topic */
-	const char *bootstrap; /* bootstrap.servers */
+	const struct kafka_identity *who;
 };
 
 /* RC_ERR E2002 to E2006: what it means to the relay. */
 enum rc producer_error(const struct producer_trouble *trouble, struct err *e);
+
+/* It is the login that was refused (E2004), not a right that is missing. */
+bool producer_error_is_login(const struct err *e);
 
 /* It is the record that the brokers do not take: E2003, or E2006. */
 bool producer_error_is_of_record(int code);

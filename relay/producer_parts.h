@@ -78,7 +78,7 @@ struct producer
 	struct sink_topic  *unseen;        /* by rkt: no message has been delivered yet */
 	int64_t             seen_ms;       /* when the last one left that list */
 	int64_t             topic_wait_ms; /* how long a topic may stay unknown to a broker */
-	char               *bootstrap;
+	struct kafka_identity who;
 	struct sink_stats   stats;
 	uint64_t            cost;     /* bytes of memory in flight, about */
 	uint64_t            max_cost; /* send() answers RC_AGAIN from here on */
@@ -90,7 +90,7 @@ struct producer
 	bool              was_up; /* a broker has accepted us: the login is right, or was */
 	int64_t           up_since_ms;
 	struct loop_timer suspect;          /* set: all connections are gone, not reported yet */
-	char              reason[256];      /* last transport error */
+	char              reason[512];      /* last transport error */
 	int64_t           refused_since_ms; /* first login refused since an answer; 0: none */
 
 	struct transactor *trx; /* NULL: at least once, and what follows plays no part */

@@ -40,7 +40,7 @@ producer_on_suspect(void *arg)
 	struct err       why;
 
 	p->reach = REACH_DOWN;
-	(void) producer_error_unreachable(p->bootstrap, p->reason, &why);
+	(void) producer_error_unreachable(p->who.bootstrap, p->reason, &why);
 	p->events.state(p->events.arg, false, &why);
 }
 

@@ -28,6 +28,17 @@ not_created(rd_kafka_resp_err_t code, const char *text, const char *topic, struc
 				 /* also while the brokers of a cluster start one after the other */
 				 code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR;
 
+	if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+		code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
+	{
+		err_set(e, ERR_PERMISSION, E2004, "Kafka does not let this user create topic \"%s\"", topic);
+		err_detail(e, "There is no such topic, or the user may not see it.  %s.", rd_kafka_err2str(code));
+		return err_hint(e,
+						"kafka-acls.sh --bootstrap-server ... --add --allow-principal User:... "
+						"--operation Create --operation Write --operation Read --topic %s; or create "
+						"it by hand: " CREATE_BY_HAND,
+						topic, topic);
+	}
 	err_set(e, again ? ERR_TRANSIENT : ERR_CONFIG, E2010, "topic \"%s\" cannot be created", topic);
 	err_detail(e, "%s.", text && *text ? text : rd_kafka_err2str(code));
 	return err_hint(e, "Create it by hand: " CREATE_BY_HAND, topic);

@@ -57,7 +57,8 @@ struct topic_reader
 	int32_t     nstarted;
 	bool        following; /* behind the ends: silence means nothing */
 	int64_t     heard_ms;    /* loop time of the last answer */
-	char        reason[256]; /* last trouble with a connection */
+	struct kafka_identity who;
+	char        reason[512]; /* last trouble with a connection */
 	enum rc     rc;
 	struct err  e;
 };
@@ -95,9 +96,11 @@ refused(struct topic_reader *reader, rd_kafka_resp_err_t code)
 				reader->topic);
 		err_detail(&reader->e, "%s.", rd_kafka_err2str(code));
 		return err_hint(&reader->e,
-						"Give the user the rights Read and Describe on the topic "
-						"(kafka-acls.sh)%s%s.",
-						instead ? ", or " : "", instead ? instead : "");
+						"kafka-acls.sh --bootstrap-server %s --add --allow-principal User:%s "
+						"--operation Read --topic %s%s%s%s",
+						reader->who.bootstrap, *reader->who.user ? reader->who.user : "...",
+						reader->topic, instead ? "; or " : "", instead ? instead : "",
+						instead ? "." : "");
 	}
 	err_set(&reader->e, ERR_TRANSIENT, E2008, "topic \"%s\" cannot be read back", reader->topic);
 	err_detail(&reader->e, "%s.", rd_kafka_err2str(code));
@@ -138,6 +141,7 @@ consumer_new(struct topic_reader *reader)
 
 	if (reader->reading.part)
 		kafka_conf_stay(conf);
+	kafka_conf_identity(conf, &reader->who);
 	rd_kafka_conf_set_log_cb(conf, NULL);
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, reader);

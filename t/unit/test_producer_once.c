@@ -202,7 +202,7 @@ what_brokers_refuse_at_first_is_told(void **state)
 		const char         *hint;
 	} cases[] = {
 		{RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, ERR_PERMISSION, E2004,
-		 "transactional id"},
+		 "--transactional-id"},
 		{RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, ERR_CONFIG, E1002,
 		 "transaction.max.timeout.ms"},
 	};
