@@ -38,8 +38,8 @@ RELAY_LIBS := libpq rdkafka avro-c libcjson libcurl libmicrohttpd libpcre2-8 lib
 RELAY_CPPFLAGS := -D_GNU_SOURCE -DWALRELAY_VERSION='"$(VERSION)"' -D_FORTIFY_SOURCE=2 -Irelay -Idecoder \
 	$(shell pkg-config --cflags $(RELAY_LIBS) 2>/dev/null)
 RELAY_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-	-Wformat=2 -Werror=format-security -fstack-protector-strong -fPIE $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
-RELAY_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
+	-Wformat=2 -Werror=format-security -fstack-protector-strong -fstack-clash-protection -fPIE $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
+RELAY_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANITIZE) $(LDFLAGS)
 RELAY_LDLIBS := $(shell pkg-config --libs $(RELAY_LIBS) 2>/dev/null) -linih -lm
 
 RELAY_SRC := $(wildcard relay/*.c)

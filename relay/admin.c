@@ -3,12 +3,13 @@
  *		libmicrohttpd on our loop; see admin.h.  The only file that includes it.
  *
  * Its sockets are behind one epoll descriptor, which the loop watches; it has
- * no thread of its own.  Nothing of a request is looked at but method and
- * path, and what a client may cost is bounded: connections, memory, time.
+ * no thread of its own.  Nothing of a request is looked at but method, path and
+ * login, and what a client may cost is bounded: connections, memory, time.
  */
 #include "admin.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 
 #include "descriptors.h"
 #include "process.h"
+#include "secret_file.h"
 
 #define MAX_CONNECTIONS 16
 #define CONNECTION_BYTES 16384 /* for a request's head and the reply's */
@@ -31,6 +33,8 @@ struct admin
 {
 	struct loop       *loop;
 	struct MHD_Daemon *daemon;
+	const struct config *cfg;
+	int                listen_fd; /* ours; a daemon gets a copy */
 	int                fd; /* the daemon's epoll descriptor */
 	struct loop_timer  timer;
 	admin_snapshot_cb *snapshot;
@@ -122,11 +126,61 @@ reply(struct MHD_Connection *conn, unsigned status, const char *type, struct buf
 		return MHD_NO;
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+								"Basic realm=\"walrelay\", charset=\"UTF-8\"");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 	result = MHD_queue_response(conn, status, response);
 	MHD_destroy_response(response);
 	return result;
+}
+
+static bool
+is_set(const char *setting)
+{
+	return setting && setting[0];
+}
+
+/* Kubernetes and the like ask these without a login. */
+static bool
+is_probe(const char *url)
+{
+	return strcmp(url, "/livez") == 0 || strcmp(url, "/readyz") == 0;
+}
+
+/* Takes as long whatever is in given, but for its length. */
+static bool
+is_same(const char *given, size_t len, const char *wanted, size_t wanted_len)
+{
+	volatile unsigned char differs = len != wanted_len;
+
+	for (size_t i = 0; i < len; i++)
+		differs |= (unsigned char) (given[i] ^ (wanted_len ? wanted[i % wanted_len] : 0));
+	return differs == 0;
+}
+
+/* Whether whoever asks has given the login, or needs none. */
+static bool
+is_let_in(const struct admin *admin, struct MHD_Connection *conn)
+{
+	const char *wanted = admin->cfg->admin.user_info;
+	char       *password = NULL;
+	char       *user;
+	char       *given;
+	bool        same;
+
+	if (!is_set(wanted))
+		return true;
+	user = MHD_basic_auth_get_username_password(conn, &password);
+	given = xasprintf("%s:%s", user ? user : "", password ? password : "");
+	same = is_same(given, strlen(given), wanted, strlen(wanted));
+	secret_free(given);
+	if (password)
+		explicit_bzero(password, strlen(password));
+	MHD_free(password);
+	MHD_free(user);
+	return same;
 }
 
 /* Prometheus lists all that it reads; what is not to be sent has no place in the list. */
@@ -153,6 +207,7 @@ on_request(void *arg, struct MHD_Connection *conn, const char *url, const char *
 	struct metrics m = {.process = {.start_us = admin->start_us}};
 	struct buf     body = {0};
 	unsigned       status;
+	bool           let_in;
 
 	(void) version, (void) data, (void) data_len, (void) request;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
@@ -160,12 +215,23 @@ on_request(void *arg, struct MHD_Connection *conn, const char *url, const char *
 		buf_puts(&body, "only GET and HEAD are answered\n");
 		return reply(conn, MHD_HTTP_METHOD_NOT_ALLOWED, TEXT_PLAIN, &body);
 	}
+	let_in = is_let_in(admin, conn);
+	if (!let_in && !is_probe(url))
+	{
+		buf_puts(&body, "a login is needed\n");
+		return reply(conn, MHD_HTTP_UNAUTHORIZED, TEXT_PLAIN, &body);
+	}
 	for (unsigned i = 0; i < NPAGES; i++)
 		if (page_fits(&pages[i], conn, url))
 		{
 			process_read(&m.process);
 			admin->snapshot(admin->arg, &m);
 			status = pages[i].write(&m, &body);
+			if (!let_in) /* a probe needs no more than the status, and nobody else gets it */
+			{
+				buf_reset(&body);
+				buf_puts(&body, status == MHD_HTTP_OK ? "ok\n" : "not ready\n");
+			}
 			return reply(conn, status, pages[i].type, &body);
 		}
 	buf_puts(&body, "not found; there are");
@@ -330,40 +396,131 @@ socket_address(int fd)
 	return xasprintf(addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
+/* --- certificate and daemon --------------------------------------------------- */
+
+static enum rc
+certificate_error(const char *why, struct err *e)
+{
+	err_set(e, ERR_CONFIG, E1002, "admin.ssl.certificate.location cannot be used");
+	err_detail(e, "%s.", why);
+	return err_hint(e, "Name files in PEM format that walrelay's user can read, the certificate first of "
+					   "those in admin.ssl.certificate.location, and its key, without a pass phrase, in "
+					   "admin.ssl.key.location.");
+}
+
+/* A new daemon at the same address. */
+static enum rc
+daemon_start(const struct admin *adm, struct MHD_Daemon **daemon, struct err *e)
+{
+	const char *certificate = adm->cfg->admin.certificate;
+	const char *key = is_set(adm->cfg->admin.key) ? adm->cfg->admin.key : certificate;
+	bool        secure = is_set(certificate);
+	char       *texts[2] = {NULL, NULL};
+	int         fd = fcntl(adm->listen_fd, F_DUPFD_CLOEXEC, 0);
+	/* Without TLS the list ends before the certificate. */
+	const struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, NULL},
+										 {MHD_OPTION_HTTPS_MEM_KEY, 0, NULL},
+										 {MHD_OPTION_END, 0, NULL}};
+	struct MHD_OptionItem items[3];
+
+	*daemon = NULL;
+	if (fd < 0)
+		return descriptors_missing("the admin listener cannot be opened", e);
+	memcpy(items, secure ? tls : tls + 2, secure ? sizeof(tls) : sizeof(*tls));
+	if (secure &&
+		(secret_file_read("admin.ssl.certificate.location", certificate, "setting", &texts[0], e) !=
+			 RC_OK ||
+		 secret_file_read("admin.ssl.key.location", key, "setting", &texts[1], e) != RC_OK))
+	{
+		char *why = xstrdup(e->msg);
+
+		(void) certificate_error(why, e);
+		free(why);
+	}
+	else
+	{
+		items[0].ptr_value = secure ? texts[0] : NULL;
+		if (secure)
+			items[1].ptr_value = texts[1];
+		*daemon = MHD_start_daemon(
+			MHD_USE_EPOLL | (secure ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request,
+			(void *) (uintptr_t) adm, MHD_OPTION_LISTEN_SOCKET, (MHD_socket) fd,
+			MHD_OPTION_CONNECTION_LIMIT, (unsigned) MAX_CONNECTIONS,
+			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_BYTES,
+			MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) IDLE_S, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+		/* Whose fd is now depends on how far it came: it is left open, once. */
+		if (*daemon == NULL)
+			secure ? certificate_error("The HTTP server does not start with it", e)
+				   : listen_error(adm->cfg->admin.listen, "The HTTP server does not start", e);
+		fd = -1;
+	}
+	if (fd >= 0)
+		close(fd);
+	secret_free(texts[0]);
+	secret_free(texts[1]);
+	return *daemon ? RC_OK : RC_ERR;
+}
+
+static void
+daemon_watch(struct admin *adm)
+{
+	adm->fd = MHD_get_daemon_info(adm->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	loop_watch(adm->loop, adm->fd, POLLIN, on_readable, adm);
+}
+
+static void
+daemon_stop(struct admin *adm)
+{
+	loop_timer_clear(adm->loop, &adm->timer);
+	if (adm->daemon == NULL)
+		return;
+	loop_forget(adm->loop, adm->fd);
+	MHD_stop_daemon(adm->daemon);
+}
+
 enum rc
-admin_new(struct loop *loop, const char *listen_at, admin_snapshot_cb *snapshot, void *arg,
+admin_new(struct loop *loop, const struct config *cfg, admin_snapshot_cb *snapshot, void *arg,
 		  struct admin **admin, struct err *e)
 {
-	struct admin               *adm;
-	const union MHD_DaemonInfo *info;
-	int                         fd = -1;
+	struct admin *adm;
+	int           fd = -1;
 
 	*admin = NULL;
-	if (*listen_at == '\0')
+	if (*cfg->admin.listen == '\0')
 		return RC_OK;
-	if (address_listen(listen_at, &fd, e) != RC_OK)
+	if (address_listen(cfg->admin.listen, &fd, e) != RC_OK)
 		return RC_ERR;
 	adm = xcalloc(1, sizeof(*adm));
 	adm->loop = loop;
+	adm->cfg = cfg;
+	adm->listen_fd = fd;
 	adm->snapshot = snapshot;
 	adm->arg = arg;
 	adm->start_us = process_start_us();
 	adm->address = socket_address(fd);
 	adm->timer = (struct loop_timer){.cb = on_timer, .arg = adm};
-	adm->daemon =
-		MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, adm, MHD_OPTION_LISTEN_SOCKET,
-						 (MHD_socket) fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned) MAX_CONNECTIONS,
-						 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_BYTES,
-						 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) IDLE_S, MHD_OPTION_END);
-	if (adm->daemon == NULL) /* whose fd is now depends on how far it came; the process ends */
+	if (daemon_start(adm, &adm->daemon, e) != RC_OK)
 	{
 		admin_free(adm);
-		return listen_error(listen_at, "The HTTP server does not start", e);
+		return RC_ERR;
 	}
-	info = MHD_get_daemon_info(adm->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	adm->fd = info->epoll_fd;
-	loop_watch(loop, adm->fd, POLLIN, on_readable, adm);
+	daemon_watch(adm);
 	*admin = adm;
+	return RC_OK;
+}
+
+enum rc
+admin_renew(struct admin *admin, struct err *e)
+{
+	struct MHD_Daemon *daemon;
+
+	if (!is_set(admin->cfg->admin.certificate))
+		return RC_OK;
+	if (daemon_start(admin, &daemon, e) != RC_OK)
+		return RC_ERR;
+	daemon_stop(admin);
+	admin->daemon = daemon;
+	daemon_watch(admin);
 	return RC_OK;
 }
 
@@ -372,14 +529,24 @@ admin_free(struct admin *admin)
 {
 	if (admin == NULL)
 		return;
-	loop_timer_clear(admin->loop, &admin->timer);
-	if (admin->daemon)
-	{
-		loop_forget(admin->loop, admin->fd);
-		MHD_stop_daemon(admin->daemon);
-	}
+	daemon_stop(admin);
+	if (admin->listen_fd >= 0)
+		close(admin->listen_fd);
 	free(admin->address);
 	free(admin);
+}
+
+bool
+admin_is_open(const struct admin *admin)
+{
+	return !is_set(admin->cfg->admin.user_info) && strncmp(admin->address, "127.", 4) != 0 &&
+		   strncmp(admin->address, "[::1]", 5) != 0;
+}
+
+const char *
+admin_scheme(const struct admin *admin)
+{
+	return is_set(admin->cfg->admin.certificate) ? "https" : "http";
 }
 
 const char *

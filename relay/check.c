@@ -66,7 +66,7 @@ check_listen(struct check *check)
 		return;
 	}
 	loop = loop_new();
-	rc = admin_new(loop, check->cfg->admin.listen, NULL, NULL, &admin, &e);
+	rc = admin_new(loop, check->cfg, NULL, NULL, &admin, &e);
 	admin_free(admin);
 	loop_free(loop);
 	if (rc == RC_OK)

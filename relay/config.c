@@ -7,13 +7,15 @@
  */
 #include "config.h"
 
-#include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "buf.h"
 #include "config_table.h"
+#include "fnv1a.h"
 #include "kafka_conf.h"
 #include "patterns.h"
+#include "secret_file.h"
 
 /* --- names --------------------------------------------------------------- */
 
@@ -209,20 +211,26 @@ config_unknown(const char *key, const char *where, struct err *e)
 
 /* --- setting -------------------------------------------------------------- */
 
+static struct property *
+property_find(const struct config *cfg, const char *name)
+{
+	for (unsigned i = 0; i < cfg->kafka.nproperties; i++)
+		if (strcmp(cfg->kafka.properties[i].name, name) == 0)
+			return &cfg->kafka.properties[i];
+	return NULL;
+}
+
 static void
 property_store(struct config *cfg, const char *name, const char *value, enum origin origin,
 			   const char *where)
 {
-	struct property *prop = cfg->kafka.properties;
-	struct property *end = prop + cfg->kafka.nproperties;
+	struct property *prop = property_find(cfg, name);
 
-	while (prop < end && strcmp(prop->name, name) != 0)
-		prop++;
-	if (prop < end && prop->origin > origin)
+	if (prop && prop->origin > origin)
 		return;
-	if (prop < end)
+	if (prop)
 	{
-		free(prop->value);
+		secret_free(prop->value);
 		free(prop->where);
 	}
 	else
@@ -252,39 +260,6 @@ property_set(struct config *cfg, const char *name, const char *value, enum origi
 	return RC_OK;
 }
 
-/* Reads a secret; the newline that an editor leaves at its end is not part of it. */
-static enum rc
-secret_read(const char *key, const char *path, const char *where, char **value, struct err *e)
-{
-	FILE  *in = fopen(path, "re");
-	char   text[64 * 1024];
-	size_t len = 0;
-	bool   failed = in == NULL;
-
-	if (in)
-	{
-		len = fread(text, 1, sizeof(text), in);
-		failed = ferror(in) != 0;
-		if (!failed && len == sizeof(text))
-			errno = EFBIG;
-		failed = failed || len == sizeof(text);
-		fclose(in);
-	}
-	if (failed)
-	{
-		err_set(e, ERR_CONFIG, E1004, "file with \"%s\" cannot be read: %s", key, strerror(errno));
-		err_detail(e, "File \"%s\" is named by the %s.", path, where);
-		return err_hint(e, "Make it a file of less than 64 kB that walrelay's user may read.");
-	}
-	if (len > 0 && text[len - 1] == '\n')
-		len--;
-	if (len > 0 && text[len - 1] == '\r')
-		len--;
-	*value = xstrndup(text, len);
-	explicit_bzero(text, sizeof(text));
-	return RC_OK;
-}
-
 static enum rc
 target_set(struct config *cfg, const struct target *target, const char *value, enum origin origin,
 		   const char *where, struct err *e)
@@ -306,6 +281,24 @@ target_set(struct config *cfg, const struct target *target, const char *value, e
 	return RC_OK;
 }
 
+static enum origin
+target_origin(const struct config *cfg, const struct target *target)
+{
+	const struct property *prop;
+
+	if (target->set)
+		return cfg->origins[target->set - settings].origin;
+	prop = property_find(cfg, target->property);
+	return prop ? prop->origin : ORIGIN_DEFAULT;
+}
+
+/* One name for each, whatever it was called. */
+static const char *
+target_name(const struct target *target)
+{
+	return target->set ? target->set->key : target->property;
+}
+
 enum rc
 config_set(struct config *cfg, const char *key, const char *value, enum origin origin,
 		   const char *where, struct err *e)
@@ -318,14 +311,105 @@ config_set(struct config *cfg, const char *key, const char *value, enum origin o
 	if (!target_find_any(name, &target))
 		rc = config_unknown(key, where, e);
 	else if (target.from_file)
-		rc = secret_read(name, value, where, &held, e);
+		rc = secret_file_read(name, value, where, &held, e);
+	if (rc == RC_OK && target_origin(cfg, &target) <= origin)
+		secret_file_note(&cfg->secret_files, target_name(&target), held ? value : NULL, where);
 	if (rc == RC_OK)
 		rc = target_set(cfg, &target, held ? held : value, origin, where, e);
-	if (held)
-		explicit_bzero(held, strlen(held));
-	free(held);
+	secret_free(held);
 	free(name);
 	return rc;
+}
+
+bool
+config_is_secret(const char *key, const char *value)
+{
+	struct target target;
+
+	if (!target_find(key, &target))
+		return false;
+	if (target.set == NULL)
+		return property_is_secret(target.property);
+	if (target.set->kind == KIND_CONNINFO)
+		return strcasestr(value, "password") || strchr(value, '@');
+	if (target.set->kind == KIND_URLS)
+		return strchr(value, '@') != NULL;
+	return target.set->secret;
+}
+
+/* --- renewal -------------------------------------------------------------- */
+
+/* The new secret, which was not looked at yet, in the place of the old one. */
+static enum rc
+secret_renew(struct config *cfg, const struct secret_file *file, char **value, struct err *e)
+{
+	struct target target;
+	uint64_t      number;
+	char        **at;
+	bool          known = target_find(file->key, &target);
+
+	if (!known)
+		abort(); /* it was known when the file was noted */
+	at = target.set ? (char **) ((char *) cfg + target.set->offset)
+					: &property_find(cfg, target.property)->value;
+	if (strcmp(*at, *value) == 0)
+		return RC_AGAIN;
+	if (target.set == NULL && kafka_conf_check(target.property, *value, e) != RC_OK)
+		return RC_ERR;
+	if (target.set && !setting_parse(target.set, *value, &number))
+		return setting_refuse(target.set, *value, file->where, e);
+	/* Threads that make a Kafka client may be reading the old one: it is wiped at the end. */
+	cfg->retired = xrealloc(cfg->retired, (cfg->nretired + 1) * sizeof(*cfg->retired));
+	cfg->retired[cfg->nretired++] = *at;
+	__atomic_store_n(at, *value, __ATOMIC_RELEASE);
+	*value = NULL;
+	return RC_OK;
+}
+
+enum rc
+config_renew(struct config *cfg, unsigned *renewed, struct err *e)
+{
+	enum rc rc = RC_OK;
+
+	*renewed = 0;
+	for (const struct secret_file *file = cfg->secret_files; file; file = file->next)
+	{
+		char      *value = NULL;
+		struct err why;
+		enum rc    one = secret_file_read(file->key, file->path, file->where, &value, &why);
+
+		if (one == RC_OK)
+			one = secret_renew(cfg, file, &value, &why);
+		*renewed += one == RC_OK;
+		if (one == RC_ERR && rc == RC_OK)
+		{
+			*e = why;
+			rc = RC_ERR;
+		}
+		secret_free(value);
+	}
+	return rc;
+}
+
+uint64_t
+config_kafka_files(const struct config *cfg)
+{
+	uint64_t hash = FNV1A_START;
+
+	for (unsigned i = 0; i < cfg->kafka.nproperties; i++)
+	{
+		const struct property *prop = &cfg->kafka.properties[i];
+		struct stat            st;
+		char                   text[128];
+
+		if (strstr(prop->name, ".location") == NULL || stat(prop->value, &st) != 0)
+			continue;
+		snprintf(text, sizeof(text), "%llu %llu %lld %lld.%09ld", (unsigned long long) st.st_dev,
+				 (unsigned long long) st.st_ino, (long long) st.st_size, (long long) st.st_mtim.tv_sec,
+				 st.st_mtim.tv_nsec);
+		hash = fnv1a_text(fnv1a_text(hash, prop->name), text);
+	}
+	return hash;
 }
 
 enum origin
@@ -370,15 +454,19 @@ config_free(struct config *cfg)
 	for (unsigned i = 0; i < nsettings; i++)
 	{
 		if (setting_is_string(&settings[i]))
-			free(*(char **) ((char *) cfg + settings[i].offset));
+			secret_free(*(char **) ((char *) cfg + settings[i].offset));
 		free(cfg->origins[i].where);
 	}
 	for (unsigned i = 0; i < cfg->kafka.nproperties; i++)
 	{
 		free(cfg->kafka.properties[i].name);
-		free(cfg->kafka.properties[i].value);
+		secret_free(cfg->kafka.properties[i].value);
 		free(cfg->kafka.properties[i].where);
 	}
+	for (unsigned i = 0; i < cfg->nretired; i++)
+		secret_free(cfg->retired[i]);
+	free(cfg->retired);
+	secret_file_free_all(&cfg->secret_files);
 	free(cfg->kafka.properties);
 	free(cfg->accept_gaps);
 	free(cfg->origins);

@@ -219,11 +219,18 @@ struct config
 	{
 		char           *listen; /* admin.listen: host:port, "" for none */
 		uint32_t        ready_lag_ms; /* admin.ready.lag; 0: no matter */
+		char           *user_info;   /* admin.basic.auth.user.info: user:password */
+		char           *certificate; /* admin.ssl.certificate.location */
+		char           *key;         /* admin.ssl.key.location; "": certificate has it */
+		bool            core_dumps;  /* admin.core.dumps */
 		enum log_format log_format;
 		int             log_level;
 	} admin;
 	uint64_t end_lsn; /* --endpos: stop once everything up to it is safe; 0 never */
 	uint64_t from_lsn; /* --from-lsn: rows were loaded by hand as of there; 0: they were not */
+	struct secret_file *secret_files; /* what KEY.file named, to be read again */
+	char   **retired;                 /* secrets that were renewed; threads may still read them */
+	unsigned nretired;
 	char    *accept_gaps; /* --accept-gap: tokens, separated by commas (gap.h); NULL: none */
 };
 
@@ -242,6 +249,18 @@ enum rc config_set(struct config *cfg, const char *key, const char *value, enum 
 				   const char *where, struct err *e) MUST_CHECK;
 enum rc config_read_file(struct config *cfg, const char *path, struct err *e) MUST_CHECK;
 enum rc config_read_environment(struct config *cfg, char **environ_, struct err *e) MUST_CHECK;
+
+/*
+ * Reads again what KEY.file named.  *renewed: how many secrets are others now.  RC_ERR E1004, E1002:
+ * the first that cannot be; that one stays as it was.
+ */
+enum rc config_renew(struct config *cfg, unsigned *renewed, struct err *e) MUST_CHECK;
+
+/* A hash of what the files are like that librdkafka reads when a client is made: certificates and keys. */
+uint64_t config_kafka_files(const struct config *cfg);
+
+/* Whether value must not be shown: key is a secret's, or one in which a password may stand, and it does. */
+bool config_is_secret(const char *key, const char *value);
 
 /* Who set the key. */
 enum origin config_origin(const struct config *cfg, const char *key);

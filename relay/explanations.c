@@ -73,7 +73,8 @@ const struct explanation explanations[] = {
 
 	{E1201,
 	 "Nobody answers at the address in `source.conninfo` (or `PGHOST`, `PGPORT`), or not in time: "
-	 "the server is down or starting, the address is wrong, or something in between drops packets.",
+	 "the server is down or starting, the address is wrong, or something in between drops packets. Or it "
+	 "answers, and its certificate is not accepted.",
 	 TRIES,
 	 "Try `psql` with the same connection string from the same machine. Check that the server runs "
 	 "and has the address in `listen_addresses`, and firewalls in between."},
@@ -82,7 +83,8 @@ const struct explanation explanations[] = {
 	 "log in, or pg_hba.conf has no line for this database, role and address. A line for "
 	 "replication needs a database name for walrelay, not the keyword `replication`: its connection "
 	 "is one to a database.",
-	 "walrelay stops with exit code 77. " KEPT,
+	 "walrelay stops with exit code 77. " KEPT " A login that was accepted before is tried again for a "
+	 "minute if a secret is from a file (`KEY.file`), which is read again.",
 	 "The server's log says which line of pg_hba.conf it was. `SELECT * FROM pg_hba_file_rules`, "
 	 "correct the file, then `SELECT pg_reload_conf()`. A password belongs into `PGPASSFILE`, not "
 	 "into the connection string."},
@@ -374,7 +376,8 @@ const struct explanation explanations[] = {
 	{E1808, "The registry or the subject is in a mode that takes no schemas.", REFUSED_SCHEMA,
 	 "Make it writable by the command in the hint."},
 
-	{E2001, "None of `bootstrap.servers` answers, or none says who leads a topic.", TRIES,
+	{E2001, "None of `bootstrap.servers` answers, or none says who leads a topic; or their certificate is "
+	 "not accepted, and then the detail says why.", TRIES,
 	 "Start the brokers; correct `bootstrap.servers`, and `security.protocol`, `ssl.*` and `sasl.*` "
 	 "in `[kafka]`. `advertised.listeners` of the brokers must be reachable from here, too: `kcat -L "
 	 "-b HOST:PORT` lists them."},
@@ -385,10 +388,12 @@ const struct explanation explanations[] = {
 	 RECORD,
 	 "Raise `max.message.bytes` of the topic by the command in the hint; consumers may need a larger "
 	 "`fetch.max.bytes`."},
-	{E2004, "The brokers refuse the login, or the user lacks rights on a topic.", STOPS("77"),
-	 "Correct `sasl.*` and `ssl.*` in `[kafka]`. The user needs Write and Describe on the topics, "
-	 "Read on the progress topic, and with `delivery=exactly-once` Write and Describe on the "
-	 "transactional id: `kafka-acls.sh`."},
+	{E2004, "The brokers refuse the login, or the user lacks rights on a topic or a transactional id.",
+	 STOPS("77") " A login that was accepted before is tried again for a minute if a secret is from a file "
+	 "(`KEY.file`), which is read again.",
+	 "The hint has the command that grants what is missing; `docs/security/kafka-acls.sh` has all of "
+	 "them. For a login correct `sasl.*` and `ssl.*` in `[kafka]`. librdkafka before 2.6.1 cannot log in "
+	 "to Kafka 4 by SCRAM at all."},
 	{E2005, "librdkafka's producer cannot go on: a fatal error of idempotence, mostly after a broker "
 	 "has lost what it knew of the producer. Releases before 2.5.3 also fail so after a mere "
 	 "disconnect.",

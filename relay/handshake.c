@@ -402,7 +402,7 @@ handshake_new(struct loop *loop, const struct config *cfg, const struct handshak
 								.events = *events,
 								.fd = -1,
 								.limit = {.cb = on_limit, .arg = shake},
-								.vigil = vigil_new(loop, cfg->source.conninfo, &watching)};
+								.vigil = vigil_new(loop, &cfg->source.conninfo, &watching)};
 	return shake;
 }
 

@@ -42,6 +42,7 @@ struct http_call
 	CURL              *easy; /* NULL: waits for the next try */
 	unsigned           base; /* where it goes */
 	unsigned           failures;
+	unsigned           secrets; /* renewed before it was sent */
 	struct buf         reply;
 	bool               reply_too_long;
 	char               text[CURL_ERROR_SIZE];
@@ -56,6 +57,8 @@ struct http
 	const struct config *cfg;
 	http_state          *state;
 	void                *arg;
+	void               (*refused)(void *arg); /* NULL: nobody */
+	void                *refused_arg;
 	struct http_stats    stats;
 	struct base         *bases;
 	unsigned             nbases;
@@ -185,6 +188,8 @@ call_secure(struct http_call *call)
 
 	if (is_set(cfg->registry.ca))
 		curl_easy_setopt(call->easy, CURLOPT_CAINFO, cfg->registry.ca);
+	/* Authorities may be renewed: else those that were read are kept for a day. */
+	curl_easy_setopt(call->easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 	if (!is_set(cfg->registry.certificate))
 		return;
 	curl_easy_setopt(call->easy, CURLOPT_SSLCERT, cfg->registry.certificate);
@@ -204,6 +209,7 @@ call_send(struct http_call *call)
 	if (easy == NULL)
 		abort(); /* out of memory */
 	call->base = http->current;
+	call->secrets = http->cfg->nretired;
 	call->text[0] = '\0';
 	call->reply_too_long = false;
 	buf_reset(&call->reply);
@@ -445,6 +451,15 @@ is_hopeless(const struct http_call *call, CURLcode result, struct err *why)
 	return true;
 }
 
+/* True: the login is another one now. */
+static bool
+call_renews(const struct http_call *call)
+{
+	if (call->http->refused)
+		call->http->refused(call->http->refused_arg);
+	return call->secrets != call->http->cfg->nretired;
+}
+
 static bool
 is_retriable(long status)
 {
@@ -480,6 +495,11 @@ call_answered(struct http_call *call, CURLcode result)
 	{
 		http->down = false;
 		http->state(http->arg, true, NULL);
+	}
+	if (status == 401 && call_renews(call))
+	{
+		call_send(call);
+		return;
 	}
 	call_finish(call, status, NULL);
 }
@@ -678,6 +698,13 @@ http_free(struct http *http)
 	}
 	free(http->bases);
 	free(http);
+}
+
+void
+http_on_refused(struct http *http, void (*refused)(void *arg), void *arg)
+{
+	http->refused = refused;
+	http->refused_arg = arg;
 }
 
 bool

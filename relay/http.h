@@ -50,6 +50,9 @@ enum rc http_new(struct loop *loop, const struct config *cfg, http_state *state,
 				 struct http **http, struct err *e) MUST_CHECK;
 void    http_free(struct http *http); /* calls under way are cancelled */
 
+/* What to do when a login is refused: if secrets are others behind it, it is tried with them. */
+void http_on_refused(struct http *http, void (*refused)(void *arg), void *arg);
+
 /* Whether registry.url names any. */
 bool http_has_urls(const struct http *http);
 

@@ -493,7 +493,7 @@ incremental_new(struct loop *loop, const struct config *cfg, struct pipeline *pl
 
 	inc->loop = loop;
 	inc->cfg = cfg;
-	inc->primary = cfg->source.conninfo;
+	inc->primary = &cfg->source.conninfo;
 	inc->pl = pl;
 	inc->gentle = gentle;
 	inc->has_progress = has_progress;

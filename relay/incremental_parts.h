@@ -167,7 +167,7 @@ struct incremental
 
 	char              system[24]; /* as that of struct snapshot */
 	bool              other;
-	const char       *primary;    /* conninfo; the configuration's */
+	char *const      *primary;    /* conninfo; the configuration's */
 	struct query     *scout;   /* looks tables up */
 	enum
 	{

@@ -332,7 +332,7 @@ on_reader_done(void *arg, bool failed, const char *state, const struct err *e)
 	}
 	else if (rdr->step == STEP_SETTINGS && rdr->standby && !query_is_ready(rdr->source))
 	{
-		query_connect(rdr->source, rdr->inc->primary, PG_SQL);
+		query_connect(rdr->source, *rdr->inc->primary, PG_SQL);
 		return;
 	}
 	else if (rdr->step == STEP_SETTINGS)

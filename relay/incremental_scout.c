@@ -488,7 +488,7 @@ scout_connect(struct incremental *inc)
 	if (inc->scouting != SCOUT_OFF || inc->scout_retry.due_ms != 0)
 		return;
 	inc->scouting = SCOUT_SETTINGS;
-	query_connect(inc->scout, inc->primary, PG_SQL);
+	query_connect(inc->scout, *inc->primary, PG_SQL);
 }
 
 void
@@ -504,9 +504,9 @@ scout_disconnect(struct incremental *inc)
 static bool
 scout_try_other(struct incremental *inc)
 {
-	if (inc->primary != inc->cfg->source.conninfo || *inc->cfg->snapshot.conninfo == '\0')
+	if (inc->primary != &inc->cfg->source.conninfo || *inc->cfg->snapshot.conninfo == '\0')
 		return false;
-	inc->primary = inc->cfg->snapshot.conninfo;
+	inc->primary = &inc->cfg->snapshot.conninfo;
 	loop_timer_set(inc->loop, &inc->work, 0);
 	return true;
 }
@@ -515,7 +515,7 @@ static void
 scout_retry(struct incremental *inc, const struct err *e)
 {
 	scout_disconnect(inc);
-	inc->primary = inc->cfg->source.conninfo;
+	inc->primary = &inc->cfg->source.conninfo;
 	inc->other = false;
 	log_err(LOG_WARN, e, "the incremental snapshot is tried again in %d s; changes stream meanwhile",
 			RETRY_S);
@@ -540,7 +540,7 @@ scout_take_system(struct incremental *inc, const struct pg_result *res)
 
 	if (query_columns(res) != 1 || query_rows(res) != 1)
 		return;
-	if (inc->primary == inc->cfg->source.conninfo)
+	if (inc->primary == &inc->cfg->source.conninfo)
 		snprintf(inc->system, sizeof(inc->system), "%s", system);
 	else
 		inc->other = strcmp(inc->system, system) != 0;

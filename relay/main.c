@@ -10,6 +10,7 @@
 #include "dial.h"
 #include "log.h"
 #include "policy.h"
+#include "privacy.h"
 #include "sink.h"
 
 int
@@ -20,7 +21,11 @@ main(int argc, char **argv)
 	enum rc    rc;
 	int        status;
 
+	privacy_close();
 	rc = cli_parse(argc, argv, environ, &cli, &e);
+	privacy_cover(argc, argv);
+	if (rc == RC_OK && cli.cfg && cli.cfg->admin.core_dumps)
+		privacy_open();
 	if (rc == RC_OK)
 		rc = descriptors_prepare(&e);
 	if (rc == RC_OK)

@@ -17,7 +17,7 @@
 struct probe
 {
 	struct loop           *loop;
-	const char            *conninfo;
+	char *const           *conninfo; /* the configuration's */
 	probe_cb              *answered;
 	void                  *arg;
 	PGconn                *conn; /* NULL: nothing is asked */
@@ -219,7 +219,7 @@ probe_begin(struct probe *probe, const PGconn *conn, int64_t limit_ms)
 	struct pg_hosts hosts = pg_hosts_of(conn);
 
 	probe->asked = false;
-	probe->conn = pg_connect_start(probe->conninfo, PG_REPLICATION, &hosts);
+	probe->conn = pg_connect_start(*probe->conninfo, PG_REPLICATION, &hosts);
 	pg_hosts_free(&hosts);
 	loop_timer_set(probe->loop, &probe->limit, limit_ms);
 	probe_step(probe, PQstatus(probe->conn) == CONNECTION_BAD ? PGRES_POLLING_FAILED
@@ -242,13 +242,13 @@ probe_ask_process(struct probe *probe, const PGconn *conn, const struct pg_facts
 		return;
 	probe->facts = facts;
 	if (has_descriptors(conn))
-		probe_begin(probe, conn, pg_conninfo_timeout_ms(probe->conninfo, PG_CONNECT_MS));
+		probe_begin(probe, conn, pg_conninfo_timeout_ms(*probe->conninfo, PG_CONNECT_MS));
 	else
 		probe->answered(probe->arg, PROBE_LIVES, "this process has no descriptor left for one");
 }
 
 struct probe *
-probe_new(struct loop *loop, const char *conninfo, probe_cb *answered, void *arg)
+probe_new(struct loop *loop, char *const *conninfo, probe_cb *answered, void *arg)
 {
 	struct probe *probe = xcalloc(1, sizeof(*probe));
 

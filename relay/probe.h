@@ -31,7 +31,7 @@ enum probe_answer
 typedef void probe_cb(void *arg, enum probe_answer answer, const char *doing);
 
 /* answered runs on the loop, perhaps from within the question.  conninfo is borrowed. */
-struct probe *probe_new(struct loop *loop, const char *conninfo, probe_cb *answered, void *arg);
+struct probe *probe_new(struct loop *loop, char *const *conninfo, probe_cb *answered, void *arg);
 void          probe_free(struct probe *probe);
 
 /*

@@ -638,6 +638,8 @@ registry_new(struct loop *loop, const struct config *cfg, const struct registry_
 	reg->events = *events;
 	reg->news = (struct loop_timer){.cb = on_news, .arg = reg};
 	rc = http_new(loop, cfg, on_state, reg, &reg->http, e);
+	if (rc == RC_OK && events->login_refused)
+		http_on_refused(reg->http, events->login_refused, events->arg);
 	dir = rc == RC_OK ? registry_folder(reg) : NULL;
 	if (dir)
 		rc = schema_dir_open(dir, e);

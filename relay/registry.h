@@ -42,6 +42,8 @@ struct registry_events
 	/* A refused schema was accepted. */
 	void (*accepted)(void *arg, const char *subject);
 	void *arg;
+	/* NULL: nobody.  A login is refused: if secrets are others behind this, it is tried with them. */
+	void (*login_refused)(void *arg);
 };
 
 struct registry_stats

@@ -113,8 +113,12 @@ on_hangup(void *arg)
 {
 	struct session *ses = arg;
 	unsigned		refused = registry_ask_again(ses->reg);
+	struct err		e;
 
-	log_info("SIGHUP: settings are read at start only; restart to change them");
+	log_info("SIGHUP: secrets and certificates are read again; other settings at a start only");
+	session_renew_all(ses);
+	if (ses->admin && admin_renew(ses->admin, &e) != RC_OK)
+		log_err(LOG_WARN, &e, "the certificate that was there before is shown");
 	if (refused > 0)
 		log_info("asking the schema registry again for %u refused schemas", refused);
 }
@@ -191,7 +195,7 @@ session_trouble(struct session *ses, const struct err *why)
 		return;
 	}
 	descriptors_blame(&e);
-	if (session_decide(ses, &e) == POLICY_STOP)
+	if (session_decide(ses, &e) == POLICY_STOP && !session_may_be_renewed(ses, &e))
 	{
 		session_fail(ses, &e);
 		return;
@@ -234,6 +238,7 @@ on_source_started(void *arg, const struct source_info *info)
 	ses->stream_lsn = from.lsn;
 	ses->slot_lsn = info->confirmed_flush;
 	ses->stream_since_ms = loop_now_ms();
+	session_login_accepted(ses, E1202);
 	ses->state = SESSION_STREAMING;
 	preflight_go(ses->preflight);
 	pipeline_start(ses->pl, ses->sink, &from);
@@ -352,6 +357,7 @@ session_connect(struct session *ses)
 {
 	struct err e;
 
+	(void) session_renew(ses);
 	if ((ses->sink_broken || ses->sink == NULL) && session_renew_sink(ses, &e) != RC_OK)
 	{
 		session_trouble(ses, &e);
@@ -467,11 +473,16 @@ session_open(struct session *ses, struct err *e)
 		pipeline_tell_schema_changes(ses->pl, ses->hist);
 	session_open_watch(ses);
 	session_open_snapshot(ses);
-	if (admin_new(ses->loop, ses->cfg->admin.listen, session_metrics, ses, &ses->admin, e) !=
+	if (admin_new(ses->loop, ses->cfg, session_metrics, ses, &ses->admin, e) !=
 		RC_OK)
 		return RC_ERR;
 	if (ses->admin)
-		log_info("metrics and health at http://%s/metrics", admin_address(ses->admin));
+		log_info("metrics and health at %s://%s/metrics", admin_scheme(ses->admin),
+				 admin_address(ses->admin));
+	if (ses->admin && admin_is_open(ses->admin))
+		log_warn("whoever reaches %s may read metrics and status, with names of tables and schemas: set "
+				 "admin.basic.auth.user.info, or let admin.listen be an address of this machine only",
+				 admin_address(ses->admin));
 	session_open_notify(ses);
 	CRASH_POINT(session_opened);
 	return RC_OK;
@@ -484,6 +495,7 @@ session_close(struct session *ses)
 	loop_timer_clear(ses->loop, &ses->drain_limit);
 	loop_timer_clear(ses->loop, &ses->report);
 	loop_timer_clear(ses->loop, &ses->progress_due);
+	loop_timer_clear(ses->loop, &ses->renewal);
 	admin_free(ses->admin);
 	preflight_free(ses->preflight);
 	notify_free(ses->notify);
@@ -511,9 +523,9 @@ session_close(struct session *ses)
 }
 
 enum rc
-session_run(struct loop *loop, const struct config *cfg, struct err *e)
+session_run(struct loop *loop, struct config *cfg, struct err *e)
 {
-	struct session ses = {.loop = loop, .cfg = cfg, .result = e, .rc = RC_OK};
+	struct session ses = {.loop = loop, .cfg = cfg, .settings = cfg, .result = e, .rc = RC_OK};
 
 	/* librdkafka's threads would each get a heap of their own, which never shrinks. */
 	mallopt(M_ARENA_MAX, 2);
@@ -525,6 +537,7 @@ session_run(struct loop *loop, const struct config *cfg, struct err *e)
 	ses.retry = (struct loop_timer){.cb = on_retry, .arg = &ses};
 	ses.drain_limit = (struct loop_timer){.cb = on_drain_limit, .arg = &ses};
 	ses.progress_due = (struct loop_timer){.cb = on_progress_due, .arg = &ses};
+	ses.renewal = (struct loop_timer){.cb = session_on_renewal_due, .arg = &ses};
 	ses.report = (struct loop_timer){.cb = session_on_report, .arg = &ses};
 	ses.preflight = preflight_new(loop, cfg); /* before there is a thread */
 	if (session_open(&ses, e) == RC_OK)

@@ -17,6 +17,6 @@
  * error that needs somebody.  RC_OK for the first two; logs its own state
  * changes, but not the error that it returns.
  */
-enum rc session_run(struct loop *loop, const struct config *cfg, struct err *e) MUST_CHECK;
+enum rc session_run(struct loop *loop, struct config *cfg, struct err *e) MUST_CHECK;
 
 #endif /* RELAY_SESSION_H */

@@ -4,6 +4,7 @@
  *
  * session.c has the states, session_recall.c where a stream begins, session_gap.c what
  * somebody has decided to pass, session_sink.c what sink and registry have to say,
+ * session_renewal.c what happens to secrets and certificates that are renewed,
  * session_snapshot.c when rows are read that were there before, session_watch.c what
  * operators see, session_slot.c who watches the slot.
  */
@@ -59,6 +60,7 @@ struct session
 {
 	struct loop			*loop;
 	const struct config *cfg;
+	struct config		*settings; /* the same, for who renews secrets */
 	struct registry		*reg;
 	struct sink			*sink;
 	struct source		*src;
@@ -111,6 +113,11 @@ struct session
 	struct journal		*journal; /* what operators are shown */
 	int64_t				 acked_us; /* when this round's acknowledgements came; 0: none has */
 	struct sink_stats	 sinks_before; /* of sinks that broke */
+	unsigned			 sink_secrets;	   /* renewed before the sink was made */
+	uint64_t			 sink_files;	   /* config_kafka_files() at that time */
+	enum err_code		 refused;		   /* a login that was good is refused: E1202, E2004; 0: none */
+	int64_t				 refused_since_ms; /* loop time */
+	struct loop_timer	 renewal;		   /* set: the brokers are away, and it is looked for what is new */
 	struct loop_timer	 retry;
 	struct loop_timer	 drain_limit;
 	struct loop_timer	 report;
@@ -161,6 +168,23 @@ void session_follow(struct session *ses, const struct source_info *info);
 /* Of the progress topic, and of the sink: it is read, they are fenced off. */
 void session_on_progress_read(void *arg);
 void session_on_sink_ready(void *arg);
+
+/* --- session_renewal.c --------------------------------------------------------- */
+
+/* Reads secrets that files hold again.  True: one is another one now. */
+bool session_renew(struct session *ses);
+/* The same, and a new producer if it has secrets or certificates that are not there any more. */
+void session_renew_all(struct session *ses);
+/* A sink is made of what there is now. */
+void session_note_sink(struct session *ses);
+/* What it was made of is not what there is. */
+bool session_sink_is_stale(const struct session *ses);
+/* A login was refused that was accepted before.  True: it may be tried again, with what was renewed. */
+bool session_may_be_renewed(struct session *ses, const struct err *e);
+/* PostgreSQL (E1202) or Kafka (E2004) has let us in. */
+void session_login_accepted(struct session *ses, enum err_code code);
+/* A timer's: the brokers are away. */
+void session_on_renewal_due(void *arg);
 
 /* --- session_gap.c ------------------------------------------------------------- */
 

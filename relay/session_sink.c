@@ -133,15 +133,19 @@ on_sink_state(void *arg, bool up, const struct err *why)
 	{
 		log_info("Kafka is reachable");
 		ses->reconnects.kafka += ses->sink_seen;
+		session_login_accepted(ses, E2004);
 		ses->sink_seen = true;
 		return;
 	}
 	e = *why;
 	descriptors_blame(&e);
 	if (!ses->sink_seen)
+	{
 		session_fail(ses, &e);
-	else
-		log_err(LOG_WARN, &e, "changes wait in PostgreSQL until a broker answers");
+		return;
+	}
+	loop_timer_set(ses->loop, &ses->renewal, 0);
+	log_err(LOG_WARN, &e, "changes wait in PostgreSQL until a broker answers");
 }
 
 static void
@@ -220,6 +224,13 @@ on_schema_refused(void *arg, const struct refusal *refusal, bool again)
 				  refusal->registered);
 }
 
+/* The registry has refused a login. */
+static void
+on_registry_login(void *arg)
+{
+	(void) session_renew(arg);
+}
+
 static void
 on_schema_accepted(void *arg, const char *subject)
 {
@@ -244,6 +255,7 @@ session_open_sink(struct session *ses, struct err *e)
 									   .log = on_sink_log,
 									   .arg = ses};
 
+	session_note_sink(ses);
 	ses->sink_broken = false;
 	client_stats_renew(&ses->client);
 	ses->sink_up = ses->sink_stuck = false;
@@ -263,6 +275,7 @@ session_open_registry(struct session *ses, struct err *e)
 										   .state = on_registry_state,
 										   .refused = on_schema_refused,
 										   .accepted = on_schema_accepted,
+										   .login_refused = on_registry_login,
 										   .arg = ses};
 
 	return registry_new(ses->loop, ses->cfg, &events, &ses->reg, e);

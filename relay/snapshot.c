@@ -251,7 +251,7 @@ snapshot_begin_round(struct snapshot *snap)
 	if (snap->since_ms == 0)
 		snap->since_ms = loop_now_ms();
 	progress_report_begin(&snap->report, snap->loop, snap->cfg);
-	query_connect(snap->readers[0].query, snap->conninfo, PG_SQL);
+	query_connect(snap->readers[0].query, *snap->conninfo, PG_SQL);
 	/* The round before may have kept the stream, and the sink has lost what that had sent. */
 	pipeline_hold(snap->pl, 0);
 	snap->events.released(snap->events.arg);
@@ -285,9 +285,9 @@ snapshot_connected(struct snapshot *snap)
 		return;
 	}
 	/* A standby is streamed: what commits where is the same there, so its primary may export. */
-	if (snap->conninfo == snap->cfg->source.conninfo && *snap->cfg->snapshot.conninfo)
+	if (snap->conninfo == &snap->cfg->source.conninfo && *snap->cfg->snapshot.conninfo)
 	{
-		snap->conninfo = snap->cfg->snapshot.conninfo;
+		snap->conninfo = &snap->cfg->snapshot.conninfo;
 		snapshot_end_round(snap);
 		snapshot_again(snap, 0);
 		return;
@@ -553,7 +553,7 @@ snapshot_new(struct loop *loop, const struct config *cfg, struct pipeline *pl,
 
 	snap->loop = loop;
 	snap->cfg = cfg;
-	snap->conninfo = cfg->source.conninfo;
+	snap->conninfo = &cfg->source.conninfo;
 	snap->pl = pl;
 	snap->gentle = gentle;
 	snap->has_progress = has_progress;

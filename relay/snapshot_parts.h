@@ -140,7 +140,7 @@ struct snapshot
 	uint32_t            xid;       /* of that transaction */
 	char                system[24]; /* identifier of the cluster that is streamed; "": not asked for */
 	bool                other;      /* another one was met */
-	const char         *conninfo;  /* of the primary; the configuration's */
+	char *const        *conninfo;  /* of the primary; the configuration's */
 	struct query       *control;   /* holds the exported snapshot */
 	bool                waiting;   /* it only waits for transactions to end */
 	struct reader      *readers;

@@ -65,7 +65,7 @@ void
 snapshot_export(struct snapshot *snap)
 {
 	snap->stage = STAGE_EXPORTING;
-	query_connect(snap->control, snap->conninfo, PG_REPLICATION);
+	query_connect(snap->control, *snap->conninfo, PG_REPLICATION);
 }
 
 /*
@@ -429,7 +429,7 @@ snapshot_take_system(struct snapshot *snap, const struct pg_result *res)
 {
 	if (query_columns(res) != 1 || query_rows(res) != 1)
 		return;
-	if (snap->conninfo == snap->cfg->source.conninfo)
+	if (snap->conninfo == &snap->cfg->source.conninfo)
 		snprintf(snap->system, sizeof(snap->system), "%s", query_field(res, 0, 0));
 	else
 		snap->other = strcmp(snap->system, query_field(res, 0, 0)) != 0;
@@ -522,7 +522,7 @@ on_reader_retry(void *arg)
 {
 	struct reader *rdr = arg;
 
-	query_connect(rdr->query, rdr->snap->conninfo, PG_SQL);
+	query_connect(rdr->query, *rdr->snap->conninfo, PG_SQL);
 }
 
 /* --- the objects --------------------------------------------------------------- */
@@ -531,7 +531,7 @@ void
 snapshot_connect_readers(struct snapshot *snap)
 {
 	for (unsigned i = 1; i < snap->nreaders; i++)
-		query_connect(snap->readers[i].query, snap->conninfo, PG_SQL);
+		query_connect(snap->readers[i].query, *snap->conninfo, PG_SQL);
 }
 
 void

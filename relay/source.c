@@ -617,8 +617,8 @@ source_new(struct loop *loop, const struct config *cfg, const struct source_even
 	src->work = (struct loop_timer){.cb = on_work, .arg = src};
 	src->pause = (struct loop_timer){.cb = on_pause, .arg = src};
 	src->handshake = handshake_new(loop, cfg, &starting);
-	src->probe = probe_new(loop, cfg->source.conninfo, on_probed, src);
-	src->vigil = vigil_new(loop, cfg->source.conninfo, &watching);
+	src->probe = probe_new(loop, &cfg->source.conninfo, on_probed, src);
+	src->vigil = vigil_new(loop, &cfg->source.conninfo, &watching);
 	*made = src;
 	return RC_OK;
 }

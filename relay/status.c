@@ -33,13 +33,38 @@ on_body(char *data, size_t size, size_t count, void *arg)
 
 /* As somebody on this machine reaches it: every address is this one, too. */
 static char *
-address_url(const char *listen_at)
+address_url(const struct config *cfg)
 {
+	const char *scheme = *cfg->admin.certificate ? "https" : "http";
+	const char *listen_at = cfg->admin.listen;
+
 	if (*listen_at == ':')
-		return xasprintf("http://127.0.0.1%s/status", listen_at);
+		return xasprintf("%s://127.0.0.1%s/status", scheme, listen_at);
 	if (*listen_at == '*')
-		return xasprintf("http://127.0.0.1%s/status", listen_at + 1);
-	return xasprintf("http://%s/status", listen_at);
+		return xasprintf("%s://127.0.0.1%s/status", scheme, listen_at + 1);
+	return xasprintf("%s://%s/status", scheme, listen_at);
+}
+
+static enum rc
+login_refused(const char *url, struct err *e)
+{
+	err_set(e, ERR_PERMISSION, E1009, "walrelay at %s wants a login", url);
+	return err_hint(e, "Give admin.basic.auth.user.info (or admin.basic.auth.user.info.file) as that "
+					   "walrelay has it.");
+}
+
+/* Its own certificate is as good as the authority that signed it. */
+static void
+ask_securely(CURL *easy, const struct config *cfg)
+{
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	if (*cfg->admin.certificate)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, cfg->admin.certificate);
+	if (*cfg->admin.user_info)
+	{
+		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC);
+		curl_easy_setopt(easy, CURLOPT_USERPWD, cfg->admin.user_info);
+	}
 }
 
 static enum rc
@@ -56,7 +81,8 @@ static enum rc
 ask(const struct config *cfg, struct buf *body, struct err *e)
 {
 	CURL    *easy = curl_easy_init();
-	char    *url = address_url(cfg->admin.listen);
+	char    *url = address_url(cfg);
+	char     text[CURL_ERROR_SIZE] = "";
 	CURLcode result;
 	long     status = 0;
 	enum rc  rc = RC_OK;
@@ -70,10 +96,14 @@ ask(const struct config *cfg, struct buf *body, struct err *e)
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ANSWER_MS);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, text);
+	ask_securely(easy, cfg);
 	result = curl_easy_perform(easy);
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	if (result != CURLE_OK)
-		rc = nobody_there(url, curl_easy_strerror(result), e);
+		rc = nobody_there(url, text[0] ? text : curl_easy_strerror(result), e);
+	else if (status == 401)
+		rc = login_refused(url, e);
 	else if (status != 200)
 		rc = nobody_there(url, "Something else does", e);
 	curl_easy_cleanup(easy);
@@ -94,7 +124,7 @@ ask_json(const struct config *cfg, struct buf *body, struct err *e)
 	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(json, "state")))
 		return json;
 	cJSON_Delete(json);
-	url = address_url(cfg->admin.listen);
+	url = address_url(cfg);
 	(void) !nobody_there(url, "Something else does", e);
 	free(url);
 	return NULL;

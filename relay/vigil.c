@@ -173,7 +173,7 @@ vigil_heard_ms(const struct vigil *vigil)
 }
 
 struct vigil *
-vigil_new(struct loop *loop, const char *conninfo, const struct vigil_events *events)
+vigil_new(struct loop *loop, char *const *conninfo, const struct vigil_events *events)
 {
 	struct vigil *vigil = xcalloc(1, sizeof(*vigil));
 

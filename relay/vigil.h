@@ -28,7 +28,7 @@ struct vigil_events
 struct vigil;
 
 /* conninfo is borrowed. */
-struct vigil *vigil_new(struct loop *loop, const char *conninfo, const struct vigil_events *events);
+struct vigil *vigil_new(struct loop *loop, char *const *conninfo, const struct vigil_events *events);
 void          vigil_free(struct vigil *vigil);
 
 /*

@@ -33,6 +33,7 @@ from trial import Trial, main, number, patterns
 
 # After these another process goes on, or small disks are needed: they are make chaos's.
 ENDING = ('relay-kill', 'relay-term', 'relay-zombie', 'kafka-zombie', 'clock-jump', 'registry-', 'disk-')
+os.environ['WALRELAY_ADMIN_CORE_DUMPS'] = 'true'     # the relay's descriptors are counted
 LOOK_S = 0.1
 SAMPLE_S = 5
 DRAIN_SAMPLE_S = 0.5    # while it catches up

@@ -24,6 +24,7 @@ struct fixture
 {
 	struct waitloop wl;
 	struct admin   *admin;
+	struct config   cfg;
 	struct metrics  m; /* what it shows */
 	unsigned        snapshots;
 };
@@ -46,6 +47,14 @@ on_snapshot(void *arg, struct metrics *m)
 	m->process = process;
 }
 
+/* Settings with this admin.listen. */
+static const struct config *
+at(struct fixture *fix, const char *listen)
+{
+	fix->cfg.admin.listen = (char *) (uintptr_t) listen;
+	return &fix->cfg;
+}
+
 static int
 setup(void **state)
 {
@@ -57,7 +66,7 @@ setup(void **state)
 							  .state = METRICS_STREAMING,
 							  .kafka = PEER_THERE};
 	waitloop_init(&fix->wl);
-	assert_rc_ok(admin_new(fix->wl.loop, "127.0.0.1:0", on_snapshot, fix, &fix->admin, &e));
+	assert_rc_ok(admin_new(fix->wl.loop, at(fix, "127.0.0.1:0"), on_snapshot, fix, &fix->admin, &e));
 	*state = fix;
 	return 0;
 }
@@ -393,7 +402,7 @@ no_address_is_no_server(void **state)
 	struct admin   *none = (struct admin *) fix;
 	struct err      e;
 
-	assert_rc_ok(admin_new(fix->wl.loop, "", on_snapshot, fix, &none, &e));
+	assert_rc_ok(admin_new(fix->wl.loop, at(fix, ""), on_snapshot, fix, &none, &e));
 	assert_null(none);
 	admin_free(none);
 }
@@ -413,14 +422,14 @@ without_a_host_it_is_this_machine(void **state)
 	{
 		size_t len = strlen(forms[i].address);
 
-		assert_rc_ok(admin_new(fix->wl.loop, forms[i].listen, on_snapshot, fix, &admin, &e));
+		assert_rc_ok(admin_new(fix->wl.loop, at(fix, forms[i].listen), on_snapshot, fix, &admin, &e));
 		if (forms[i].listen[0] != '*' || admin_address(admin)[0] != '[')
 			assert_int_equal(strncmp(admin_address(admin), forms[i].address, len), 0);
 		assert_true(port_of(admin) > 0);
 		admin_free(admin);
 	}
 	/* Only where there is IPv6. */
-	if (admin_new(fix->wl.loop, "[::1]:0", on_snapshot, fix, &admin, &e) == RC_OK)
+	if (admin_new(fix->wl.loop, at(fix, "[::1]:0"), on_snapshot, fix, &admin, &e) == RC_OK)
 	{
 		assert_int_equal(strncmp(admin_address(admin), "[::1]:", 6), 0);
 		admin_free(admin);
@@ -436,7 +445,7 @@ a_port_that_is_taken_is_named(void **state)
 	char            taken[64];
 
 	snprintf(taken, sizeof(taken), "%s", admin_address(fix->admin));
-	assert_rc_err(admin_new(fix->wl.loop, taken, on_snapshot, fix, &second, &e), ERR_CONFIG, E1002);
+	assert_rc_err(admin_new(fix->wl.loop, at(fix, taken), on_snapshot, fix, &second, &e), ERR_CONFIG, E1002);
 	assert_null(second);
 	assert_non_null(strstr(e.msg, "admin.listen"));
 	assert_non_null(strstr(e.msg, taken));
@@ -453,7 +462,7 @@ a_port_that_is_taken_is_named(void **state)
 		free(answer);
 		admin_free(fix->admin);
 		fix->admin = NULL;
-		assert_rc_ok(admin_new(fix->wl.loop, taken, on_snapshot, fix, &fix->admin, &e));
+		assert_rc_ok(admin_new(fix->wl.loop, at(fix, taken), on_snapshot, fix, &fix->admin, &e));
 		wait_until(&fix->wl, has_ended, &client);
 		client_close(&client);
 	}
@@ -471,12 +480,76 @@ addresses_that_are_none_are_refused(void **state)
 
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 	{
-		assert_rc_err(admin_new(fix->wl.loop, wrong[i], on_snapshot, fix, &admin, &e), ERR_CONFIG,
+		assert_rc_err(admin_new(fix->wl.loop, at(fix, wrong[i]), on_snapshot, fix, &admin, &e), ERR_CONFIG,
 					  E1002);
 		assert_non_null(strstr(e.msg, wrong[i]));
 		assert_true(strlen(e.detail) > 1);
 		assert_null(admin);
 	}
+}
+
+/* "me:open sesame" and things like it, in Base64. */
+static void
+a_login_is_wanted(void **state)
+{
+	static const struct
+	{
+		const char *header;
+		int         status;
+	} tries[] = {
+		{"\r\n", 401},
+		{"Authorization: Basic bWU6b3BlbiBzZXNhbWU=\r\n\r\n", 200},
+		{"Authorization: Basic bWU6b3BlbiBzZXNhbQ==\r\n\r\n", 401},         /* shorter */
+		{"Authorization: Basic bWU6b3BlbiBzZXNhbWVt\r\n\r\n", 401},         /* longer */
+		{"Authorization: Basic bWU6b3BlbiBzZXNhbWY=\r\n\r\n", 401},         /* as long */
+		{"Authorization: Basic bWU6b3BlbiBzZXNhbWVtZTpvcGVuIHNlc2FtZQ==\r\n\r\n", 401}, /* twice */
+		{"Authorization: Basic Og==\r\n\r\n", 401},                         /* nobody */
+		{"Authorization: Basic ***\r\n\r\n", 401},
+		{"Authorization: Bearer bWU6b3BlbiBzZXNhbWU=\r\n\r\n", 401},
+	};
+	struct fixture *fix = *state;
+	char           *answer;
+
+	fix->cfg.admin.user_info = (char *) (uintptr_t) "me:open sesame";
+	for (unsigned i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
+	{
+		answer = ask(fix, "GET", "/status", tries[i].header);
+		assert_int_equal(status_of(answer), tries[i].status);
+		assert_int_equal(strstr(answer, "\r\nWWW-Authenticate: Basic realm=\"walrelay\"") != NULL,
+						 tries[i].status == 401);
+		free(answer);
+	}
+	/* Nothing was looked at for those who were not let in. */
+	assert_int_equal(fix->snapshots, 1);
+
+	/* Probes come without; what they are told is no more than whether. */
+	answer = ask(fix, "GET", "/livez", "\r\n");
+	assert_int_equal(status_of(answer), 200);
+	free(answer);
+	fix->m.kafka = PEER_AWAY;
+	answer = ask(fix, "GET", "/readyz", "\r\n");
+	assert_int_equal(status_of(answer), 503);
+	assert_string_equal(body_of(answer), "not ready\n");
+	free(answer);
+	answer = ask(fix, "GET", "/readyz", tries[1].header);
+	assert_non_null(strstr(body_of(answer), "Kafka is not reachable"));
+	free(answer);
+	assert_false(admin_is_open(fix->admin));
+}
+
+static void
+an_open_door_is_known(void **state)
+{
+	struct fixture *fix = *state;
+	struct admin   *admin;
+	struct err      e;
+
+	assert_false(admin_is_open(fix->admin));
+	assert_rc_ok(admin_new(fix->wl.loop, at(fix, "*:0"), on_snapshot, fix, &admin, &e));
+	assert_true(admin_is_open(admin));
+	fix->cfg.admin.user_info = (char *) (uintptr_t) "me:open sesame";
+	assert_false(admin_is_open(admin));
+	admin_free(admin);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -499,6 +572,8 @@ main(void)
 		TEST(without_a_host_it_is_this_machine),
 		TEST(a_port_that_is_taken_is_named),
 		TEST(addresses_that_are_none_are_refused),
+		TEST(a_login_is_wanted),
+		TEST(an_open_door_is_known),
 	};
 
 	return cmocka_run_group_tests_name("admin", tests, NULL, NULL);

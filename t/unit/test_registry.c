@@ -268,7 +268,7 @@ is_down(void *arg)
 static enum rc
 client_open(struct client *client, struct err *e)
 {
-	struct registry_events events = {on_ready, on_state, on_refused, on_accepted, client};
+	struct registry_events events = {on_ready, on_state, on_refused, on_accepted, client, NULL};
 
 	client->cfg.relay.backoff_min_ms = 5;
 	client->cfg.relay.backoff_max_ms = 40;
