@@ -1,6 +1,6 @@
 """kafka_admin.py create TOPIC PARTITIONS [K=V...] | delete TOPIC | partitions TOPIC COUNT |
-truncate TOPIC | config TOPIC K=V... | produce TOPIC KEY VALUE: what people do to topics
-while no relay looks.  truncate takes all records away, as kafka-delete-records.sh does.
+truncate TOPIC | config TOPIC K=V... | produce TOPIC KEY VALUE | allow, disallow NAME USER OPERATION
+[topic|prefix|transaction]: what people do to topics, and to rights on them, while no relay looks.  truncate takes all records away, as kafka-delete-records.sh does.
 Comes back when the broker shows it.  Called by TAP files; run by the Python of t/lib/venv.
 """
 
@@ -8,7 +8,8 @@ import argparse
 import time
 
 import kafka
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
+from kafka.admin import ACL, ACLFilter, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern
+from kafka.admin import ResourceType, ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
 from kafka.structs import TopicPartition
 
 DYNAMIC_TOPIC_CONFIG = 1	# a source of settings, by its number in the protocol
@@ -30,6 +31,18 @@ def described(admin, resource):
 
 def settings(pairs):
 	return dict(pair.split("=", 1) for pair in pairs)
+
+
+def rights(admin, command, name, user, operation, kind="topic"):
+	pattern = ResourcePattern(
+		ResourceType.TRANSACTIONAL_ID if kind == "transaction" else ResourceType.TOPIC, name,
+		ACLResourcePatternType.PREFIXED if kind == "prefix" else ACLResourcePatternType.LITERAL)
+	what = (f"User:{user}", "*", ACLOperation[operation.upper()], ACLPermissionType.ALLOW, pattern)
+	if command == "allow":
+		assert admin.create_acls([ACL(*what)])["succeeded"]
+	else:
+		found = admin.delete_acls([ACLFilter(*what)])
+		assert len(found[0][1]) == 1, f"there is no such right: {found}"
 
 
 def main():
@@ -70,6 +83,8 @@ def main():
 		key, value = (text.encode() for text in args.more)
 		producer.send(args.topic, key=key, value=value).get(timeout=60)
 		producer.close()
+	elif args.command in ("allow", "disallow"):
+		rights(admin, args.command, args.topic, *args.more)
 	else:
 		parser.error("no such command")
 	admin.close()

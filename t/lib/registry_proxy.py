@@ -97,10 +97,11 @@ def main():
 	parser.add_argument("--basic", help="USER:PASSWORD that is wanted")
 	parser.add_argument("--bearer", help="token that is wanted")
 	parser.add_argument("--certificate", help="PEM, with its key: serve HTTPS")
+	parser.add_argument("--port", type=int, default=0, help="0: a free one")
 	parser.add_argument("--client-ca", help="want a certificate that this one has signed")
 	args = parser.parse_args()
 	Handler.args = args
-	server = Server(("127.0.0.1", 0), Handler)
+	server = Server(("127.0.0.1", args.port), Handler)
 	if args.certificate:
 		context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 		context.load_cert_chain(args.certificate)
