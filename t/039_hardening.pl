@@ -1,4 +1,4 @@
-# 092_hardening.pl: how relay and plugin are built, as the ELF files say it.
+# 039_hardening.pl: how relay and plugin are built, as the ELF files say it.
 use strict;
 use warnings;
 use FindBin;
