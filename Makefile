@@ -60,6 +60,9 @@ $(RELAY_LIB): $(filter-out $B/relay/main.o,$(RELAY_OBJ))
 $B/walrelay: $B/relay/main.o $(RELAY_LIB)
 	$(CC) $(RELAY_LDFLAGS) -o $@ $^ $(RELAY_LDLIBS)
 
+# Included by its assembler, of which the compiler's list of files does not tell.
+$B/relay/page.o: relay/page.html
+
 -include $(RELAY_OBJ:.o=.d)
 
 # --- what is installed beside the relay -------------------------------------------

@@ -20,6 +20,7 @@
 #include <microhttpd.h>
 
 #include "descriptors.h"
+#include "page.h"
 #include "process.h"
 #include "secret_file.h"
 
@@ -97,6 +98,14 @@ page_readyz(const struct metrics *m, struct buf *out)
 	return count == 0 ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
 }
 
+static unsigned
+page_people(const struct metrics *m, struct buf *out)
+{
+	(void) m;
+	page_html(out);
+	return MHD_HTTP_OK;
+}
+
 #define TEXT_PLAIN "text/plain; charset=utf-8"
 
 #define OPENMETRICS "application/openmetrics-text"
@@ -108,6 +117,7 @@ static const struct page pages[] = {
 	{"/livez", NULL, TEXT_PLAIN, page_livez},
 	{"/readyz", NULL, TEXT_PLAIN, page_readyz},
 	{"/status", NULL, "application/json", page_status},
+	{"/", NULL, "text/html; charset=utf-8", page_people},
 };
 
 #define NPAGES (sizeof(pages) / sizeof(pages[0]))
@@ -129,6 +139,10 @@ reply(struct MHD_Connection *conn, unsigned status, const char *type, struct buf
 	if (status == MHD_HTTP_UNAUTHORIZED)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 								"Basic realm=\"walrelay\", charset=\"UTF-8\"");
+	/* Whatever a browser makes of it, it runs nothing but the page's own script. */
+	MHD_add_response_header(response, "Content-Security-Policy", page_policy());
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 	result = MHD_queue_response(conn, status, response);

@@ -1,7 +1,7 @@
 /*
  * admin.h
  *		HTTP for operators: /metrics, also as OpenMetrics for who accepts that, /livez, /readyz,
- *		/status.
+ *		/status, and a page for people at /.
  *
  * Reads and never changes anything.  Runs on the loop, so it sees the relay
  * between two callbacks.  session.c opens it and gives it its snapshots; what
