@@ -97,10 +97,10 @@ pass('the position reached the end of WAL');
 is(scalar(read_topic("$prefix.shop.log")), 1, 'nothing of the rollback, and no truncate by default');
 
 # ---- the registry ----
-my $subjects = JSON::PP::decode_json(HTTP::Tiny->new->get(registry() . '/subjects')->{content});
-is_deeply([ grep { /^\Q$prefix\E\./ } sort @$subjects ],
-	[ sort map { "$prefix.$_" } qw(message-key message-value shop.lines-key shop.lines-value
-		shop.log-value shop.orders-key shop.orders-value) ],
+# one by one: a list of all would end at 1,000, of whatever other tests have registered
+my $is_there = sub { return HTTP::Tiny->new->get(registry() . "/subjects/$_[0]/versions")->{status} == 200 };
+is_deeply([ grep { $is_there->($_) } map { ("$prefix.$_-key", "$prefix.$_-value") } qw(message shop.lines shop.log shop.orders) ],
+	[ map { "$prefix.$_" } qw(message-key message-value shop.lines-key shop.lines-value shop.log-value shop.orders-key shop.orders-value) ],
 	'subjects by topic name; none for the key of a table without one');
 
 # ---- DDL in the stream: the schema in force at each position ----

@@ -276,8 +276,10 @@ $relay = start('rec', '--key.subject.name.strategy=TopicRecordNameStrategy',
 	'--value.subject.name.strategy=RecordNameStrategy');
 sql('INSERT INTO e VALUES (13)');
 wait_for_slot($source, 'rec');
-my @subjects = grep { /^rec\./ } @{ $json->decode($http->get("$registry/subjects")->{content}) };
-is_deeply([ sort @subjects ], [ 'rec.public.e-rec.public.e.Key', 'rec.public.e.Envelope' ], 'subjects by record');
+# one by one: a list of all would end at 1,000
+my @subjects = grep { $http->get("$registry/subjects/$_/versions")->{status} == 200 }
+  qw(rec.public.e-rec.public.e.Key rec.public.e.Envelope rec.public.e-key rec.public.e-value rec.public.e.Key);
+is_deeply(\@subjects, [ 'rec.public.e-rec.public.e.Key', 'rec.public.e.Envelope' ], 'subjects by record');
 is_deeply(ids(read_topic('rec.public.e', count => 1)), [13], 'subjects by record: readable');
 is($relay->stop, 0, 'done');
 

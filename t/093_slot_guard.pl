@@ -219,6 +219,7 @@ is($watched->stop, 0, 'watched: ends well');
 
 # ---- nobody looks ----
 my $off = relay($tight, 'shop', 'idle', '--slot.guard=off');
+$off->wait_for_log(qr/streaming database/);
 is_deeply([ @{ slot_of($off) }{qw(watched retained_wal_bytes heartbeat)} ], [ JSON::PP::false, undef, 'never' ], 'off: /status says so');
 is(metric($off, 'slot_watch_up'), undef, 'off: no metric of it');
 is($tight->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE $ours" =~ s/watched/idle/r), 0, 'off: no connection');
