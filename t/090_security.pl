@@ -2,6 +2,7 @@
 # the registry over TLS with a login; the roles and rights that docs/security ships, each of which is
 # needed; what is said when something of that is wrong; and all of it renewed under a relay that runs.
 # needs: kafka
+# takes: 100 s
 use strict;
 use warnings;
 use FindBin;

@@ -2,6 +2,7 @@
 # their most verbose, metrics, status, pages, errors, commands, core dumps, the command line.  What is there
 # to show values (tail, decode, dlq show, cat) does so, which proves that the search would find them.
 # needs: kafka
+# takes: 25 s
 use strict;
 use warnings;
 use FindBin;
@@ -115,7 +116,7 @@ for my $wrong (
 	my $what = $wrong =~ s/=.*//sr;
 	for my $command (qw(run check config))
 	{
-		my ($status, $stdout, $stderr) = relay_run($command, settings('wrong', @secrets, '--slot.create=true', '--log.level=debug',
+		my ($status, $stdout, $stderr) = relay_run($command, settings('canary_wrong', @secrets, '--slot.create=true', '--log.level=debug',
 			'--endpos=0/1', $wrong));
 		heard("$command with $what", "$stdout$stderr");
 	}

@@ -2,6 +2,7 @@
 # ready and why, and how far behind it is; an idle database and a long snapshot are no trouble.  And what
 # it counts by table: partitions, renamed tables, rows of snapshots, transactions of Kafka.
 # needs: kafka
+# takes: 35 s
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,7 @@
 # 095_documents.pl: what docs/operating.md tells its reader to run works as it stands there.  (The
 # pages that need more than Debian, Kafka and a registry: make docs-check.)
 # needs: kafka
+# takes: 20 s
 use strict;
 use warnings;
 use FindBin;
