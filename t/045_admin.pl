@@ -11,6 +11,8 @@ use JSON::PP qw(decode_json);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+$ENV{WALRELAY_ADMIN_CORE_DUMPS} = 'true';    # for /proc/PID/fd
+
 my $source = new_source(name => 'admin');
 my $connstr = $source->connstr('postgres');
 my $port = free_port();

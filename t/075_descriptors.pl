@@ -11,6 +11,8 @@ use Walrelay;
 use IPC::Open2;
 use Test::More;
 
+$ENV{WALRELAY_ADMIN_CORE_DUMPS} = 'true';    # for /proc/PID/fd
+
 my $reconnects = $ENV{N} // 20;
 my $source = new_source();
 my $python = qx('$root/t/lib/venv');

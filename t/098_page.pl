@@ -28,7 +28,7 @@ my $relay = start('page', '--status.interval.ms=1s');
 my $url = $relay->{url};
 my $browser = Browser->start;
 sub value { return $browser->value($_[0]); }
-sub text_of { return value("document.querySelector('$_[0]').textContent"); }
+sub text_of { return value("document.querySelector('$_[0]')?.textContent ?? ''"); }    # it may not be there yet
 
 # says WORD, WHAT: until the page does
 sub says

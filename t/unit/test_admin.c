@@ -316,7 +316,7 @@ other_methods_are_refused(void **state)
 static void
 other_paths_are_not_found(void **state)
 {
-	static const char *const paths[] = {"/", "/metric", "/metrics/", "//metrics", "/../status"};
+	static const char *const paths[] = {"/index.html", "/metric", "/metrics/", "//metrics", "/../status"};
 
 	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 	{
@@ -324,7 +324,7 @@ other_paths_are_not_found(void **state)
 
 		assert_int_equal(status_of(answer), 404);
 		assert_string_equal(body_of(answer),
-							"not found; there are /metrics /livez /readyz /status\n");
+							"not found; there are /metrics /livez /readyz /status /\n");
 		free(answer);
 	}
 }
