@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <microhttpd.h>
+#include <openssl/crypto.h>
 
 #include "descriptors.h"
 #include "page.h"
@@ -163,17 +164,6 @@ is_probe(const char *url)
 	return strcmp(url, "/livez") == 0 || strcmp(url, "/readyz") == 0;
 }
 
-/* Takes as long whatever is in given, but for its length. */
-static bool
-is_same(const char *given, size_t len, const char *wanted, size_t wanted_len)
-{
-	volatile unsigned char differs = len != wanted_len;
-
-	for (size_t i = 0; i < len; i++)
-		differs |= (unsigned char) (given[i] ^ (wanted_len ? wanted[i % wanted_len] : 0));
-	return differs == 0;
-}
-
 /* Whether whoever asks has given the login, or needs none. */
 static bool
 is_let_in(const struct admin *admin, struct MHD_Connection *conn)
@@ -188,7 +178,8 @@ is_let_in(const struct admin *admin, struct MHD_Connection *conn)
 		return true;
 	user = MHD_basic_auth_get_username_password(conn, &password);
 	given = xasprintf("%s:%s", user ? user : "", password ? password : "");
-	same = is_same(given, strlen(given), wanted, strlen(wanted));
+	/* Takes as long whatever was given, but for its length. */
+	same = strlen(given) == strlen(wanted) && CRYPTO_memcmp(given, wanted, strlen(wanted)) == 0;
 	secret_free(given);
 	if (password)
 		explicit_bzero(password, strlen(password));

@@ -1,6 +1,7 @@
 /*
  * main.c
- *		The process: arguments in, exit code out.  The only file that calls exit.
+ *		The process: arguments in, exit code out.  The only file that ends it; preflight.c ends one that
+ *		it has made.
  */
 #include <stdlib.h>
 #include <unistd.h>
