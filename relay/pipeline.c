@@ -253,13 +253,21 @@ pipeline_verify(struct pipeline *pl, struct stream *stream, const struct change 
 static void
 count_change(struct pipeline_stats *stats, struct table_count *count, enum wire_kind kind)
 {
-	count->changes[kind == WIRE_INSERT ? TABLE_OP_INSERT : kind == WIRE_UPDATE ? TABLE_OP_UPDATE : TABLE_OP_DELETE]++;
 	if (kind == WIRE_INSERT)
+	{
 		stats->inserts++;
+		count->changes[TABLE_OP_INSERT]++;
+	}
 	else if (kind == WIRE_UPDATE)
+	{
 		stats->updates++;
+		count->changes[TABLE_OP_UPDATE]++;
+	}
 	else
+	{
 		stats->deletes++;
+		count->changes[TABLE_OP_DELETE]++;
+	}
 }
 
 enum rc
