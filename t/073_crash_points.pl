@@ -62,11 +62,13 @@ while (my $text = <$lines>)
 	  or diag(join "\n", "slot $trial->{slot}", @{ $trial->{breaches} }, $trial->{trace} // '');
 	next if !$trial->{point};
 	$left{ $either{$point} ? $point : "$trial->{mode} $point" }--;
-	$sum{$_} += $trial->{$_} // 0 for qw(kills records repeated);
+	$sum{$_} += $trial->{$_} // 0 for qw(kills records repeated written);
 	$sum{failed} += @{ $trial->{breaches} } > 0;
 }
 close $lines;
 is($?, 0, 'every trial came to its end');
+cmp_ok($sum{written}, '>', 0, "$sum{written} times a table's rows were written down before a death")
+  if exists $left{'at-least-once incremental_noted'};
 is_deeply([ grep { $left{$_} } sort keys %left ], [], 'no point was left out');
 note(sprintf 'figures: SEED=%s, %d kills, %d failures, %d records, %d of them repeated, %d s',
 	$seed, (map { $sum{$_} // 0 } qw(kills failed records repeated)), time - $^T);

@@ -5,8 +5,8 @@ on the same database, with the same writers.
 Each is asked once, by the key that it has written down, for all tables, one of them with a
 condition, and has to read all of that, whenever it dies: what the checker says of that is
 in t/chaos/reading.py.  Each row is what the table had at its position, none that was there
-is missing, and exactly once none is there twice.  At least once a death repeats at most
-what was in flight.
+is missing, and exactly once none is there twice.  Behind a death no row comes again that
+the progress topic had by then; what it had not is however much was in flight.
 """
 
 import argparse
@@ -17,20 +17,32 @@ import os
 
 import crash_snapshot
 import pq
-from crash_snapshot import CHUNK, THREADS, TOPIC_S
+from crash_snapshot import CHUNK, TOPIC_S
 from crash_trial import lsn
 
 import writer			# of t/chaos, as crash_snapshot finds it
 
 KEYED = ("acct", "txlog", "item", "wide", "wide_full", "side", "bulk", "part_eu", "part_us")
 WORKER = 100			# of a ledger's writers, and more; the row that is its own comes before all others
-REPEATED = 6 * THREADS * CHUNK	# rows, of each death: those of chunks that were sent and not noted
+ALL = float("inf")
 
 
-def rows_repeated(options, _, report):
-	"""As crash_snapshot.chunks_repeated(), of rows that had not changed."""
+def rows_repeated(options, log, report):
+	"""As crash_snapshot.chunks_repeated(), of rows that had not changed.  options.deaths: of each, for topics that
+	have one, the offset at which the next life begins, and up to which id its rows were written down by then."""
+	breaches = []
+	for number, ends in enumerate(options.deaths):
+		for topic, (offset, last) in ends.items():
+			if (topic, 0) not in log.partitions():	# no row was ever sent to it
+				continue
+			rows = [record["value"]["after"] for record in log.records(topic, 0)
+				if record["offset"] >= offset and record["value"] and record["value"]["op"] == "r"]
+			again = sorted(id for id in (row.get("id", row.get("txid8")) for row in rows) if id <= last)
+			if again:
+				breaches.append(f"behind death {number + 1}, {len(again)} rows of {topic} came again that were written "
+					f"down: {again[:5]}, up to {last}")
 	rows = report["snapshot"]["repeats"]
-	return [f"{rows} rows came again, {options.again} may"] if rows > options.again else [], rows, -(-rows // CHUNK)
+	return breaches, rows, -(-rows // CHUNK)
 
 
 def is_alive(process):
@@ -78,6 +90,7 @@ class Trial(crash_snapshot.Trial):
 		super().__init__(bench, name, mode, steps)
 		self.lock = int(name.rpartition("_")[2]) + 1
 		self.first = self.asked = 0
+		self.written = []
 
 	@staticmethod
 	def ordered(points):
@@ -131,6 +144,22 @@ class Trial(crash_snapshot.Trial):
 		else:
 			super().death(point, trouble, passing)
 
+	def die(self, *args, **how):
+		super().die(*args, **how)
+		if self.once:	# no row may come again then
+			return
+		tables, ends = {}, {}
+		for record in self.reader.records(self.name, self.once, only="progress").get("progress", []):
+			if not record.key.startswith(f"{self.name}/incremental/".encode()):
+				continue
+			if record.value:
+				note = json.loads(record.value)
+				tables[record.key] = f"{self.name}.{note['table']}"
+			last = max((int(text) for text in note.get("after", ()) if text.isdigit()), default=0) if record.value else ALL
+			ends[tables[record.key]] = last
+		# Written down first, and then where the topic ends: what comes in between is of neither.
+		self.written.append({topic: (self.reader.end(topic), last) for topic, last in ends.items()})
+
 	def touch(self, toucher, other):
 		"""Between a chunk's snapshot and its watermark a row of it is changed."""
 		self.wait(lambda: self.session.rows("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND "
@@ -140,9 +169,8 @@ class Trial(crash_snapshot.Trial):
 
 	# ---- what is there ----
 
-	def is_done(self):
+	def is_done(self, notes):
 		"""Is nothing asked for any more, or being read, behind the signal?"""
-		notes = self.noted()
 		if not self.first or "" not in notes or lsn(json.loads(notes[""])["lsn"]) < self.asked:
 			return False
 		is_read = not any(value for name, value in notes.items() if name.startswith("/incremental/"))
@@ -156,5 +184,11 @@ class Trial(crash_snapshot.Trial):
 			json.dump([reading.Reading(self.first, self.done, dict.fromkeys(KEYED)).plain()], file)
 		options = super().options()
 		options.snapshot, options.readings = None, name
-		options.again = 0 if self.once else REPEATED * len(self.steps)
+		options.deaths = self.written
 		return options
+
+	def lines(self):
+		"""written: how often a death had to leave rows of a table alone, or would have been found out."""
+		written = sum(last > 0 for ends in self.written for _, last in ends.values())
+		for place, line in enumerate(super().lines()):
+			yield {**line, "written": written if place == 0 else 0}

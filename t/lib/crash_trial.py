@@ -37,6 +37,11 @@ class Reader:
 			for committed in (False, True)}
 		self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
 
+	def close(self):
+		for consumer in self.consumers.values():
+			consumer.close(autocommit=False)
+		self.admin.close()
+
 	def end(self, topic):
 		"""How many offsets it has; 0 if it does not exist."""
 		consumer = self.consumers[False]
