@@ -346,8 +346,8 @@ const struct explanation explanations[] = {
 	 "leave one table out."},
 
 	{E1801, "No registry in `registry.url` answers, or its certificate is not accepted.",
-	 "Changes of known schemas go on; one that needs a new schema waits, and all behind it. It is "
-	 "asked again until it answers. " KEPT,
+	 "`run`: changes of known schemas go on; one that needs a new schema waits, and all behind it, and "
+	 "it is asked again until it answers. " KEPT " Other commands end.",
 	 "Start the registry, or correct `registry.url` and `registry.ssl.*`; try it with `curl "
 	 "URL/subjects`."},
 	{E1802, "The registry's compatibility level for the subject does not allow the new schema: a column "

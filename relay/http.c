@@ -346,14 +346,13 @@ unreachable_hint(const struct http_call *call, CURLcode result, struct err *why)
 	if (is_certificate_trouble(result))
 		return err_hint(why, "Set registry.ssl.ca.location to the certificates (PEM) of the "
 							 "authority that signed the registry's, and in registry.url use a host "
-							 "name that the certificate has.  It is asked again until it is "
-							 "accepted.");
+							 "name that the certificate has.");
 	if (is_refused_by_tls(call, result))
 		return err_hint(why, "If it wants a certificate of ours, set "
 							 "registry.ssl.certificate.location and registry.ssl.key.location to "
-							 "one that it trusts.  It is asked again until it answers.");
+							 "one that it trusts.");
 	return err_hint(why, "Start it, or correct registry.url (and registry.ssl.ca.location for "
-						 "https).  It is asked again until it answers.");
+						 "https).");
 }
 
 /* status: of the answer; result CURLE_OK where there is one. */

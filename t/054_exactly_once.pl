@@ -112,10 +112,19 @@ $topic = 'once.public.t';
 # ---- one that is too large: in parts, each of them once ----
 my @small = (@args, '--transaction.max.messages=1000');
 $relay = relay_start(args => \@small, name => 'split');
-$source->safe_psql('postgres',
-	q{INSERT INTO t SELECT i, repeat('y', 300) FROM generate_series(20001, 40000) i});
+# Its last row waits for a schema, so that it is in parts however long we take.
+$source->safe_psql('postgres', "CREATE TABLE late_split (id int); INSERT INTO t VALUES (20001, 'first')");
+wait_for_slot($source, 'once');
+kill 'STOP', $registry->env('REGISTRY_PID');
+$source->safe_psql('postgres', <<'SQL');
+BEGIN;
+INSERT INTO t SELECT i, repeat('y', 300) FROM generate_series(20002, 40000) i;
+INSERT INTO late_split VALUES (1);
+COMMIT;
+SQL
 wait_until { grep { $_->{changes} } positions() } 'a part of the transaction to be committed';
 $relay->kill9;
+kill 'CONT', $registry->env('REGISTRY_PID');
 my ($part) = (positions())[-1];
 ok($part->{changes}, 'the last position is within a transaction') or diag(explain($part));
 
