@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $rows = 100_000;
-my $node = new_source(conf => "wal_sender_timeout = 1s\nlogical_decoding_work_mem = 64kB\n");
+my $node = new_source(conf => "logical_decoding_work_mem = 64kB\n");
 $node->safe_psql('postgres', "CREATE TABLE big (id int PRIMARY KEY, a text); CREATE TABLE small (id int);"
 	. "SELECT pg_create_logical_replication_slot(s, 'walrelay') FROM unnest('{sql,sender,skip}'::text[]) s");
 $node->safe_psql('postgres', "INSERT INTO big SELECT i, 'row ' || i FROM generate_series(1, $rows) i");
@@ -61,6 +61,7 @@ like($records, qr/\A\{[^\n]*"kind": "H"/, 'beginning with hello: nothing was lef
 # ---- nothing wanted, for longer than the timeout ----
 $node->safe_psql('postgres', "INSERT INTO big SELECT i, 'row ' || i FROM generate_series($rows + 1, 700000) i");
 $node->safe_psql('postgres', 'INSERT INTO small VALUES (2)');
+$node->safe_psql('postgres', "ALTER ROLE CURRENT_USER SET wal_sender_timeout = '1s'");
 my $offset = -s $node->logfile;
 $client = Frames->start($node, 'skip', { 'include-tables' => 'public.small' });
 my @inserts = $client->wait_for(sub { @_ >= 2 }, 'what is wanted', 'I');

@@ -142,7 +142,8 @@ for my $event ($retained->events)
 	$before++ if $op eq 'r';
 }
 cmp_ok($before, '<', 4000, "retained: in the middle, after $before rows");
-is(metric($retained, 'snapshot_holds_stream'), 0, 'retained: nothing holds it');
+my $holds = metric($retained, 'snapshot_holds_stream');
+ok($holds == 0 || $retained->stderr =~ /MB of WAL: it goes on/, 'retained: nothing holds it') or diag($holds);
 # Changes of rows that were read and of others; nobody writes after that, and still it goes on.
 sql("UPDATE retained.t SET v = 'changed' WHERE id % 10 = 0; DELETE FROM retained.t WHERE id % 10 = 1");
 wait_until { waits($retained, 'retained') eq '1' || $retained->stderr =~ /MB of WAL: it goes on/ } 'retained: it waits';
