@@ -163,13 +163,19 @@ refused(struct signal_topic *st, rd_kafka_resp_err_t code)
 	{
 		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-		case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
 			err_set(&e, ERR_PERMISSION, E2004, "Kafka does not let topic \"%s\" be read",
 					st->topic);
 			err_detail(&e, "%s.", rd_kafka_err2str(code));
 			err_hint(&e, "Give the user the rights Read and Describe on the topic "
 						 "(kafka-acls.sh), or leave kafka out of signal.enabled.channels.");
+			break;
+		case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+			err_set(&e, ERR_PERMISSION, E2004,
+					"Kafka refuses the login for topic \"%s\" for signals", st->topic);
+			err_detail(&e, "%s.", rd_kafka_err2str(code));
+			err_hint(&e, "If the secret has changed, write the new one where its .file setting names "
+						 "it, and send SIGHUP.");
 			break;
 		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -356,12 +362,10 @@ place_find(struct signal_topic *st, rd_kafka_t *rk, int32_t partition)
 	return true;
 }
 
-/* Starts those partitions that are not read yet.  False: some of them cannot be. */
+/* Starts those partitions of so many that are not read yet.  False: some of them cannot be. */
 static bool
-partitions_start(struct signal_topic *st, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
+partitions_start(struct signal_topic *st, rd_kafka_t *rk, rd_kafka_topic_t *rkt, int32_t count)
 {
-	int32_t count = partitions_ask(st, rk, rkt);
-
 	places_grow(st, count);
 	for (int32_t i = 0; i < count; i++)
 	{
@@ -431,7 +435,7 @@ message_take(struct signal_topic *st, const rd_kafka_message_t *message)
 static void
 topic_follow(struct signal_topic *st, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
 {
-	bool    good = partitions_start(st, rk, rkt);
+	bool    good = partitions_start(st, rk, rkt, partitions_ask(st, rk, rkt));
 	int64_t looked_ms = loop_now_ms();
 
 	while (good && !is_cancelled(st))
@@ -446,7 +450,12 @@ topic_follow(struct signal_topic *st, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
 		}
 		if (good && loop_now_ms() - looked_ms >= PARTITIONS_MS)
 		{
-			(void) partitions_start(st, rk, rkt); /* what cannot be had now is asked for again */
+			int32_t count = partitions_ask(st, rk, rkt);
+
+			/* A partition that cannot be had now is asked for again. */
+			(void) partitions_start(st, rk, rkt, count);
+			/* Nobody answers: another consumer has today's secrets and certificates. */
+			good = count > 0;
 			looked_ms = loop_now_ms();
 		}
 	}

@@ -233,7 +233,9 @@ for my $case (
 $expired->close;
 
 # ---- all of it is renewed; the relay goes on ----
-$relay = start_relay('--snapshot.mode=never');
+admin(qw(create shop-signal 1));
+admin(qw(allow shop-signal cdc Read));
+$relay = start_relay('--snapshot.mode=never', '--signal.enabled.channels=kafka');
 my $errors = sub { return scalar(() = $relay->stderr =~ /^walrelay: error: /mg); };
 
 # through WHAT: a change comes through
@@ -248,7 +250,19 @@ sub through
 }
 my $cut = sub { shop(q{SELECT pg_terminate_backend(pid) FROM pg_stat_replication}); };
 
+# signalled TYPE: a signal by Kafka arrives
+sub signalled
+{
+	my ($type) = @_;
+	admin('produce', 'shop-signal', 'shop', qq({"id":"$type","type":"$type","data":{"type":"incremental"}}));
+	$relay->wait_for_log(qr/signal $type/);
+	return;
+}
+
 through('before anything is renewed');
+# Before it was looked at, what is in the topic is of no interest.
+wait_until { qx(kcat -b @{[ $kafka->address ]} -C -e -q -t shop.progress) =~ /"offsets":\{"0":0\}/ } 'where signals begin';
+signalled('pause-snapshot');
 shop(q{ALTER ROLE walrelay PASSWORD 'postgres-two'});
 $cut->();
 $relay->wait_for_log(qr/E1202: /);    # the file is late
@@ -277,6 +291,7 @@ through('another authority of PostgreSQL');
 write_file("$dir/kafka-password", 'kafka-two', 0600);
 $kafka->restart;
 through('another authority and password of Kafka');
+signalled('resume-snapshot');
 like($relay->stderr, qr/secrets or certificates for Kafka have changed: a new producer is made/, 'by a new producer');
 
 $door->close;
