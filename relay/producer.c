@@ -191,9 +191,12 @@ producer_logged(struct producer *p, rd_kafka_event_t *event)
 	const char *text;
 	int         level;
 
+	if (rd_kafka_event_log(event, &facility, &text, &level) != 0)
+		return;
+	if (strcmp(facility, PRODUCER_LOG_FAIL) == 0)
+		snprintf(p->reason, sizeof(p->reason), "%s", producer_error_of_log(text));
 	/* Our own choice of an "experimental" property is no news at every start. */
-	if (p->events.log && rd_kafka_event_log(event, &facility, &text, &level) == 0 &&
-		strstr(text, "enable.gapless.guarantee") == NULL)
+	if (p->events.log && strstr(text, "enable.gapless.guarantee") == NULL)
 		p->events.log(p->events.arg, level, text);
 }
 

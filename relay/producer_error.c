@@ -249,6 +249,14 @@ certificate_refused(const char *bootstrap, const char *why, struct err *e)
 					   "expired.  Nothing is lost meanwhile: PostgreSQL keeps what was not confirmed.");
 }
 
+const char *
+producer_error_of_log(const char *text)
+{
+	const char *behind = strncmp(text, "[thrd:", 6) == 0 ? strstr(text, "]: ") : NULL;
+
+	return behind ? behind + 3 : text;
+}
+
 enum rc
 producer_error_unreachable(const char *bootstrap, const char *reason, struct err *e)
 {
@@ -259,6 +267,10 @@ producer_error_unreachable(const char *bootstrap, const char *reason, struct err
 		return certificate_refused(bootstrap, certificate, e);
 	err_set(e, ERR_TRANSIENT, E2001, "no Kafka broker is reachable");
 	err_detail(e, "bootstrap.servers is %s.  %s%s", bootstrap, reason, reason[0] ? "." : "");
+	if (strstr(reason, "Disconnected") && strstr(reason, "APIVERSION_QUERY"))
+		return err_hint(e, "A broker that wants TLS ends the connection so: set security.protocol=SSL, "
+						   "or SASL_SSL, in [kafka], or correct the port in bootstrap.servers.  If it "
+						   "does not want it, look into its log.");
 	return err_hint(
 		e, "Start the brokers, or correct bootstrap.servers, security.protocol and sasl.* "
 		   "in [kafka].  Nothing is lost meanwhile: PostgreSQL keeps what was not confirmed.");

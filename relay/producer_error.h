@@ -37,6 +37,13 @@ bool producer_error_is_of_record(int code);
 /* The code says that something failed, but not what: another one that does may follow. */
 bool producer_error_is_consequence(int code);
 
+/*
+ * Of librdkafka's log: the facility of a connection's trouble, and what a text of it says, within
+ * it.  librdkafka 2.12 tells in no other way of a connection that a broker has ended.
+ */
+#define PRODUCER_LOG_FAIL "FAIL"
+const char *producer_error_of_log(const char *text);
+
 /* RC_ERR E2001.  reason: the last trouble with a connection, "": none is known. */
 enum rc producer_error_unreachable(const char *bootstrap, const char *reason, struct err *e);
 
