@@ -165,8 +165,6 @@ captured_plan(struct captures *caps, struct captured *table, struct text *text)
 		return;
 	}
 	HASH_ADD_KEYPTR(by_relid, caps->by_relid, &table->tbl->relid, sizeof(table->tbl->relid), table);
-	if (table->topic)
-		HASH_ADD_KEYPTR(by_topic, caps->by_topic, table->topic, strlen(table->topic), table);
 	if (rc == RC_OK)
 		rc = plan_new(table->tbl, &caps->fmt, &caps->stats, table->topic, &table->plan, &e);
 	(void) captured_take(caps, "tables.schemas", rc, &e);
@@ -291,7 +289,6 @@ captures_free(struct captures *caps)
 	struct captured *next;
 
 	HASH_CLEAR(by_relid, caps->by_relid);
-	HASH_CLEAR(by_topic, caps->by_topic);
 	LL_FOREACH_SAFE(caps->tables, at, next)
 	{
 		plan_free(at->plan);

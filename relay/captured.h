@@ -5,7 +5,7 @@
  * The plugin is asked through a temporary slot of a visit's connection, with the options of the
  * stream, so that a name it does not match, or an option it does not know, shows as it would
  * there.  It describes the tables that a logical message names; nothing else is written.
- * Called by check_tables.c and schema_show.c.
+ * Called by check_tables.c and selection.c.
  */
 #ifndef RELAY_CAPTURED_H
 #define RELAY_CAPTURED_H
@@ -26,10 +26,8 @@ struct captured
 	bool             again;      /* another partition of a root whose topic and schemas it shares */
 	char            *topic;      /* NULL: it can have none, or again */
 	struct plan     *plan;       /* its schemas; the same */
-	int              partitions; /* of the topic; 0: it is not there, as far as is known */
 	struct captured *next;
 	UT_hash_handle   by_relid; /* unless again */
-	UT_hash_handle   by_topic; /* if it has one */
 };
 
 /* Something is wrong with what a check is called; *e is the caller's. */
@@ -46,7 +44,6 @@ struct captures
 
 	struct captured    *tables; /* in the order of their names */
 	struct captured    *by_relid;
-	struct captured    *by_topic;
 	unsigned            ntables; /* but those that are there again */
 	struct format       fmt;
 	struct encode_stats stats;

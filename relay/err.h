@@ -111,6 +111,7 @@ enum err_class
 	X(E1806, "schema registry does not know the schema")                                          \
 	X(E1807, "latest version in the schema registry is another schema")                           \
 	X(E1808, "schema registry is read-only")                                                      \
+	X(E1809, "schemas are others than those in the schema registry")                              \
 	X(E2001, "no Kafka broker is reachable")                                                      \
 	X(E2002, "topic does not exist")                                                              \
 	X(E2003, "record is too large for the broker")                                                \
@@ -124,7 +125,10 @@ enum err_class
 	X(E2011, "topic has another number of partitions than before")                                \
 	X(E2012, "topic was made anew or has lost records")                                           \
 	X(E2013, "Kafka does not answer about transactions")                                          \
-	X(E2014, "topics are to be made with the brokers' defaults")
+	X(E2014, "topics are to be made with the brokers' defaults")                                  \
+	X(E2015, "topic cannot be created")                                                           \
+	X(E2016, "topic is not as it should be")                                                      \
+	X(E2017, "topics are to be created or changed")
 
 #define ERR_ENUM(code, text) code,
 enum err_code

@@ -375,6 +375,13 @@ const struct explanation explanations[] = {
 	 REFUSED_SCHEMA, "Register the schema of the rows as the latest, or set `use.latest.version=false`."},
 	{E1808, "The registry or the subject is in a mode that takes no schemas.", REFUSED_SCHEMA,
 	 "Make it writable by the command in the hint."},
+	{E1809,
+	 "`walrelay schema diff` has found that the newest schemas in the registry are others than those "
+	 "that the relay would register today, or that there are none yet.",
+	 "They are printed, with the fields that differ; exit code 1, which nothing else ends that "
+	 "command with. Nothing is registered.",
+	 "Nothing, where the registry accepts them: the relay registers them with the first change that "
+	 "needs them. Where it would refuse one, do what is printed beside it, before that change comes."},
 
 	{E2001, "None of `bootstrap.servers` answers, or none says who leads a topic; or their certificate is "
 	 "not accepted, and then the detail says why.", TRIES,
@@ -442,4 +449,23 @@ const struct explanation explanations[] = {
 	 "They are made by the first record.",
 	 "Make those that are to be otherwise before, by the commands in the hint. Another number of "
 	 "partitions later on sends keys elsewhere."},
+	{E2015,
+	 "The brokers do not make a topic: its name, its settings or their number of replicas is not "
+	 "allowed, a policy of theirs forbids it, or they did not answer.",
+	 "`walrelay topics create` makes the others, and then ends with the code of the first that it "
+	 "could not make.",
+	 "The detail has what the brokers say. Put that right, or create it by the command in the hint, "
+	 "changed as they want it, and run it again: what is there is left alone."},
+	{E2016,
+	 "A topic is there, and works, and in the long run loses what it is for: it is compacted where "
+	 "records of one key are to stay, lets them expire where they are to stay, or has several "
+	 "partitions where their order matters.",
+	 "`walrelay topics plan` tells it, with exit code 1; nothing is changed.",
+	 "Run the command in the hint."},
+	{E2017,
+	 "`walrelay topics plan` has found that topics are not there, or not as they should be.",
+	 "They are printed, each with what mends it; exit code 1, which nothing else ends that command "
+	 "with.",
+	 "Run `walrelay topics create`, which makes what is not there and changes nothing, and the "
+	 "commands that were printed."},
 	{.code = E0}};

@@ -1,47 +1,110 @@
 /*
  * topic_admin.c
- *		CreateTopics and DescribeConfigs for one topic; see topic_admin.h.
+ *		CreateTopics and DescribeConfigs; see topic_admin.h.
  */
 #include "topic_admin.h"
 
-#include <string.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <librdkafka/rdkafka.h>
 
-#define CREATE_BY_HAND                                                                       \
-	"kafka-topics.sh --bootstrap-server ... --create --topic %s --partitions 1 --config "    \
-	"cleanup.policy=compact --config segment.bytes=1048576"
+#include "kafka_conf.h"
 
-/* A record is small and often replaced: segments that are closed soon are compacted soon. */
-static const char *const settings[][2] = {
-	{"cleanup.policy", "compact"},
-	{"segment.bytes", "1048576"},
-	{"compression.type", "producer"},
-};
+/* Of a request; brokers limit its size, and what one mutation of the controller may cost. */
+#define CREATES_AT_ONCE 200
+#define DESCRIBED_AT_ONCE 500
 
-static enum rc
-not_created(rd_kafka_resp_err_t code, const char *text, const char *topic, struct err *e)
+/* --- making ------------------------------------------------------------------------ */
+
+static bool
+is_passing(rd_kafka_resp_err_t code)
 {
-	bool again = code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT ||
-				 code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
-				 code == RD_KAFKA_RESP_ERR_NOT_CONTROLLER ||
-				 /* also while the brokers of a cluster start one after the other */
-				 code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR;
+	switch (code)
+	{
+		case RD_KAFKA_RESP_ERR__TIMED_OUT:
+		case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+		case RD_KAFKA_RESP_ERR__TRANSPORT:
+		case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+		case RD_KAFKA_RESP_ERR_NOT_CONTROLLER:
+		case RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED:
+		/* Also while the brokers of a cluster start one after the other. */
+		case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR: return true;
+		default: return false;
+	}
+}
 
+static void
+not_created(rd_kafka_t *rk, const struct topic_order *order, rd_kafka_resp_err_t code,
+			const char *text, struct err *e)
+{
+	bool                  reads = order->use == USE_PROGRESS || order->use == USE_SCHEMA_CHANGES;
+	struct kafka_identity who;
+	struct buf            command = {0};
+
+	kafka_conf_identity(rd_kafka_conf(rk), &who);
+	topic_wish_command(order->use, order->name, order->partitions, who.bootstrap, &command);
 	if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
 		code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
 	{
-		err_set(e, ERR_PERMISSION, E2004, "Kafka does not let this user create topic \"%s\"", topic);
-		err_detail(e, "There is no such topic, or the user may not see it.  %s.", rd_kafka_err2str(code));
-		return err_hint(e,
-						"kafka-acls.sh --bootstrap-server ... --add --allow-principal User:... "
-						"--operation Create --operation Write --operation Read --topic %s; or create "
-						"it by hand: " CREATE_BY_HAND,
-						topic, topic);
+		err_set(e, ERR_PERMISSION, E2004, "Kafka does not let this user create topic \"%s\"",
+				order->name);
+		err_detail(e, "There is no such topic, or the user may not see it.  %s.",
+				   rd_kafka_err2str(code));
+		err_hint(e,
+				 "kafka-acls.sh --bootstrap-server %s --add --allow-principal User:%s --operation "
+				 "Create --operation Write%s --topic %s; or create it by hand: %s",
+				 who.bootstrap, *who.user ? who.user : "...", reads ? " --operation Read" : "",
+				 order->name, buf_cstr(&command));
 	}
-	err_set(e, again ? ERR_TRANSIENT : ERR_CONFIG, E2010, "topic \"%s\" cannot be created", topic);
-	err_detail(e, "%s.", text && *text ? text : rd_kafka_err2str(code));
-	return err_hint(e, "Create it by hand: " CREATE_BY_HAND, topic);
+	else
+	{
+		size_t len = text ? strlen(text) : 0;
+
+		if (len > 0 && text[len - 1] == '.') /* the broker's own */
+			len--;
+		err_set(e, is_passing(code) ? ERR_TRANSIENT : ERR_CONFIG,
+				order->use == USE_PROGRESS ? E2010 : E2015, "topic \"%s\" cannot be created",
+				order->name);
+		if (len > 0)
+			err_detail(e, "%.*s.", (int) len, text);
+		else
+			err_detail(e, "%s.", rd_kafka_err2str(code));
+		err_hint(e, "Create it by hand: %s", buf_cstr(&command));
+	}
+	buf_free(&command);
+}
+
+/* What one answer, or one that did not come, says of an order. */
+static void
+order_done(rd_kafka_t *rk, const struct topic_order *order, size_t number, rd_kafka_resp_err_t code,
+		   const char *text, topic_made_fn *made, void *arg)
+{
+	bool       existed = code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS;
+	struct err e;
+
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR || existed)
+	{
+		made(arg, number, existed, NULL);
+		return;
+	}
+	not_created(rk, order, code, text, &e);
+	made(arg, number, false, &e);
+}
+
+static rd_kafka_NewTopic_t *
+order_new(const struct topic_order *order, char *text, size_t size)
+{
+	const struct topic_wish *wish = topic_wish(order->use);
+	int32_t partitions = wish->partitions ? wish->partitions : order->partitions;
+	rd_kafka_NewTopic_t *wanted =
+		rd_kafka_NewTopic_new(order->name, partitions ? partitions : -1,
+							  order->replicas ? order->replicas : -1, text, size);
+
+	for (const struct topic_setting *set = wish->settings; wanted && set->name; set++)
+		rd_kafka_NewTopic_set_config(wanted, set->name, set->value);
+	return wanted;
 }
 
 /* The answer to what was asked with this queue; NULL: none in time. */
@@ -54,92 +117,150 @@ answer_wait(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_resp_err_t *code)
 	return event;
 }
 
-enum rc
-topic_admin_create(rd_kafka_t *rk, const char *topic, int timeout_ms, bool *existed,
-				   struct err *e)
+/* Where the answer of one request finds its order again. */
+struct batch
 {
-	char                 text[256];
-	rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(topic, 1, -1, text, sizeof(text));
-	rd_kafka_queue_t    *queue;
-	rd_kafka_event_t    *event;
-	rd_kafka_resp_err_t  code;
-	const char          *said = NULL;
-	enum rc              rc = RC_OK;
+	rd_kafka_NewTopic_t *topics[CREATES_AT_ONCE];
+	size_t               numbers[CREATES_AT_ONCE];
+	size_t               count;
+};
 
-	if (wanted == NULL)
-		return not_created(RD_KAFKA_RESP_ERR__INVALID_ARG, text, topic, e);
-	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-		rd_kafka_NewTopic_set_config(wanted, settings[i][0], settings[i][1]);
-	queue = rd_kafka_queue_new(rk);
-	rd_kafka_CreateTopics(rk, &wanted, 1, NULL, queue);
+static void
+batch_send(rd_kafka_t *rk, struct batch *batch, const struct topic_order *orders, bool tries,
+		   int timeout_ms, topic_made_fn *made, void *arg)
+{
+	rd_kafka_queue_t              *queue = rd_kafka_queue_new(rk);
+	rd_kafka_AdminOptions_t       *options =
+		rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+	const rd_kafka_topic_result_t **results = NULL;
+	rd_kafka_event_t              *event;
+	rd_kafka_resp_err_t            code;
+	size_t                         count = 0;
+
+	/* Neither can fail: the times are within their ranges. */
+	rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, NULL, 0);
+	rd_kafka_AdminOptions_set_operation_timeout(options, timeout_ms, NULL, 0);
+	rd_kafka_AdminOptions_set_validate_only(options, tries, NULL, 0);
+	rd_kafka_CreateTopics(rk, batch->topics, batch->count, options, queue);
 	event = answer_wait(queue, timeout_ms, &code);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
+													  &count);
+	/* They are in the order of the request. */
+	for (size_t i = 0; i < batch->count; i++)
 	{
-		size_t                         count = 0;
-		const rd_kafka_topic_result_t **results =
-			rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+		size_t      number = batch->numbers[i];
+		const char *said = NULL;
+		rd_kafka_resp_err_t one = code;
 
-		code = count == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
-		said = count == 1 ? rd_kafka_topic_result_error_string(results[0]) : NULL;
+		if (i < count)
+		{
+			one = rd_kafka_topic_result_error(results[i]);
+			said = rd_kafka_topic_result_error_string(results[i]);
+		}
+		else if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+			one = RD_KAFKA_RESP_ERR__BAD_MSG;
+		else if (event)
+			said = rd_kafka_event_error_string(event);
+		order_done(rk, &orders[number], number, one, said, made, arg);
 	}
-	*existed = code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS;
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !*existed)
-		rc = not_created(code, said, topic, e);
 	if (event)
 		rd_kafka_event_destroy(event);
+	rd_kafka_AdminOptions_destroy(options);
 	rd_kafka_queue_destroy(queue);
-	rd_kafka_NewTopic_destroy(wanted);
-	return rc;
+	rd_kafka_NewTopic_destroy_array(batch->topics, batch->count);
+	batch->count = 0;
 }
 
-/* *policy: cut to size; "" if the answer does not say it. */
-static void
-policy_find(rd_kafka_event_t *event, char *policy, size_t size)
+void
+topic_admin_create(rd_kafka_t *rk, const struct topic_order *orders, size_t count, bool tries,
+				   int timeout_ms, topic_made_fn *made, void *arg)
 {
-	size_t                          count = 0;
-	const rd_kafka_ConfigResource_t **resources = rd_kafka_DescribeConfigs_result_resources(
-		rd_kafka_event_DescribeConfigs_result(event), &count);
-	const rd_kafka_ConfigEntry_t **entries;
+	struct batch batch = {.count = 0};
+	char         text[256];
 
-	policy[0] = '\0';
-	if (count != 1 || rd_kafka_ConfigResource_error(resources[0]))
-		return;
-	entries = rd_kafka_ConfigResource_configs(resources[0], &count);
 	for (size_t i = 0; i < count; i++)
 	{
-		const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+		rd_kafka_NewTopic_t *wanted = order_new(&orders[i], text, sizeof(text));
 
-		if (value && strcmp(rd_kafka_ConfigEntry_name(entries[i]), "cleanup.policy") == 0 &&
-			strlen(value) < size)
-			memcpy(policy, value, strlen(value) + 1);
+		if (wanted == NULL)
+		{
+			order_done(rk, &orders[i], i, RD_KAFKA_RESP_ERR__INVALID_ARG, text, made, arg);
+			continue;
+		}
+		batch.topics[batch.count] = wanted;
+		batch.numbers[batch.count++] = i;
+		if (batch.count == CREATES_AT_ONCE)
+			batch_send(rk, &batch, orders, tries, timeout_ms, made, arg);
 	}
+	if (batch.count > 0)
+		batch_send(rk, &batch, orders, tries, timeout_ms, made, arg);
 }
 
-enum rc
-topic_admin_check(rd_kafka_t *rk, const char *topic, int timeout_ms, struct err *e)
+/* --- looking ------------------------------------------------------------------------ */
+
+static void
+resource_take(const rd_kafka_ConfigResource_t *resource, admin_setting_fn *take, void *arg)
 {
-	rd_kafka_ConfigResource_t *resource =
-		rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+	size_t                         count;
+	const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resource, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (rd_kafka_ConfigEntry_value(entries[i]))
+			take(arg, rd_kafka_ConfigResource_name(resource),
+				 rd_kafka_ConfigEntry_name(entries[i]), rd_kafka_ConfigEntry_value(entries[i]));
+}
+
+static void
+resources_ask(rd_kafka_t *rk, rd_kafka_ConfigResource_t **resources, size_t count, int timeout_ms,
+			  admin_setting_fn *take, void *arg)
+{
 	rd_kafka_queue_t   *queue = rd_kafka_queue_new(rk);
 	rd_kafka_event_t   *event;
 	rd_kafka_resp_err_t code;
-	char                policy[64] = "";
 
-	rd_kafka_DescribeConfigs(rk, &resource, 1, NULL, queue);
+	rd_kafka_DescribeConfigs(rk, resources, count, NULL, queue);
 	event = answer_wait(queue, timeout_ms, &code);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		policy_find(event, policy, sizeof(policy));
+	{
+		size_t                            nanswers;
+		const rd_kafka_ConfigResource_t **answers = rd_kafka_DescribeConfigs_result_resources(
+			rd_kafka_event_DescribeConfigs_result(event), &nanswers);
+
+		for (size_t i = 0; i < nanswers; i++)
+			resource_take(answers[i], take, arg);
+	}
 	if (event)
 		rd_kafka_event_destroy(event);
 	rd_kafka_queue_destroy(queue);
-	rd_kafka_ConfigResource_destroy(resource);
-	if (policy[0] == '\0' || strcmp(policy, "compact") == 0)
-		return RC_OK;
-	err_set(e, ERR_CONFIG, E2010, "topic \"%s\" would forget positions", topic);
-	err_detail(e, "Its cleanup.policy is %s: the position of a slot that rests is deleted with time.",
-			   policy);
-	return err_hint(e,
-					"kafka-configs.sh --bootstrap-server ... --alter --entity-type topics "
-					"--entity-name %s --add-config cleanup.policy=compact",
-					topic);
+	rd_kafka_ConfigResource_destroy_array(resources, count);
+}
+
+void
+topic_admin_settings(rd_kafka_t *rk, const char *const *topics, size_t count, int timeout_ms,
+					 admin_setting_fn *take, void *arg)
+{
+	rd_kafka_ConfigResource_t *resources[DESCRIBED_AT_ONCE];
+
+	while (count > 0)
+	{
+		size_t at_once = count < DESCRIBED_AT_ONCE ? count : DESCRIBED_AT_ONCE;
+
+		for (size_t i = 0; i < at_once; i++)
+			resources[i] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topics[i]);
+		resources_ask(rk, resources, at_once, timeout_ms, take, arg);
+		topics += at_once;
+		count -= at_once;
+	}
+}
+
+void
+topic_admin_broker(rd_kafka_t *rk, int32_t id, int timeout_ms, admin_setting_fn *take, void *arg)
+{
+	rd_kafka_ConfigResource_t *resource;
+	char                       name[16];
+
+	snprintf(name, sizeof(name), "%" PRId32, id);
+	resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_BROKER, name);
+	resources_ask(rk, &resource, 1, timeout_ms, take, arg);
 }

@@ -1,30 +1,47 @@
 /*
  * topic_admin.h
- *		Asks the brokers to make a topic of ours, or what one is like.
+ *		Asks the brokers to make topics of ours, or what topics and brokers are like.
  *
- * Blocks for up to the time given: for threads other than the loop's.  Called by
- * topic_reader.c.
+ * Blocks for up to the time given: for commands, and for threads other than the loop's.  Called
+ * by topic_reader.c, brokers.c and topic_plan.c.
  */
 #ifndef RELAY_TOPIC_ADMIN_H
 #define RELAY_TOPIC_ADMIN_H
 
-#include "err.h"
+#include <stddef.h>
+
+#include "topic_wish.h"
 
 typedef struct rd_kafka_s rd_kafka_t; /* as in rdkafka.h */
 
-/*
- * Makes a compacted topic of one partition, of which the newest records count; OK,
- * too, if there is one already: *existed.  RC_ERR E2010, ERR_TRANSIENT if asking again
- * may help.
- */
-enum rc topic_admin_create(rd_kafka_t *rk, const char *topic, int timeout_ms, bool *existed,
-						   struct err *e) MUST_CHECK;
+/* A topic that is to be made as topic_wish() has it. */
+struct topic_order
+{
+	enum topic_use use;
+	const char    *name;       /* borrowed */
+	int32_t        partitions; /* where nothing is wished; 0: the brokers' default */
+	int32_t        replicas;   /* 0: the brokers' default */
+};
+
+/* Order number number is done; why: it is not made; NULL: it is, or was there before: existed. */
+typedef void topic_made_fn(void *arg, size_t number, bool existed, const struct err *why);
 
 /*
- * Whether it keeps the newest record of each key, however old.  RC_OK also if the
- * brokers do not let us know.  RC_ERR E2010.
+ * All of them, many at a time; tries: the brokers only say what they would do.  made is called
+ * once for each.  Errors are E2004, E2010 of the progress topic, E2015 of others; ERR_TRANSIENT
+ * if asking again may help.
  */
-enum rc topic_admin_check(rd_kafka_t *rk, const char *topic, int timeout_ms,
-						  struct err *e) MUST_CHECK;
+void topic_admin_create(rd_kafka_t *rk, const struct topic_order *orders, size_t count, bool tries,
+						int timeout_ms, topic_made_fn *made, void *arg);
+
+/* A setting of the topic, or broker, with that name. */
+typedef void admin_setting_fn(void *arg, const char *of, const char *name, const char *value);
+
+/* Calls take for each setting of each topic that the brokers let us know. */
+void topic_admin_settings(rd_kafka_t *rk, const char *const *topics, size_t count, int timeout_ms,
+						  admin_setting_fn *take, void *arg);
+/* The same of a broker. */
+void topic_admin_broker(rd_kafka_t *rk, int32_t id, int timeout_ms, admin_setting_fn *take,
+						void *arg);
 
 #endif /* RELAY_TOPIC_ADMIN_H */

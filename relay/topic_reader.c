@@ -192,18 +192,64 @@ partitions_ask(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rk
 	return RC_ERR;
 }
 
+/* What became of the one order. */
+struct made
+{
+	enum rc     rc;
+	bool        existed;
+	struct err *e;
+};
+
+static void
+on_made(void *arg, size_t number, bool existed, const struct err *why)
+{
+	struct made *made = arg;
+
+	(void) number;
+	made->existed = existed;
+	if (why == NULL)
+		return;
+	made->rc = RC_ERR;
+	*made->e = *why;
+}
+
+static void
+on_setting(void *arg, const char *of, const char *name, const char *value)
+{
+	(void) of;
+	topic_fact_take(arg, name, value);
+}
+
+/* RC_OK also if the brokers do not let us know. */
+static enum rc
+topic_judge(struct topic_reader *reader, rd_kafka_t *rk)
+{
+	struct topic_facts      facts = {.partitions = reader->npartitions};
+	struct topic_difference differences[DIFFERENCES_MAX];
+	const char             *topic = reader->topic;
+
+	if (facts.partitions == 1)
+		topic_admin_settings(rk, &topic, 1, ANSWER_MS, on_setting, &facts);
+	if (topic_differences(USE_PROGRESS, &facts, differences) == 0 || !differences[0].stops)
+		return RC_OK;
+	return topic_difference_error(USE_PROGRESS, topic, NULL, &differences[0], reader->who.bootstrap,
+								  &reader->e);
+}
+
 /* A compacted topic: made if it is not there, otherwise looked at. */
 static enum rc
 topic_ensure(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
 {
 	if (reader->npartitions == 0)
 	{
-		bool existed;
+		struct topic_order order = {.use = USE_PROGRESS, .name = reader->topic};
+		struct made        made = {.rc = RC_OK, .e = &reader->e};
 
-		if (topic_admin_create(rk, reader->topic, PATIENCE_MS, &existed, &reader->e) != RC_OK)
+		topic_admin_create(rk, &order, 1, false, PATIENCE_MS, on_made, &made);
+		if (made.rc != RC_OK)
 			return RC_ERR;
 		reader->heard_ms = loop_now_ms();
-		if (!existed)
+		if (!made.existed)
 			return RC_OK; /* nothing is in it */
 		/* The broker that did not know it had not heard of it yet: there may be a position in it. */
 		while (reader->npartitions == 0)
@@ -215,15 +261,7 @@ topic_ensure(struct topic_reader *reader, rd_kafka_t *rk, rd_kafka_topic_t *rkt)
 				return RC_ERR;
 		}
 	}
-	if (reader->npartitions > 1)
-	{
-		err_set(&reader->e, ERR_CONFIG, E2010, "topic \"%s\" has %" PRId32 " partitions",
-				reader->topic, reader->npartitions);
-		err_detail(&reader->e, "The newest position of a slot can be told only if there is one.");
-		return err_hint(&reader->e, "Set topic.progress to another name, or delete the topic: "
-									"what was delivered behind the slot's position comes again.");
-	}
-	return topic_admin_check(rk, reader->topic, ANSWER_MS, &reader->e);
+	return topic_judge(reader, rk);
 }
 
 /* What a leader may get over is waited for, by asking again: then true. */
