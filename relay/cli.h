@@ -13,6 +13,7 @@
 #include "config.h"
 #include "dlq.h"
 #include "snapshot_order.h"
+#include "topics_command.h"
 
 struct command; /* cli.c's own */
 
@@ -28,6 +29,7 @@ struct cli
 	bool                  exports; /* --export-snapshot */
 	struct dlq_choice     choice;
 	struct cat_choice     cat;
+	struct topics_choice  topics; /* but tries, which is dry_run */
 	struct snapshot_order order; /* but kind and tables, which are words */
 	unsigned              dump_flags; /* enum dump_flags */
 	const char           *config_file;

@@ -17,6 +17,7 @@
 #include "log.h"
 #include "loop.h"
 #include "pg.h"
+#include "policy.h"
 #include "producer.h"
 #include "schema_show.h"
 #include "session.h"
@@ -158,6 +159,30 @@ static enum rc
 execute_schema_show(const struct cli *cli, FILE *out, struct err *e)
 {
 	return schema_show(cli->cfg, cli->words, cli->nwords, cli->json, out, e);
+}
+
+/* 1 says that there are differences, and nothing else: what would end with it ends with 78. */
+static enum rc
+tell_apart(enum rc rc, enum err_code differences, struct err *e)
+{
+	if (rc == RC_ERR && e->code != differences && policy_exit_code(e) == EXIT_RUNTIME)
+		e->class = ERR_CONFIG;
+	return rc;
+}
+
+static enum rc
+execute_topics_plan(const struct cli *cli, FILE *out, struct err *e)
+{
+	return tell_apart(topics_plan(cli->cfg, cli->words, cli->nwords, cli->json, out, e), E2017, e);
+}
+
+static enum rc
+execute_topics_create(const struct cli *cli, FILE *out, struct err *e)
+{
+	struct topics_choice choice = cli->topics;
+
+	choice.tries = cli->dry_run;
+	return topics_create(cli->cfg, cli->words, cli->nwords, &choice, cli->json, out, e);
 }
 
 static enum rc
@@ -330,6 +355,16 @@ const struct command commands[] = {
 	 "Print the Avro schemas of captured tables, as they would be registered",
 	 "TABLE is schema.table or a regular expression for that. Asks PostgreSQL alone, through a\n"
 	 "slot that is made for a moment; registers nothing."},
+	{"topics plan", "[TABLE...]", TAKES_SETTINGS | TAKES_TABLES | TAKES_JSON, execute_topics_plan,
+	 "Show which topics are needed, and how they differ from those that are there",
+	 "TABLE is schema.table or a regular expression for that; without it the topics that are no\n"
+	 "table's are shown, too. Changes nothing. Exit code 0 if nothing is to be done, 1 if topics are\n"
+	 "to be created or changed, another one if that cannot be told."},
+	{"topics create", "[TABLE...]",
+	 TAKES_SETTINGS | TAKES_TABLES | TAKES_NEW_TOPICS | TAKES_JSON, execute_topics_create,
+	 "Create those that \"topics plan\" shows as missing",
+	 "What is there is left as it is. If one cannot be created, that is said with what to do, the\n"
+	 "others are, and the exit code is that of the first."},
 	{"dlq list", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_JSON, execute_dlq_list,
 	 "Show how many dead letters there are, by table and reason", NULL},
 	{"dlq show", "", TAKES_SETTINGS | TAKES_LETTERS | TAKES_SHOW, execute_dlq_show,

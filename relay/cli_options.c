@@ -141,6 +141,21 @@ take_partition(struct cli *cli, const struct cli_option *option, const char *val
 	return RC_OK;
 }
 
+/* What brokers refuse as too many they say themselves. */
+static enum rc
+take_size(struct cli *cli, const struct cli_option *option, const char *value, struct err *e)
+{
+	uint64_t number;
+
+	if (!number_is(value, INT32_MAX, &number) || number == 0)
+	{
+		err_set(e, ERR_USAGE, E1006, "invalid number for %s", option->name);
+		return err_hint(e, "Give a number from 1 on.");
+	}
+	*(int32_t *) ((char *) cli + option->place) = (int32_t) number;
+	return RC_OK;
+}
+
 /* Rows that are not asked for may be many: one condition of two is not taken for both. */
 static enum rc
 take_where(struct cli *cli, const struct cli_option *option, const char *value, struct err *e)
@@ -194,6 +209,14 @@ const struct cli_option cli_options[] = {
 	 "only what is payload otherwise"},
 	{TAKES_TOPIC, "--raw", NULL, take_flag, AT(cat.raw),
 	 "decode nothing: bytes as strings, or base64"},
+	{TAKES_NEW_TOPICS, "--partitions", "N", take_size, AT(topics.partitions),
+	 "of each that is made, but where one is needed; else what the\n"
+	 "brokers have as num.partitions"},
+	{TAKES_NEW_TOPICS, "--replication-factor", "N", take_size, AT(topics.replicas),
+	 "of each that is made; else the brokers'\n"
+	 "default.replication.factor"},
+	{TAKES_NEW_TOPICS, "--dry-run", NULL, take_flag, AT(dry_run),
+	 "make nothing: the brokers say whether they would"},
 	{TAKES_DRY_RUN, "--dry-run", NULL, take_flag, AT(dry_run), "only say how many there are"},
 	{TAKES_DUMP, "--no-lsn", NULL, take_dump, DUMP_NO_LSN, "leave out positions"},
 	{TAKES_DUMP, "--no-xids", NULL, take_dump, DUMP_NO_XIDS, "leave out numbers of transactions"},

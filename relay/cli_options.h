@@ -27,6 +27,7 @@ enum takes
 	TAKES_WHERE = 0x1000,
 	TAKES_CODES = 0x2000, /* words */
 	TAKES_TOPIC = 0x4000, /* a word, and what cat shows of it */
+	TAKES_NEW_TOPICS = 0x8000,
 	TAKES_WORD = TAKES_FILE | TAKES_TOPIC,
 	TAKES_WORDS = TAKES_WORD | TAKES_TABLES | TAKES_CODES
 };

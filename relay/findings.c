@@ -145,6 +145,13 @@ print_more(const char *word, const char *text, FILE *out)
 }
 
 void
+finding_print_more(const struct err *e, FILE *out)
+{
+	print_more("DETAIL", e->detail, out);
+	print_more("HINT", e->hint, out);
+}
+
+void
 findings_print(const struct findings *findings, FILE *out)
 {
 	const struct finding *at;
@@ -154,22 +161,20 @@ findings_print(const struct findings *findings, FILE *out)
 		fprintf(out, "%-5s %-24s %s%s%s\n", verdicts[at->verdict].shown, at->name,
 				at->e->code ? err_code_name(at->e->code) : "", at->e->code ? ": " : "",
 				at->e->msg);
-		print_more("DETAIL", at->e->detail, out);
-		print_more("HINT", at->e->hint, out);
+		finding_print_more(at->e, out);
 	}
 	fprintf(out, "\n%u ok, %u skipped, %u warnings, %u failed\n", findings->counts[VERDICT_OK],
 			findings->counts[VERDICT_SKIP], findings->counts[VERDICT_WARN],
 			findings->counts[VERDICT_FAIL]);
 }
 
-static void
-put_member(struct buf *out, const char *name, const char *value)
+void
+finding_json(const struct err *e, struct buf *out)
 {
-	buf_printf(out, ",\"%s\":", name);
-	if (*value)
-		json_string(out, value, strlen(value));
-	else
-		buf_puts(out, "null");
+	json_put_text(out, "code", e->code ? err_code_name(e->code) : "");
+	json_put_text(out, "message", e->msg);
+	json_put_text(out, "detail", e->detail);
+	json_put_text(out, "hint", e->hint);
 }
 
 void
@@ -183,10 +188,7 @@ findings_json(const struct findings *findings, FILE *file)
 	{
 		buf_printf(&out, "%s{\"name\":\"%s\",\"verdict\":\"%s\"", at == findings->list ? "" : ",",
 				   at->name, verdicts[at->verdict].name);
-		put_member(&out, "code", at->e->code ? err_code_name(at->e->code) : "");
-		put_member(&out, "message", at->e->msg);
-		put_member(&out, "detail", at->e->detail);
-		put_member(&out, "hint", at->e->hint);
+		finding_json(at->e, &out);
 		buf_puts(&out, "}");
 	}
 	buf_puts(&out, "]");

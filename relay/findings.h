@@ -4,13 +4,14 @@
  *
  * Each finding has a stable name, "server.wal_level", and a verdict.  What is wrong is a
  * struct err, with its code, facts and remedy, as the log would have it.  Called by the
- * files of check.h.
+ * files of check.h, and by topics_command.c and schema_diff.c for the form of errors.
  */
 #ifndef RELAY_FINDINGS_H
 #define RELAY_FINDINGS_H
 
 #include <stdio.h>
 
+#include "buf.h"
 #include "err.h"
 
 enum verdict
@@ -51,5 +52,10 @@ void findings_print(const struct findings *findings, FILE *out);
  * What is not there is null.
  */
 void findings_json(const struct findings *findings, FILE *out);
+
+/* Of one error, for other lists: its facts and its remedy, each a line or several. */
+void finding_print_more(const struct err *e, FILE *out);
+/* The members ,"code":"E1206","message":"...","detail":"...","hint":"..." */
+void finding_json(const struct err *e, struct buf *out);
 
 #endif /* RELAY_FINDINGS_H */

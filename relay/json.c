@@ -4,6 +4,7 @@
  */
 #include "json.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -150,4 +151,23 @@ void
 json_float(struct buf *out, float value)
 {
 	number(out, (double) value, true);
+}
+
+void
+json_put_text(struct buf *out, const char *name, const char *text)
+{
+	buf_printf(out, ",\"%s\":", name);
+	if (*text)
+		json_string(out, text, strlen(text));
+	else
+		buf_puts(out, "null");
+}
+
+void
+json_put_number(struct buf *out, const char *name, int64_t number)
+{
+	if (number > 0)
+		buf_printf(out, ",\"%s\":%" PRId64, name, number);
+	else
+		buf_printf(out, ",\"%s\":null", name);
 }

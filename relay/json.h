@@ -21,4 +21,8 @@ void json_base64(struct buf *out, const uint8_t *bytes, size_t len);
 void json_double(struct buf *out, double value);
 void json_float(struct buf *out, float value);
 
+/* A member behind another one: ,"name":"text" or ,"name":5; null for "", or for 0 and less. */
+void json_put_text(struct buf *out, const char *name, const char *text);
+void json_put_number(struct buf *out, const char *name, int64_t number);
+
 #endif /* RELAY_JSON_H */

@@ -6,77 +6,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
-#include "captured.h"
 #include "json.h"
-#include "patterns.h"
+#include "selection.h"
 
 struct show
 {
 	const struct config *cfg;
-	struct visit         visit;
-	struct captures      caps;
-	struct patterns     *patterns; /* NULL: all tables */
-	bool                 failed;
-	struct err           why;
 	unsigned             count; /* tables that are shown */
 };
-
-/* --- what there is ----------------------------------------------------------------- */
-
-/* The first trouble is what keeps the rest from being known. */
-static void
-on_trouble(void *arg, enum verdict verdict, const char *check, const struct err *e)
-{
-	struct show *show = arg;
-
-	(void) verdict;
-	(void) check;
-	if (!show->failed)
-		show->why = *e;
-	show->failed = true;
-}
-
-static enum rc
-tables_learn(struct show *show, struct err *e)
-{
-	if (visit_begin(&show->visit, PG_REPLICATION, e) != RC_OK)
-		return RC_ERR;
-	if (show->visit.facts.in_recovery)
-	{
-		err_set(e, ERR_CONFIG, E1230, "a standby cannot tell its tables");
-		err_detail(e, "The plugin is asked through a slot that is made for a moment.");
-		return err_hint(e, "Name the primary in source.conninfo.");
-	}
-	show->caps.trouble = on_trouble;
-	show->caps.arg = show;
-	show->caps.cfg = show->cfg;
-	show->caps.visit = &show->visit;
-	show->caps.routes = route_new(show->cfg->kafka.topic_prefix, show->cfg->kafka.topic_delimiter);
-	if (captured_probe(&show->caps))
-		(void) captured_learn(&show->caps);
-	if (!show->failed)
-		return RC_OK;
-	*e = show->why;
-	return RC_ERR;
-}
-
-static void
-show_end(struct show *show)
-{
-	captures_free(&show->caps);
-	route_free(show->caps.routes);
-	visit_end(&show->visit);
-	patterns_free(show->patterns);
-}
-
-static bool
-is_wanted(const struct show *show, const struct captured *table)
-{
-	return !table->again && table->plan &&
-		   (show->patterns == NULL || patterns_match(show->patterns, table->name));
-}
 
 /* --- how it looks ------------------------------------------------------------------- */
 
@@ -171,65 +109,31 @@ put_table_json(struct show *show, const struct captured *table, struct buf *out)
 
 /* --- the command ----------------------------------------------------------------------- */
 
-static enum rc
-patterns_take(struct show *show, const char *const *tables, unsigned ntables, struct err *e)
-{
-	struct buf list = {0};
-	enum rc    rc = RC_OK;
-
-	for (unsigned i = 0; i < ntables; i++)
-		buf_printf(&list, "%s%s", i ? "," : "", tables[i]);
-	if (ntables > 0)
-		rc = patterns_new("TABLE", buf_cstr(&list), &show->patterns, e);
-	buf_free(&list);
-	return rc;
-}
-
-static enum rc
-none_found(const struct show *show, struct err *e)
-{
-	if (show->patterns == NULL)
-	{
-		err_set(e, ERR_CONFIG, E1250, "no table is captured");
-		return err_hint(e, "Look at table.include.list, and see walrelay check.");
-	}
-	err_set(e, ERR_CONFIG, E1245, "no captured table is what was asked for");
-	return err_hint(e, "Write schema.table, or a regular expression for all of it; look at "
-					   "table.include.list.");
-}
-
 enum rc
 schema_show(const struct config *cfg, const char *const *tables, unsigned ntables, bool json,
 			FILE *file, struct err *e)
 {
-	struct show            show = {.cfg = cfg, .visit = {.cfg = cfg}};
-	const struct captured *at;
+	struct show            show = {.cfg = cfg};
+	struct selection       sel = {.failed = false};
+	const struct captured *at = NULL;
 	struct buf             out = {0};
-	enum rc                rc = config_check(cfg, e);
+	enum rc                rc = selection_begin(&sel, cfg, tables, ntables, e);
 
-	if (rc == RC_OK)
-		rc = patterns_take(&show, tables, ntables, e);
-	if (rc == RC_OK)
-		rc = tables_learn(&show, e);
 	if (rc == RC_OK)
 	{
 		buf_puts(&out, json ? "{\"tables\":[" : "");
-		LL_FOREACH(show.caps.tables, at)
-			if (is_wanted(&show, at))
-			{
-				if (json)
-					put_table_json(&show, at, &out);
-				else
-					put_table(&show, at, &out);
-				show.count++;
-			}
+		while ((at = selection_next(&sel, at)) != NULL)
+		{
+			if (json)
+				put_table_json(&show, at, &out);
+			else
+				put_table(&show, at, &out);
+			show.count++;
+		}
 		buf_puts(&out, json ? "]}\n" : "");
-		if (show.count == 0)
-			rc = none_found(&show, e);
-		else
-			fwrite(out.data, 1, out.len, file);
+		fwrite(out.data, 1, out.len, file);
 	}
 	buf_free(&out);
-	show_end(&show);
+	selection_end(&sel);
 	return rc;
 }

@@ -7,7 +7,6 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use IPC::Run;
 use Lab;
 use Walrelay;
 use Test::More;
@@ -15,10 +14,7 @@ use Test::More;
 my $source = new_source(conf => "max_replication_slots = 30\nmax_wal_senders = 30\n");
 my $registry = registry();
 lab($source, kafka());
-my $python = qx('$root/t/lib/venv');
-chomp $python;
-my $dir = "$ENV{TESTDATADIR}/registry";
-mkdir $dir or die "$dir: $!\n";
+my $dir = proxy_dir();
 
 # ---- helpers ----
 
@@ -33,45 +29,6 @@ sub is_refused
 	is(page($relay, 'livez')->{status}, 200, "$what: alive");
 	like(page($relay, 'metrics')->{content},
 		qr/^walrelay_state\{state="schema_refused"\} 1$/m, "$what: the state");
-	return;
-}
-
-# put_level SUBJECT, LEVEL
-sub put_level
-{
-	my ($subject, $level) = @_;
-	my $reply = $http->put("$registry/config/$subject",
-		{ headers => { 'Content-Type' => 'application/json' }, content => qq({"compatibility":"$level"}) });
-	die "cannot set $subject to $level: $reply->{content}\n" unless $reply->{success};
-	return;
-}
-
-# ---- a proxy ----
-my @proxies;
-
-# proxy NAME, ARGS: its state folder is $dir/NAME
-sub proxy
-{
-	my ($name, @args) = @_;
-	my $state = "$dir/$name";
-	mkdir $state or die "$state: $!\n";
-	my $out = "$dir/$name.log";
-	my $handle = IPC::Run::start([ $python, "$root/t/lib/registry_proxy.py", '--state', $state, @args ],
-		'<', \undef, '>', $out, '2>&1');
-	push @proxies, $handle;
-	wait_until { -e "$state/port" } "proxy $name to listen: " . slurp($out);
-	chomp(my $port = slurp("$state/port"));
-	return $port;
-}
-
-# rules NAME, RULE...: how the proxy answers from now on
-sub rules
-{
-	my ($name, @rules) = @_;
-	open my $file, '>', "$dir/$name/rules.new" or die $!;
-	print {$file} $json->encode(\@rules);
-	close $file or die $!;
-	rename "$dir/$name/rules.new", "$dir/$name/rules" or die $!;
 	return;
 }
 
@@ -407,10 +364,3 @@ for my $case ([ 'no certificate', 'certificate of ours, set registry\.ssl\.certi
 }
 flows('wrong', "--registry.url=$plain");
 done_testing();
-
-END
-{
-	my $status = $?;
-	for my $handle (@proxies) { $handle->kill_kill(grace => 1); }
-	$? = $status;
-}

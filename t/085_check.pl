@@ -79,18 +79,7 @@ sub paste
 }
 
 # paste_shell CHECK: its commands, the programs being where their packages put them
-my $bin = "$ENV{TESTDATADIR}/bin";
-mkdir $bin or die "$bin: $!\n";
-chomp(my $jars = qx('$root/contrib/quickstart/fetch-kafka' kafka));
-my %java = ('kafka-topics.sh' => 'org.apache.kafka.tools.TopicCommand', 'kafka-configs.sh' => 'kafka.admin.ConfigCommand');
-for my $name (keys %java)
-{
-	open my $script, '>', "$bin/$name" or die "$bin/$name: $!\n";
-	print $script "#!/bin/sh\nexec java -cp '$jars/*' $java{$name} \"\$@\"\n";
-	close $script;
-	chmod 0755, "$bin/$name";
-}
-symlink $walrelay, "$bin/walrelay" or die "$bin/walrelay: $!\n";
+my $bin = kafka_tools();
 sub paste_shell
 {
 	my ($check, $all) = @_;

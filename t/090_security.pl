@@ -69,13 +69,7 @@ sub run_block
 	return $said;
 }
 
-my $bin = "$ENV{TESTDATADIR}/bin";
-mkdir $bin or die "$bin: $!\n";
-chomp(my $jars = qx('$root/contrib/quickstart/fetch-kafka' kafka));
-my %java = ('kafka-acls.sh' => 'org.apache.kafka.tools.AclCommand', 'kafka-configs.sh' => 'kafka.admin.ConfigCommand');
-write_file("$bin/$_", "#!/bin/sh\nexec java -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=off -cp '$jars/*' $java{$_} \"\$@\"\n", 0755)
-  for keys %java;
-symlink $walrelay, "$bin/walrelay" or die "$bin: $!\n";
+my $bin = kafka_tools();
 run_block('roles');
 shop(q{ALTER ROLE walrelay PASSWORD 'postgres-one'});
 run_block('acls', 'kafka.example:9093' => $kafka->address, ' --command-config admin.properties' => '');
@@ -148,6 +142,18 @@ sub values_of { my ($count) = @_; return [ map { $_->{value}{after}{v} } read_to
 
 my $relay = start_relay(@once);
 is_deeply(values_of(1), ['before'], 'a row that was there');
+
+# ---- topics that this user may not make, or not see ----
+($status, $stdout, $stderr) = relay_run('topics', 'create', @settings, @once);
+is($status, 77, 'topics create: exit status');
+like($stderr, qr/^walrelay: error: E2004: 1 of 4 topics cannot be created: Kafka does not let this user create topic "shop\.message"$/m, 'topics create: which');
+like($stdout, qr/^failed +E2004: .*\n.*\n      HINT: .*kafka-acls\.sh --bootstrap-server \S+ --add --allow-principal User:cdc --operation Create .*--topic shop\.message; or /m,
+	'topics create: and what to do') or diag($stdout);
+like($stdout, qr/^exists +shop\.public\.orders .* not told$/m, 'topics create: what may be seen of the others') or diag($stdout);
+($status, $stdout, $stderr) = relay_run('topics', 'plan', @settings, '--topic.prefix=theirs');
+is($status, 77, 'topics plan: exit status');
+like($stderr, qr/^walrelay: error: E2004: 3 of 3 topics cannot be seen, first: /m, 'topics plan: of each');
+like($stdout, qr/^failed +E2004: Kafka does not let this user see topic "theirs\.progress"\n.*\n      HINT: .*--operation Create .*--topic theirs\.progress/m, 'topics plan: and what to do') or diag($stdout);
 shop(q{INSERT INTO orders VALUES (2, 'stream')});
 is_deeply(values_of(2), [qw(before stream)], 'and one that came, in Kafka, once');
 is(shop(q{SELECT bool_and(ssl AND version = 'TLSv1.3') FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'walrelay'}),

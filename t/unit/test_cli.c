@@ -244,6 +244,29 @@ dead_letters_are_chosen(void **state)
 }
 
 static void
+topics_are_as_many_as_told(void **state)
+{
+	(void) state;
+	assert_rc_ok(parse("topics", "create", "--partitions=6", "shop\\..*", "--replication-factor", "3",
+					   "--dry-run", "--json", "shop.b", NULL));
+	assert_int_equal(cli.topics.partitions, 6);
+	assert_int_equal(cli.topics.replicas, 3);
+	assert_true(cli.dry_run && cli.json);
+	assert_int_equal(cli.nwords, 2);
+	assert_string_equal(cli.words[1], "shop.b");
+	assert_rc_ok(parse("topics", "create", NULL));
+	assert_int_equal(cli.topics.partitions, 0);
+	assert_int_equal(cli.topics.replicas, 0);
+
+	assert_rc_err(parse("topics", "create", "--partitions=0", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("topics", "create", "--partitions=2147483648", NULL), ERR_USAGE, E1006);
+	assert_rc_err(parse("topics", "create", "--replication-factor=-1", NULL), ERR_USAGE, E1006);
+	assert_true(parse("topics", "plan", "--partitions=6", NULL) == RC_ERR);
+	assert_true(parse("topics", "plan", "--dry-run", NULL) == RC_ERR);
+	assert_rc_err(parse("topics", "drop", NULL), ERR_USAGE, E1006);
+}
+
+static void
 tail_reads_a_slot_only_if_told_so_on_the_command_line(void **state)
 {
 	char *environment[] = {"WALRELAY_SLOT_NAME=production", NULL};
@@ -423,6 +446,7 @@ main(void)
 		TEST(tail_leaves_nothing_behind),
 		TEST(tail_has_nowhere_to_put_dead_letters),
 		TEST(dead_letters_are_chosen),
+		TEST(topics_are_as_many_as_told),
 		TEST(tail_reads_a_slot_only_if_told_so_on_the_command_line),
 		TEST(a_file_is_read_wherever_it_is_named),
 		TEST(wrong_command_lines_name_the_nearest),
