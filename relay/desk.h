@@ -3,7 +3,7 @@
  *		Questions to the schema registry, one at a time, waiting for each answer: for commands.
  *
  * Over http.c, with what that knows of URLs, login and TLS.  A registry that is away ends it:
- * nothing is asked again.  Called by check_registry.c.
+ * nothing is asked again.  Called by inquiry.c.
  */
 #ifndef RELAY_DESK_H
 #define RELAY_DESK_H

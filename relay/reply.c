@@ -16,8 +16,10 @@
 #define EXCERPT 500  /* bytes shown of a longer one */
 #define AHEAD 60     /* of those, ahead of the first difference */
 #define SAID_MAX 350 /* bytes shown of what the registry says */
+#define REASON_MAX 2000 /* where it was asked for its reasons */
 
 #define SUBJECT_NOT_FOUND 40401
+#define VERSION_NOT_FOUND 40402
 #define INCOMPATIBLE 40901  /* what Confluent's says with 409; others repeat the status */
 #define NOT_PERMITTED 42205 /* the registry or the subject is read-only */
 #define CURL "curl -X PUT -H 'Content-Type: application/vnd.schemaregistry.v1+json' -d "
@@ -94,6 +96,77 @@ reply_version(const struct buf *reply, const struct asked *asked, struct version
 	}
 	cJSON_Delete(json);
 	return schema && id >= 0 ? RC_OK : not_understood(asked, schema ? "id" : "schema", e);
+}
+
+enum rc
+reply_number(const struct buf *reply, const struct asked *asked, int *number, struct err *e)
+{
+	cJSON  *json = reply_parse(reply);
+	int64_t said = whole_number(json, "version");
+	bool    valid = cJSON_IsObject(json);
+
+	cJSON_Delete(json);
+	if (!valid)
+		return not_understood(asked, "version", e);
+	*number = said > 0 ? (int) said : 0;
+	return RC_OK;
+}
+
+/* Appends a server's words, in one line and cut; *before stands ahead of them.  None: nothing. */
+static void
+put_said(const cJSON *words, const char *before, size_t max, struct buf *out)
+{
+	char *said = cJSON_GetStringValue(words);
+
+	if (said == NULL || *said == '\0')
+		return;
+	for (char *c = said; *c; c++)
+		if ((unsigned char) *c < ' ')
+			*c = ' ';
+	buf_puts(out, before);
+	compatibility_excerpt(said, 0, max, out);
+}
+
+static void
+put_reason(const cJSON *reason, struct buf *out)
+{
+	put_said(reason, out->len ? "\n" : "", REASON_MAX, out);
+}
+
+/* Confluent's have a list of messages, Apicurio has one reason. */
+static void
+put_reasons(const cJSON *json, struct buf *out)
+{
+	const cJSON *message;
+
+	cJSON_ArrayForEach(message, cJSON_GetObjectItemCaseSensitive(json, "messages"))
+		put_reason(message, out);
+	put_reason(cJSON_GetObjectItemCaseSensitive(json, "reason"), out);
+}
+
+enum rc
+reply_compatible(const struct buf *reply, const struct asked *asked, bool *compatible,
+				 struct buf *reasons, struct err *e)
+{
+	cJSON       *json = reply_parse(reply);
+	const cJSON *said = cJSON_GetObjectItemCaseSensitive(json, "is_compatible");
+	bool         valid = cJSON_IsBool(said);
+
+	*compatible = cJSON_IsTrue(said);
+	if (valid && reasons)
+		put_reasons(json, reasons);
+	cJSON_Delete(json);
+	return valid ? RC_OK : not_understood(asked, "is_compatible", e);
+}
+
+bool
+reply_is_unknown(const struct buf *reply)
+{
+	cJSON  *json = reply_parse(reply);
+	int64_t error_code = whole_number(json, "error_code");
+
+	cJSON_Delete(json);
+	return error_code == SUBJECT_NOT_FOUND || error_code == VERSION_NOT_FOUND;
 }
 
 void
@@ -232,16 +305,10 @@ reply_refusal(const struct buf *reply, long status, const struct asked *asked, s
 			break;
 		default: reply_other(status, asked->url, e);
 	}
-	if (cJSON_IsString(said) && said->valuestring[0])
-	{
-		for (char *c = said->valuestring; *c; c++)
-			if ((unsigned char) *c < ' ')
-				*c = ' ';
-		buf_printf(&detail, "%s%sThe registry says: ", e->detail, e->detail[0] ? "  " : "");
-		compatibility_excerpt(said->valuestring, 0, SAID_MAX, &detail);
-		err_detail(e, "%s", buf_cstr(&detail));
-		buf_free(&detail);
-	}
+	buf_puts(&detail, e->detail);
+	put_said(said, detail.len ? "  The registry says: " : "The registry says: ", SAID_MAX, &detail);
+	err_detail(e, "%s", buf_cstr(&detail));
+	buf_free(&detail);
 	cJSON_Delete(json);
 }
 

@@ -3,7 +3,8 @@
  *		Pure: what the answers of a schema registry mean.
  *
  * Statuses and bodies are those of Confluent's REST interface; fields that it
- * does not know are passed over, since others send more.  Called by registry.c.
+ * does not know are passed over, since others send more.  Called by registry.c
+ * and inquiry.c.
  */
 #ifndef RELAY_REPLY_H
 #define RELAY_REPLY_H
@@ -46,6 +47,20 @@ enum rc reply_id(const struct buf *reply, const struct asked *asked, uint32_t *i
 /* The reply to a GET of a version.  RC_ERR E1805; *version is as it was then. */
 enum rc reply_version(const struct buf *reply, const struct asked *asked, struct version *version,
 					  struct err *e) MUST_CHECK;
+
+/* The version's number in the reply to a look-up; 0: it has none.  RC_ERR E1805: no such reply. */
+enum rc reply_number(const struct buf *reply, const struct asked *asked, int *number,
+					 struct err *e) MUST_CHECK;
+
+/*
+ * The reply to a question for compatibility; reasons: what the registry says to it is appended, a
+ * line each; NULL: nobody wants to know.  RC_ERR E1805.
+ */
+enum rc reply_compatible(const struct buf *reply, const struct asked *asked, bool *compatible,
+						 struct buf *reasons, struct err *e) MUST_CHECK;
+
+/* Whether a reply of status 404 means that there is no such subject, or no version of it. */
+bool reply_is_unknown(const struct buf *reply);
 
 /* The level in the reply to a GET of a configuration; "" if it has none. */
 void reply_level(const struct buf *reply, char level[LEVEL_MAX]);
