@@ -19,6 +19,7 @@
 #include "pg.h"
 #include "policy.h"
 #include "producer.h"
+#include "schema_diff.h"
 #include "schema_show.h"
 #include "session.h"
 #include "slot.h"
@@ -168,6 +169,12 @@ tell_apart(enum rc rc, enum err_code differences, struct err *e)
 	if (rc == RC_ERR && e->code != differences && policy_exit_code(e) == EXIT_RUNTIME)
 		e->class = ERR_CONFIG;
 	return rc;
+}
+
+static enum rc
+execute_schema_diff(const struct cli *cli, FILE *out, struct err *e)
+{
+	return tell_apart(schema_diff(cli->cfg, cli->words, cli->nwords, cli->json, out, e), E1809, e);
 }
 
 static enum rc
@@ -355,6 +362,11 @@ const struct command commands[] = {
 	 "Print the Avro schemas of captured tables, as they would be registered",
 	 "TABLE is schema.table or a regular expression for that. Asks PostgreSQL alone, through a\n"
 	 "slot that is made for a moment; registers nothing."},
+	{"schema diff", "[TABLE...]", TAKES_SETTINGS | TAKES_TABLES | TAKES_JSON, execute_schema_diff,
+	 "Compare these schemas with the newest ones in the registry, field by field",
+	 "Says of each subject whether it is the same, new or changed, and whether the registry would\n"
+	 "accept it; registers nothing. TABLE as for \"schema show\". Exit code 0 if all are the same, 1\n"
+	 "if not, another one if that cannot be told."},
 	{"topics plan", "[TABLE...]", TAKES_SETTINGS | TAKES_TABLES | TAKES_JSON, execute_topics_plan,
 	 "Show which topics are needed, and how they differ from those that are there",
 	 "TABLE is schema.table or a regular expression for that; without it the topics that are no\n"

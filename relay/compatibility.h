@@ -1,28 +1,18 @@
 /*
  * compatibility.h
- *		Pure: how two Avro schemas differ, and which compatibility level forbids that.
+ *		Pure: how two Avro schemas differ, in sentences, and which level forbids that.
  *
- * The rules are those of Avro's schema resolution, which registries apply: a
- * reader finds each of its fields in what was written, or has a default for
- * it, and types only widen.  It explains a refusal, it does not decide one.
- * Called by reply.c and registry.c.
+ * It explains a refusal, it does not decide one.  Called by reply.c, registry.c and
+ * schema_diff.c.
  */
 #ifndef RELAY_COMPATIBILITY_H
 #define RELAY_COMPATIBILITY_H
 
-#include <stdbool.h>
-
 #include "buf.h"
-
-/* Bits: what two schemas break. */
-enum breach
-{
-	BREACH_BACKWARD = 1, /* our schema cannot read what theirs wrote */
-	BREACH_FORWARD = 2   /* their schema cannot read what ours writes */
-};
+#include "difference.h"
 
 /*
- * Appends a sentence for each difference, those that the level forbids first;
+ * Appends a sentence for each difference in fields and types, those that the level forbids first;
  * nothing if a text is no schema.  level: as registries name it, "" for one
  * that is not known.  Gives the enum breach bits of all differences.
  */

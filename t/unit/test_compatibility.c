@@ -142,6 +142,91 @@ many_differences_are_cut(void **state)
 	buf_free(&fields);
 }
 
+static void
+put_difference(void *arg, const struct difference *difference)
+{
+	static const char *const kinds[] = {"added", "removed", "type", "default", "attribute"};
+
+	buf_printf(arg, "%s %s.%s %s[%s|%s] %d %u\n", kinds[difference->kind], difference->record,
+			   difference->field, difference->attribute, difference->was, difference->is,
+			   difference->has_default, difference->breaches);
+}
+
+/* One line for each difference between two schemas. */
+static void
+assert_differences(const char *theirs, const char *ours, const char *expected)
+{
+	struct buf out = {0};
+
+	schema_differences(theirs, ours, put_difference, &out);
+	assert_string_equal(buf_cstr(&out), expected);
+	buf_free(&out);
+}
+
+/* The same of two rows. */
+static void
+assert_row_differences(const char *was, const char *is, const char *expected)
+{
+	char *theirs = envelope(was);
+	char *ours = envelope(is);
+
+	assert_differences(theirs, ours, expected);
+	free(theirs);
+	free(ours);
+}
+
+#define LABELS(labels) \
+	FIELD("s", "{\"type\":\"string\",\"connect.name\":\"io.debezium.data.Enum\"," \
+			   "\"connect.parameters\":{\"allowed\":\"" labels "\"}}")
+#define ENUM(symbols) "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[" symbols "]}"
+
+static void
+every_difference_is_told_once(void **state)
+{
+	(void) state;
+	/* The row is in both images, and its fields are told once. */
+	assert_row_differences(ID, ID "," NULLABLE("n", "\"int\""), "added Value.n [|null or int] 1 0\n");
+	assert_row_differences(ID "," FIELD("n", "\"int\""), ID, "removed Value.n [int|] 0 2\n");
+	assert_row_differences(FIELD("n", "\"int\""), FIELD("n", "\"long\""),
+						   "type Value.n [int|long] 0 2\n");
+	assert_row_differences(FIELD_DEFAULT("n", "\"int\""), FIELD("n", "\"int\""),
+						   "default Value.n [0|] 0 0\n");
+	assert_row_differences("{\"name\":\"n\",\"type\":\"string\",\"default\":\"a\"}",
+						   "{\"name\":\"n\",\"type\":\"string\",\"default\":\"b\"}",
+						   "default Value.n [\"a\"|\"b\"] 0 0\n");
+	/* Both at once. */
+	assert_row_differences(FIELD_DEFAULT("n", "\"int\""), FIELD("n", "\"string\""),
+						   "type Value.n [int|string] 0 3\ndefault Value.n [0|] 0 0\n");
+	assert_row_differences(LABELS("a"), LABELS("a,b"),
+						   "attribute Value.s connect.parameters"
+						   "[{\"allowed\":\"a\"}|{\"allowed\":\"a,b\"}] 0 0\n");
+	/* The order of members and of what is not compared plays no part. */
+	assert_row_differences("{\"type\":\"int\",\"name\":\"n\"}", FIELD("n", "\"int\""), "");
+	/* A list's records are looked into, a union's, too. */
+	assert_row_differences(
+		NULLABLE("l", "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"P\",\"fields\":[" ID "]}}"),
+		NULLABLE("l", "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"P\",\"fields\":[" ID "," FIELD("x", "\"int\"") "]}}"),
+		"added P.x [|int] 0 1\n");
+	/* What is in the schema itself, and in its record. */
+	assert_differences("\"string\"", "\"int\"", "type . [string|int] 0 3\n");
+	assert_differences("{\"type\":\"record\",\"name\":\"A\",\"doc\":\"x\",\"fields\":[]}",
+					   "{\"type\":\"record\",\"name\":\"A\",\"fields\":[],\"connect.version\":2}",
+					   "attribute A. connect.version[|2] 0 0\nattribute A. doc[\"x\"|] 0 0\n");
+	/* No level forbids those, so that they explain no refusal. */
+	assert_row_differences(ID, ID, "");
+	assert_differences("{", "\"int\"", "");
+}
+
+static void
+symbols_are_told_with_what_they_break(void **state)
+{
+	(void) state;
+	assert_row_differences(FIELD("e", ENUM("\"A\"")), FIELD("e", ENUM("\"A\",\"B\"")),
+						   "attribute Value.e symbols[[\"A\"]|[\"A\",\"B\"]] 0 2\n");
+	assert_row_differences(FIELD("e", ENUM("\"A\",\"B\"")), FIELD("e", ENUM("\"A\"")),
+						   "attribute Value.e symbols[[\"A\",\"B\"]|[\"A\"]] 0 1\n");
+}
+
 /* Whatever somebody has registered under our subject: no crash, no endless walk. */
 static void
 strange_schemas_are_survived(void **state)
@@ -256,6 +341,8 @@ main(void)
 		cmocka_unit_test(changes_break_what_they_break),
 		cmocka_unit_test(sentences_name_field_and_rule),
 		cmocka_unit_test(many_differences_are_cut),
+		cmocka_unit_test(every_difference_is_told_once),
+		cmocka_unit_test(symbols_are_told_with_what_they_break),
 		cmocka_unit_test(strange_schemas_are_survived),
 		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(the_same_is_the_same_bytes_with_the_same_meaning),
