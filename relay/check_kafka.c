@@ -38,7 +38,9 @@ say_missing(struct look *look, unsigned missing, const char *names, const char *
 				   ? "The brokers do not make them by themselves (auto.create.topics.enable=false)."
 				   : "Or this user may not see them; the brokers do not say whether they make "
 					 "topics by themselves.");
-	err_hint(&e, "Make them with the partitions that they are to have:\n%s", commands);
+	err_hint(&e, "Make them with the partitions that they are to have, by walrelay topics create "
+				 "--partitions=N, or:\n%s",
+			 commands);
 	findings_add(look->check->findings, creates == 0 ? VERDICT_FAIL : VERDICT_WARN, "kafka.topics",
 				 &e);
 }
