@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <librdkafka/rdkafka.h>
 
@@ -39,6 +40,17 @@ is_final(int code)
 	return code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
 		   code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
 		   code == RD_KAFKA_RESP_ERR__SSL;
+}
+
+/* Told by rd_kafka_poll(), as errors are. */
+static void
+on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	struct brokers *brokers = rd_kafka_opaque(rk);
+
+	(void) level;
+	if (strcmp(facility, PRODUCER_LOG_FAIL) == 0 && !is_final(brokers->code))
+		snprintf(brokers->reason, sizeof(brokers->reason), "%s", producer_error_of_log(text));
 }
 
 static enum rc
@@ -85,12 +97,16 @@ brokers_open(struct brokers *brokers, const struct config *cfg, struct err *e)
 
 	brokers->creates = -1;
 	kafka_conf_identity(conf, &brokers->who);
-	rd_kafka_conf_set_log_cb(conf, NULL);
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	rd_kafka_conf_set(conf, "log.queue", "true", text, sizeof(text));
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, brokers);
 	brokers->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
 	if (brokers->rk)
+	{
+		rd_kafka_set_log_queue(brokers->rk, NULL);
 		return brokers_reach(brokers, e);
+	}
 	rd_kafka_conf_destroy(conf);
 	return producer_error_settings(text, e);
 }
