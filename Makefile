@@ -38,7 +38,8 @@ RELAY_LIBS := libpq rdkafka avro-c libcjson libcurl libmicrohttpd libpcre2-8 lib
 RELAY_CPPFLAGS := -D_GNU_SOURCE -DWALRELAY_VERSION='"$(VERSION)"' -D_FORTIFY_SOURCE=2 -Irelay -Idecoder \
 	$(shell pkg-config --cflags $(RELAY_LIBS) 2>/dev/null)
 RELAY_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-	-Wformat=2 -Werror=format-security -fstack-protector-strong -fstack-clash-protection -fPIE $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
+	-Wformat=2 -Werror=format-security -fstack-protector-strong -fstack-clash-protection -fPIE \
+	-ffile-prefix-map='$(CURDIR)'=. $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
 RELAY_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANITIZE) $(LDFLAGS)
 RELAY_LDLIBS := $(shell pkg-config --libs $(RELAY_LIBS) 2>/dev/null) -linih -lm
 
@@ -80,10 +81,13 @@ mandir ?= $(datadir)/man
 MAN_MADE := $(if $(shell command -v scdoc),$B/walrelay.1 $B/walrelay.conf.5)
 MAN := $(if $(mandir),$(or $(MAN_MADE),$(wildcard man/walrelay*)))
 
+# What is made of the same sources is the same whenever it is made: its date is the release's.
+RELEASED = $(or $(SOURCE_DATE_EPOCH),$(shell date -d "$$(sed -n '/^ -- /{s/.*>  //p;q}' debian/changelog)" +%s))
+
 extras: $B/completion.bash $(MAN)
 $(MAN_MADE): $B/%: $B/walrelay contrib/man-page
 	contrib/man-page $* $B/walrelay >$@.scd
-	scdoc <$@.scd >$@.new
+	SOURCE_DATE_EPOCH=$(RELEASED) scdoc <$@.scd >$@.new
 	mv $@.new $@
 $B/completion.bash: $B/walrelay
 	$B/walrelay completion bash >$@.new
@@ -119,7 +123,7 @@ deb-check:
 dist: $(MAN_MADE)
 	contrib/package/dist $(VERSION) $B
 sbom: $B/walrelay
-	contrib/package/sbom $B/walrelay $(VERSION) >$B/sbom.json
+	SOURCE_DATE_EPOCH=$(RELEASED) contrib/package/sbom $B/walrelay $(VERSION) >$B/sbom.json
 package-check: sbom
 	contrib/package/check
 # The relay's image is built and run.

@@ -1,7 +1,8 @@
 # baretree.sh: a bare Debian in a folder of its own: what bare and package/deb-check share.
-# Sourced by bash after common.sh; $suite is the release, $passed and $failed count.
-# Whoever calls tree_new is root and has debootstrap (tree_check).
+# Sourced by bash after common.sh; $suite is the release.  Whoever calls tree_new is root and has
+# debootstrap (tree_check).
 # shellcheck shell=bash disable=SC2154
+. "$top/contrib/cases.sh"
 
 tree_check()
 {
@@ -93,14 +94,4 @@ tree_run()
 	child=''
 	wait "$tail" || :
 	return "$status"
-}
-
-# case_check WHAT COMMAND...
-case_check()
-{
-	if "${@:2}"; then
-		passed=$((passed + 1)); echo "ok    $1"
-	else
-		failed=$((failed + 1)); echo "FAIL  $1"
-	fi
 }
