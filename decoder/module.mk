@@ -1,7 +1,7 @@
 # The output plugin by PGXS, run from the top folder by the Makefile there, which
 # keeps PGXS's own targets (check, for one) out of its way.
 MODULE_big = walrelay
-OBJS = $(patsubst %.c,%.o,$(wildcard decoder/*.c))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard decoder/*.c)))
 PGFILEDESC = "walrelay - logical decoding output plugin"
 PG_CPPFLAGS = -DWALRELAY_VERSION='"$(VERSION)"'
 PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
