@@ -125,8 +125,14 @@ dist: $(MAN_MADE)
 	contrib/package/dist $(VERSION) $B
 sbom: $B/walrelay
 	SOURCE_DATE_EPOCH=$(RELEASED) contrib/package/sbom $B/walrelay $(VERSION) >$B/sbom.json
+# They are what their readers expect, the same when they are made again, and the tarball is enough.
 package-check: sbom
 	contrib/package/check
+	contrib/package/again
+	contrib/package/dist-check
+# The unit is started, killed, hung, stopped, upgraded and purged under a systemd of its own.
+systemd-check:
+	contrib/systemd/check
 # The images are built and run.
 container-check:
 	contrib/container/build-check
@@ -289,7 +295,7 @@ bench-incremental: all
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make deb deb-check container-check dist sbom package-check demo-kafka bare docs-check golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
+	@echo 'make deb deb-check systemd-check container-check dist sbom package-check demo-kafka bare docs-check golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
 	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume bench-incremental'
 
 clean:
@@ -298,5 +304,5 @@ clean:
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
 	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare docs-check lint format \
-	install-module install-relay uninstall-relay clean-module extras unit deb deb-check container-check dist sbom package-check bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
+	install-module install-relay uninstall-relay clean-module extras unit deb deb-check systemd-check container-check dist sbom package-check bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
 	bench-startup bench-tables bench-snapshot bench-resume bench-incremental help
