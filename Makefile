@@ -125,11 +125,11 @@ dist: $(MAN_MADE)
 	contrib/package/dist $(VERSION) $B
 sbom: $B/walrelay
 	SOURCE_DATE_EPOCH=$(RELEASED) contrib/package/sbom $B/walrelay $(VERSION) >$B/sbom.json
-# They are what their readers expect, the same when they are made again, and the tarball is enough.
+# They are the same when they are made again, the tarball is enough, and all is what its readers expect.
 package-check: sbom
-	contrib/package/check
 	contrib/package/again
 	contrib/package/dist-check
+	contrib/package/check
 # The unit is started, killed, hung, stopped, upgraded and purged under a systemd of its own.
 systemd-check:
 	contrib/systemd/check
