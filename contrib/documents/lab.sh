@@ -63,6 +63,29 @@ lab_database()
 	export PGDATABASE=$1
 }
 
+# writer_begin: into orders (id, customer, total, at), transactions of one change and of several, of every
+# kind, until writer_end
+writer_begin()
+{
+	cat >"$WORK/writer.sql" <<'SQL'
+\set id random(1, 1000000000000)
+\set many random(1, 4)
+BEGIN;
+INSERT INTO orders SELECT :id + i, 'Ada', i, now() FROM generate_series(1, :many) i ON CONFLICT DO NOTHING;
+UPDATE orders SET total = total + 1, at = now() WHERE id = :id + 1;
+DELETE FROM orders WHERE id = :id + 3;
+COMMIT;
+SQL
+	pgbench -n -f "$WORK/writer.sql" -R 50 -T 100000 >"$WORK/writer.out" 2>&1 &
+	writer=$!
+}
+
+writer_end()
+{
+	kill "$writer"
+	wait "$writer" || :
+}
+
 # finish: of what was started
 finish()
 {

@@ -42,24 +42,4 @@ connector_runs()
 }
 until connector_runs; do sleep 0.2; done
 
-# Transactions of one change and of several, of every kind, until writer_end.
-cat >"$WORK/writer.sql" <<'SQL'
-\set id random(1, 1000000000000)
-\set many random(1, 4)
-BEGIN;
-INSERT INTO orders SELECT :id + i, 'Ada', i, now() FROM generate_series(1, :many) i ON CONFLICT DO NOTHING;
-UPDATE orders SET total = total + 1, at = now() WHERE id = :id + 1;
-DELETE FROM orders WHERE id = :id + 3;
-COMMIT;
-SQL
-writer_begin()
-{
-	pgbench -n -f "$WORK/writer.sql" -R 50 -T 100000 >"$WORK/writer.out" 2>&1 &
-	writer=$!
-}
-writer_end()
-{
-	kill "$writer"
-	wait "$writer" || :
-}
 writer_begin
