@@ -182,6 +182,7 @@ normalize(struct import_pair *pair)
 					{"debezium.format.avro.", "value.converter."},
 					{"debezium.format.key", "key.converter"},
 					{"debezium.format.value", "value.converter"},
+					{"debezium.format.", "value.converter."}, /* for both */
 					{"debezium.transforms", "transforms"},
 					{"debezium.predicates", "predicates"}};
 

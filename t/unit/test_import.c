@@ -169,6 +169,14 @@ properties_of_a_server_are_read(void **state)
 	assert_string_equal(cfg->kafka.properties[0].value, "k1:9092,k2:9092");
 	config_free(cfg);
 	ASSERT_HAS_NOT("HOST:9092");
+
+	/* What is set for all formats at once. */
+	assert_rc_ok(import("debezium.source.topic.prefix=tutorial\n"
+						"debezium.format.schemas.enable=false\n"
+						"debezium.format.schema.registry.url=http://b:8081\n"));
+	cfg = settings_printed();
+	assert_string_equal(cfg->registry.url, "http://b:8081");
+	config_free(cfg);
 }
 
 static void
