@@ -31,6 +31,52 @@ spark_fill()
 	jars_fetch "$1.c" "$1" org.apache.spark:spark-sql-kafka-0-10_2.12:3.5.7 org.apache.spark:spark-avro_2.12:3.5.7
 }
 
+# A plugin is a folder in a folder of the worker's plugin.path.  What Connect has itself must not be
+# there a second time: Jackson's services are looked up on both sides.
+jdbc_fill()
+{
+	say "Fetching Debezium's JDBC sink from Maven Central (about 60 MB) ..."
+	jars_fetch "$1" "$1/jdbc" io.debezium:debezium-connector-jdbc:3.5.0.Final || return 1
+	rm "$1"/jdbc/{jackson,kafka-clients,connect-api,lz4,snappy,zstd,slf4j}-*.jar
+}
+
+# clickhouse_begin: what answers as a ClickHouse server does, see clickhouse.py
+clickhouse_begin()
+{
+	local port
+	port=$(ports_free 1)
+	CLICKHOUSE=http://127.0.0.1:$port
+	python3 "$ROOT/contrib/documents/clickhouse.py" "$port" "$WORK/clickhouse" 2>"$WORK/clickhouse.log" &
+	until curl -sf --noproxy '*' "$CLICKHOUSE" --data-binary 'SELECT 1'; do
+		kill -0 $!
+		sleep 0.1
+	done
+}
+
+# connect_prepare: a second PostgreSQL, Kafka Connect, and the settings of a worker with the JDBC sink
+connect_prepare()
+{
+	local jdbc folders port
+	jdbc=$(cache_make debezium-jdbc-3.5.0.Final jdbc_fill)
+	mapfile -t folders < <("$ROOT/contrib/peers/fetch-debezium" 3.6.3.Final)
+	program connect-standalone.sh java -Xmx512m -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "${folders[0]}/*" \
+		org.apache.kafka.connect.cli.ConnectStandalone
+	port=$(ports_free 1)
+	CONNECT=http://127.0.0.1:$port
+	cat >"$WORK/worker.properties" <<-P
+		bootstrap.servers=$KAFKA
+		offset.storage.file.filename=$WORK/connect.offsets
+		listeners=$CONNECT
+		plugin.discovery=only_scan
+		plugin.path=${folders[1]},$jdbc
+		key.converter=org.apache.kafka.connect.json.JsonConverter
+		value.converter=org.apache.kafka.connect.json.JsonConverter
+	P
+	APICURIO=${REGISTRY/ccompat\/v7/registry\/v2}
+	server_start "$WORK/copy"
+	COPY=127.0.0.1:$(env_get PGPORT "$WORK/copy")/postgres
+}
+
 lab_start
 lab_database shop
 venv=$(cache_make "consumers-$(sha256sum "$ROOT/contrib/documents/requirements.txt" | cut -c 1-12)" venv_fill)

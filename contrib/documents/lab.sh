@@ -47,11 +47,16 @@ lab_kafka()
 	export KAFKA=$KAFKA_BOOTSTRAP REGISTRY=$REGISTRY_URL
 }
 
-# lab_postgres: a server.  Somebody else may have taken the port that was free.
+# server_start FOLDER: PostgreSQL.  Somebody else may have taken the port that was free.
+server_start()
+{
+	"$ROOT/contrib/quickstart/postgres" start "$1" || { rm -rf "$1"; "$ROOT/contrib/quickstart/postgres" start "$1"; }
+}
+
+# lab_postgres: the server that the relay streams from
 lab_postgres()
 {
-	"$ROOT/contrib/quickstart/postgres" start "$WORK/pg" ||
-		{ rm -rf "$WORK/pg"; "$ROOT/contrib/quickstart/postgres" start "$WORK/pg"; }
+	server_start "$WORK/pg"
 	PGHOST=127.0.0.1 PGPORT=$(env_get PGPORT "$WORK/pg")
 	export PGHOST PGPORT PGUSER=postgres
 }
@@ -71,7 +76,7 @@ writer_begin()
 \set id random(1, 1000000000000)
 \set many random(1, 4)
 BEGIN;
-INSERT INTO orders SELECT :id + i, 'Ada', i, now() FROM generate_series(1, :many) i ON CONFLICT DO NOTHING;
+INSERT INTO orders (id, customer, total, at) SELECT :id + i, 'Ada', i, now() FROM generate_series(1, :many) i ON CONFLICT DO NOTHING;
 UPDATE orders SET total = total + 1, at = now() WHERE id = :id + 1;
 DELETE FROM orders WHERE id = :id + 3;
 COMMIT;
@@ -92,7 +97,9 @@ finish()
 	[ ! -e "$WORK/connect" ] || "$ROOT/contrib/peers/connect" stop "$WORK/connect"
 	[ ! -e "$WORK/kafka" ] || "$ROOT/contrib/quickstart/kafka" kill "$WORK/kafka"
 	[ ! -e "$WORK/registry" ] || "$ROOT/contrib/quickstart/registry" kill "$WORK/registry"
-	[ ! -e "$WORK/pg" ] || "$ROOT/contrib/quickstart/postgres" stop "$WORK/pg"
+	for server in pg copy; do
+		[ ! -e "$WORK/$server" ] || "$ROOT/contrib/quickstart/postgres" stop "$WORK/$server"
+	done
 }
 
 # lab_start: what most pages need
