@@ -2,11 +2,12 @@
 # it is told.  Sourced behind quickstart/common.sh by what fetches peers and consumers.
 # shellcheck shell=bash
 
-# maven REPOSITORY GOAL...: -C: a wrong checksum is an error.
+# maven REPOSITORY GOAL...: a wrong checksum, or none, is an error, unless MAVEN_CHECKSUMS=-c is set: then
+# the caller has to know the digest.
 maven()
 {
 	command -v mvn >/dev/null || die 'no mvn here' "HINT: contrib/quickstart/deps kafka"
-	mvn -q -B -C -ntp -Dmaven.repo.local="$1" "${@:2}" 2>&1 | sed 's/\x1b\[[0-9;]*m//g; /^$/d'
+	mvn -q -B "${MAVEN_CHECKSUMS:--C}" -ntp -Dmaven.repo.local="$1" "${@:2}" 2>&1 | sed 's/\x1b\[[0-9;]*m//g; /^$/d'
 }
 plugin=org.apache.maven.plugins:maven-dependency-plugin:3.6.1
 
