@@ -1,5 +1,5 @@
-"""check.py PAGE: run what PAGE (docs/PAGE.md) tells its reader to run, as it stands there,
-in order, in one bash, in a folder of its own; print TAP, a line for each block.
+"""check.py PAGE: run what PAGE (docs/PAGE.md, or README.md) tells its reader to run, as it stands
+there, in order, in one bash, in a folder of its own; print TAP, a line for each block.
 
 A fenced block says by the word behind its language what becomes of it:
 
@@ -13,7 +13,9 @@ A fenced block says by the word behind its language what becomes of it:
 
 What readers need not see is in comments: <!-- run, <!-- poll, each with the commands in the lines
 behind it, up to -->.  lab.sh and PAGE.sh, both beside this file, are sourced first: they start the
-servers and set what the page says that its reader has set.  Called by contrib/docs-check.
+servers and set what the page says that its reader has set.  If they define "localize", each block
+that is shown goes through it, in a file, before it is used: for names of hosts, and for what a
+reader ends by Ctrl-C.  Called by contrib/docs-check.
 """
 import os
 import re
@@ -29,8 +31,9 @@ from dataclasses import dataclass
 BLOCK_S = 900		# what one block may take
 SETUP_S = 7200		# what the setup may, as it may download
 POLL_S = 240		# until what it waits for must have come
-HIDDEN = re.compile(r'<!-- (run|poll)$')
-FENCE = re.compile(r'```(\S+) (run|fails|poll|output|file=(\S+))$')
+HIDDEN = re.compile(r'( *)<!-- (run|poll)$')
+FENCE = re.compile(r'( *)```(\S+) (run|fails|poll|output|file=\S+)$')
+LOCALIZE = 'if declare -F localize >/dev/null; then localize {}; fi'
 
 
 @dataclass
@@ -39,18 +42,19 @@ class Block:
     language: str
     action: str
     text: str
+    shown: bool = False
     output: str = ''
 
 
 def blocks_read(name):
     """The blocks of a page that something is to be done with."""
-    blocks, open_block, end = [], None, None
+    blocks, open_block, end, indent = [], None, None, ''
     with open(name, encoding='utf-8') as file:
         for number, line in enumerate(file, 1):
             line = line.rstrip('\n')
             if open_block:
-                if line != end:
-                    open_block.text += line + '\n'
+                if line.strip() != end:
+                    open_block.text += line.removeprefix(indent) + '\n'
                     continue
                 if open_block.action == 'output':
                     blocks[-1].output = open_block.text
@@ -58,9 +62,11 @@ def blocks_read(name):
                     blocks.append(open_block)
                 open_block = None
             elif found := HIDDEN.match(line):
-                open_block, end = Block(number, 'sh', found[1], ''), '-->'
+                open_block, end = Block(number, 'sh', found[2], ''), '-->'
+                indent = found[1]
             elif found := FENCE.match(line):
-                open_block, end = Block(number, found[1], found[2], ''), '```'
+                open_block, end = Block(number, found[2], found[3], '', True), '```'
+                indent = found[1]
     if open_block:
         sys.exit(f'{name}:{open_block.line}: the block has no end')
     return blocks
@@ -98,12 +104,14 @@ class Shell:
         except BrokenPipeError:
             pass
 
-    def run(self, command, limit=BLOCK_S):
+    def run(self, command, limit=BLOCK_S, localized=False):
         """(has it succeeded, what it has printed); it has not if the shell has ended."""
         self.count += 1
         base = os.path.join(self.folder, f'.block{self.count}')
         with open(base, 'w', encoding='utf-8') as file:
             file.write(command)
+        if localized:
+            self.send(LOCALIZE.format(base))
         # What it leaves in the background must not hold our pipe open.
         self.send(f'. {base} </dev/null >{base}.out 2>&1 {self.tell}>&-; echo done >&{self.tell}')
         ready, _, _ = select.select([self.told], [], [], limit)
@@ -141,7 +149,7 @@ def block_run(shell, block):
     if block.action.startswith('file='):
         with open(os.path.join(shell.folder, block.action[5:]), 'w', encoding='utf-8') as file:
             file.write(block.text)
-        return None
+        return None if shell.run(LOCALIZE.format(block.action[5:]))[0] else 'it is not one for this machine'
     command = command_of(block)
     if block.action == 'fails':
         command = f'if (set -e\n{command}); then echo "it has not failed"; false; fi\n'
@@ -149,7 +157,7 @@ def block_run(shell, block):
         command = f'if (set -e\n{command}); then echo "status 0"; else echo "status $?"; fi\n'
     deadline = time.monotonic() + POLL_S
     while True:
-        succeeded, printed = shell.run(command, BLOCK_S if block.line else SETUP_S)
+        succeeded, printed = shell.run(command, BLOCK_S if block.line else SETUP_S, block.shown)
         lacks = output_lacks(block.output, printed)
         if block.action == 'poll' and succeeded and not printed.endswith('status 0\n'):
             lacks = lacks or 'status 0'
@@ -173,12 +181,13 @@ def logs_print(folder):
 
 def page_run(root, page):
     """Its blocks; how many cases there were, and how many failed."""
-    blocks = blocks_read(os.path.join(root, 'docs', page + '.md'))
+    name = page + '.md' if page == 'README' else f'docs/{page}.md'
+    blocks = blocks_read(os.path.join(root, name))
     folder = tempfile.mkdtemp(prefix='walrelay-docs.')
     os.chmod(folder, 0o755)
     shell = Shell(root, page, folder)
     cases = [(f'contrib/documents/{page}.sh', Block(0, 'sh', 'run', shell.setup))]
-    cases += [(f'docs/{page}.md:{block.line} {block.language} {block.action}', block) for block in blocks]
+    cases += [(f'{name}:{block.line} {block.language} {block.action}', block) for block in blocks]
     failed, ended = 0, False
     try:
         for number, (name, block) in enumerate(cases, 1):
