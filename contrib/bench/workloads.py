@@ -14,6 +14,13 @@ from cluster import Cluster, say
 Workload = namedtuple('Workload', 'rows setup load text')
 
 MARKER = "'#' || lpad(n::text, 9, '0') || '#'"
+
+
+def marker(number):
+    """The same as bytes, as it stands in a record."""
+    return b'#%09d#' % number
+
+
 NARROW = 'CREATE TABLE bench (id bigint PRIMARY KEY, a int, b int, t text, at timestamptz);\n'
 NARROW_VALUES = "n, n % 1000, n % 77, {marker}, timestamptz '2026-01-01' + n * interval '1 ms'"
 WIDE_COLUMNS = [f'c{i:02d}' for i in range(1, 21)]
