@@ -79,6 +79,21 @@ loop_new(void)
 	return loop;
 }
 
+/* The handlers go first: without a pipe they have nowhere to write. */
+void
+loop_forked(void)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_IGN);
+	for (int i = 0; i < 2 && signal_pipe[i] >= 0; i++)
+	{
+		close(signal_pipe[i]);
+		signal_pipe[i] = -1;
+	}
+}
+
 void
 loop_free(struct loop *loop)
 {

@@ -30,6 +30,12 @@ struct loop *loop_new(void);
 void		 loop_free(struct loop *loop);
 
 /*
+ * In a process that was forked, first of all: signals are for the one that forked it, which ends
+ * this one, and the pipe that they come through is shared until then: who reads it takes them away.
+ */
+void loop_forked(void);
+
+/*
  * Watches fd for events (POLLIN, POLLOUT); the same call changes them.  With
  * events 0 only errors and hang-ups are reported.  Does not own fd.
  */

@@ -165,6 +165,7 @@ fork_child(struct preflight *pre, const struct config *cfg)
 	pre->pid = fork();
 	if (pre->pid == 0)
 	{
+		loop_forked();
 		close(go[1]);
 		close(found[0]);
 		prctl(PR_SET_NAME, "walrelay-check");

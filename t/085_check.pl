@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Select;
 use IO::Socket::INET;
 use IPC::Run ();
 use Lab;
@@ -289,6 +290,18 @@ SQL
 	sql("INSERT INTO shop.orders VALUES (77, 'after')");
 	wait_until { grep { (($_->{key} // {})->{id} // 0) == 77 } read_topic('beside.shop.orders', bootstrap => $kafka->address) } 'changes are streamed';
 	is($relay->stop, 0, 'and it ends');
+
+	# signals are for the relay, not for who looks beside it, and waits for a registry that says nothing
+	my $mute = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1', LocalPort => 0) or die "no socket: $!\n";
+	$relay = relay_start(args => [ @args, '--snapshot.mode=never', '--registry.url=http://127.0.0.1:' . $mute->sockport ]);
+	ok(IO::Select->new($mute)->can_read($PostgreSQL::Test::Utils::timeout_default), 'who looks asks the registry');
+	for my $count (1 .. 20)
+	{
+		$relay->signal('HUP');
+		wait_until { $count == (() = $relay->stderr =~ /SIGHUP: /g) } "signal $count to be taken";
+	}
+	is($relay->stop, 0, 'no signal is lost while somebody looks beside the relay');
+	close $mute;
 
 	# killed while it looks: the slot that it asks the plugin by waits for this transaction
 	my ($in, $out, $why) = ("BEGIN; INSERT INTO shop.items VALUES (99, 'open');\n", '', '');
