@@ -256,6 +256,9 @@ outage:
 	@$(MAKE) -s all
 	AWAY=1 contrib/soak
 
+# What the README tells who has packages, timed up to the first event.
+new-user: module
+	contrib/documents/new-user
 bare:
 	contrib/bare
 
@@ -292,17 +295,19 @@ bench-resume: all
 	contrib/bench/resume
 bench-incremental: all
 	contrib/bench/incremental
+bench-scorecard: all
+	contrib/bench/scorecard
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make deb deb-check systemd-check container-check dist sbom package-check demo-kafka bare docs-check golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
-	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume bench-incremental'
+	@echo 'make deb deb-check systemd-check container-check dist sbom package-check demo-kafka bare new-user docs-check golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
+	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume bench-incremental bench-scorecard'
 
 clean:
 	@$(MODULE) -s clean
 	rm -rf build build-san build-crash contrib/bench/build
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
-	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare docs-check lint format \
+	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare new-user docs-check lint format \
 	install-module install-relay uninstall-relay clean-module extras unit deb deb-check systemd-check container-check dist sbom package-check bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
-	bench-startup bench-tables bench-snapshot bench-resume bench-incremental help
+	bench-startup bench-tables bench-snapshot bench-resume bench-incremental bench-scorecard help

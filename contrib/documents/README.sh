@@ -17,13 +17,12 @@ INSERT INTO shop.archive_2025 VALUES (10, 3, 'open');
 SQL
 export WALRELAY_CONFIG=$WORK/walrelay.conf
 
-# localize FILE: our hosts, and what a reader ends by Ctrl-C, or starts in another terminal.  The
-# first check misses the slot: it has to fail.
+# localize FILE: our hosts, and what a reader ends by Ctrl-C, or starts in another terminal.
 localize()
 {
 	sed -i -e "s/host=db.example/host=127.0.0.1 port=$PGPORT/; s/kafka.example:9092/$KAFKA/" \
 		-e "s|http://registry.example:8081|$REGISTRY|; s/--config=FILE/--config=walrelay.conf/" \
-		-e 's/^walrelay check -c walrelay.conf$/! &/; s/^\(walrelay run -c walrelay.conf\)$/\1 2>walrelay.log \& relay=$!/' \
+		-e 's/^\(walrelay run -c walrelay.conf\)$/\1 2>walrelay.log \& relay=$!/' \
 		-e 's/ -f --offset=end .*/ -f --offset=end >follow.txt \&/' \
 		-e "s/^pg_recvlogical .* --start/& --endpos=\$(wal_end)/" "$1"
 }
