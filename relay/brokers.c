@@ -14,6 +14,7 @@
 #include "producer_error.h"
 
 #define CONNECT_MS 15000
+#define DOWN_MS 3000 /* after all were found to be down: one that starts is met */
 #define STEP_MS 100
 /* Names of topics in one request. */
 #define ASKED_AT_ONCE 1000
@@ -26,6 +27,8 @@ on_error(rd_kafka_t *rk, int code, const char *reason, void *arg)
 	struct brokers *brokers = arg;
 
 	(void) rk;
+	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && brokers->down_ms == 0)
+		brokers->down_ms = loop_now_ms();
 	/* That all are down says no more than what made them so. */
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && brokers->reason[0])
 		return;
@@ -79,7 +82,8 @@ brokers_reach(struct brokers *brokers, struct err *e)
 		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 			break;
 		brokers->metadata = NULL;
-		if (is_final(brokers->code) || loop_now_ms() > deadline_ms)
+		if (is_final(brokers->code) || loop_now_ms() > deadline_ms ||
+			(brokers->down_ms && loop_now_ms() > brokers->down_ms + DOWN_MS))
 			return unreachable(brokers, e);
 		rd_kafka_poll(brokers->rk, STEP_MS);
 	}

@@ -31,6 +31,7 @@ struct brokers
 	const struct rd_kafka_metadata *metadata; /* of every topic that the user may see */
 	char                            reason[512];
 	int                             code; /* of the last trouble */
+	int64_t                         down_ms; /* loop time at which all were; 0: never */
 };
 
 /*

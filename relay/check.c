@@ -94,9 +94,9 @@ check_descriptors(struct check *check)
 	}
 	err_set(&e, ERR_CONFIG, E1007, "the process may have %ju files and connections only",
 			(uintmax_t) limit.rlim_max);
-	err_hint(&e, "Raise the limit to %d or more: LimitNOFILE= in the unit, ulimit -n, --ulimit "
-				 "nofile=; every broker and every connection of a snapshot takes some.",
-			 DESCRIPTORS_FEW);
+	err_hint(&e, "Raise the limit: LimitNOFILE=%d in its systemd unit, ulimit -n %d in a shell, --ulimit "
+				 "nofile=%d for a container; every broker and every connection of a snapshot takes some.",
+			 DESCRIPTORS_FEW, DESCRIPTORS_FEW, DESCRIPTORS_FEW);
 	check_warn(check, "machine.descriptors", &e);
 }
 

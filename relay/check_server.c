@@ -15,6 +15,7 @@
 #define MB (INT64_C(1) << 20)
 #define LONG_TRANSACTION "5 minutes"
 #define CLOCK_APART_S 5
+#define ROOM_MORE 5 /* what is told to raise is raised by so many */
 
 /* --- connection ----------------------------------------------------------------------- */
 
@@ -106,6 +107,10 @@ check_room(struct check *check)
 		err_detail(&e, "max_replication_slots is %d, and so many there are.  A first snapshot needs "
 					   "one besides that of the stream.",
 				   slots);
+		err_hint(&e, "Drop a slot that nobody uses (SELECT slot_name FROM pg_replication_slots WHERE "
+					 "NOT active), or, as superuser: ALTER SYSTEM SET max_replication_slots = %d; then "
+					 "restart PostgreSQL.",
+				 slots + ROOM_MORE);
 		/* one that exists can be streamed */
 		findings_add(check->findings,
 					 check->visit.facts.slot.exists ? VERDICT_WARN : VERDICT_FAIL, "server.room", &e);
@@ -114,8 +119,9 @@ check_room(struct check *check)
 	{
 		err_set(&e, ERR_CONFIG, E1213, "the server has no other free connection for replication");
 		err_detail(&e, "max_wal_senders is %d, and all are in use.", senders);
-		err_hint(&e, "Raise max_wal_senders and restart PostgreSQL: a standby or a backup would "
-					 "take the place of walrelay's.");
+		err_hint(&e, "As superuser: ALTER SYSTEM SET max_wal_senders = %d; then restart PostgreSQL: a "
+					 "standby or a backup would take the place of walrelay's.",
+				 senders + ROOM_MORE);
 		check_warn(check, "server.room", &e);
 	}
 	else
@@ -131,10 +137,12 @@ check_transactions(struct check *check)
 {
 	static const char sql[] =
 		"SELECT count(*), pg_catalog.max(pg_catalog.extract('epoch', pg_catalog.now() - since)), "
-		"pg_catalog.string_agg(what, ', ') FROM ("
-		"SELECT xact_start AS since, 'process ' || pid AS what FROM pg_catalog.pg_stat_activity "
-		"WHERE backend_xid IS NOT NULL UNION ALL "
-		"SELECT prepared, 'prepared transaction ' || pg_catalog.quote_literal(gid) "
+		"pg_catalog.string_agg(what, ', '), pg_catalog.string_agg(remedy, ' ') FROM ("
+		"SELECT xact_start AS since, 'process ' || pid AS what, "
+		"'SELECT pg_terminate_backend(' || pid || ');' AS remedy "
+		"FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL UNION ALL "
+		"SELECT prepared, 'prepared transaction ' || pg_catalog.quote_literal(gid), "
+		"'ROLLBACK PREPARED ' || pg_catalog.quote_literal(gid) || ';' "
 		"FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()) x "
 		"WHERE since < pg_catalog.now() - interval '" LONG_TRANSACTION "'";
 	PGresult  *res;
@@ -152,7 +160,8 @@ check_transactions(struct check *check)
 		err_detail(&e, "The oldest for %.0f s: %.1000s.  A slot cannot be made, and a snapshot does "
 					   "not begin, before they end; and the slot keeps their WAL.",
 				   strtod(PQgetvalue(res, 0, 1), NULL), PQgetvalue(res, 0, 2));
-		err_hint(&e, "End them: SELECT pg_terminate_backend(PID); or ROLLBACK PREPARED 'NAME';");
+		err_hint(&e, "Have whoever began them commit, or end them, as superuser: %.1000s",
+				 PQgetvalue(res, 0, 3));
 		check_warn(check, "server.long_transactions", &e);
 	}
 	PQclear(res);
@@ -201,6 +210,9 @@ check_sync(struct check *check)
 	if (warning == NULL)
 		return;
 	err_set(&e, ERR_CONFIG, E1255, "%.500s", warning);
+	err_hint(&e, "If it is listed by name, add application_name=walrelay_cdc to source.conninfo; else, as "
+				 "superuser, name the standbys alone: ALTER SYSTEM SET synchronous_standby_names = "
+				 "'...'; SELECT pg_reload_conf();");
 	check_warn(check, "server.synchronous_standby", &e);
 	free(warning);
 }
@@ -234,6 +246,14 @@ say_slot(struct check *check)
 					check->cfg->slot.name, LSN_PARTS(slot->confirmed_lsn));
 }
 
+/* That somebody streams it may be the relay, which has the name that we have. */
+static bool
+is_relay(const struct pg_facts *facts)
+{
+	return *facts->slot.holder == '\0' || facts->application == NULL ||
+		   strstr(facts->slot.holder, facts->application) != NULL;
+}
+
 static bool
 check_state(struct check *check)
 {
@@ -251,8 +271,9 @@ check_state(struct check *check)
 		return false;
 	}
 	rc = pg_slot_check(facts, cfg, &e);
-	/* That somebody streams it may be the relay. */
-	if (rc == RC_OK || e.code == E1210)
+	if (rc != RC_OK && e.code == E1210 && !is_relay(facts))
+		check_warn(check, "slot.state", &e);
+	else if (rc == RC_OK || e.code == E1210)
 		say_slot(check);
 	else
 		findings_add(check->findings, VERDICT_FAIL, "slot.state", &e);
@@ -332,8 +353,9 @@ check_spill(struct check *check)
 						   "read back.",
 					   PQgetvalue(res, 0, 3), PQgetvalue(res, 0, 0), spilled / MB, total / MB);
 			err_hint(&e, "As superuser, for this role: ALTER ROLE %s SET logical_decoding_work_mem = "
-						 "'256MB'; walrelay has it from its next connection on.",
-					 check->visit.facts.role);
+						 "'256MB'; walrelay has it from its next connection on.  To count anew: SELECT "
+						 "pg_stat_reset_replication_slot('%s');",
+					 check->visit.facts.role, check->cfg->slot.name);
 			check_warn(check, "slot.spill", &e);
 		}
 		PQclear(res);

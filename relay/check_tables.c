@@ -36,8 +36,9 @@ say_none(struct check *check)
 	else
 		err_detail(&e, "Database \"%s\" has no table.", check->visit.facts.database);
 	err_hint(&e, "table.include.list and table.exclude.list have regular expressions for the whole of "
-				 "schema.table, separated by commas; tables that are made later are captured, too, if "
-				 "these match.");
+				 "schema.table, separated by commas, such as table.include.list=%s\\..*; tables that "
+				 "are made later are captured, too, if these match.",
+			 check->caps.nlisted > 0 ? PQgetvalue(check->caps.listed, 0, SNAPSHOT_SCHEMA) : "public");
 	findings_add(check->findings, check->caps.nlisted > 0 ? VERDICT_FAIL : VERDICT_WARN, "tables.captured",
 				 &e);
 	buf_free(&names);
@@ -71,8 +72,9 @@ check_identity(struct check *check)
 		buf_puts(&statements, " ALTER TABLE ");
 		quote_qualified(&statements, PQgetvalue(check->caps.listed, row, SNAPSHOT_SCHEMA),
 						PQgetvalue(check->caps.listed, row, SNAPSHOT_TABLE));
+		/* One that is deferrable is the default already, and no identity. */
 		buf_printf(&statements, " REPLICA IDENTITY %s;",
-				   tbl->key_kind == WIRE_KEY_PRIMARY ? "DEFAULT" : "FULL");
+				   tbl->key_kind == WIRE_KEY_PRIMARY && tbl->identity != 'd' ? "DEFAULT" : "FULL");
 	}
 	if (counts[0] + counts[1] == 0)
 		findings_ok(check->findings, "tables.identity", "every table says which row was deleted");

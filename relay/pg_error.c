@@ -283,8 +283,7 @@ pg_failover_check(const struct pg_facts *facts, const struct config *cfg, struct
 	{
 		err_set(e, ERR_CONFIG, E1231, "PostgreSQL %d has no failover slots",
 				facts->version / 10000);
-		return err_hint(e,
-						"Set slot.failover = auto: then the slot is one where the server can, "
+		return err_hint(e, "Set slot.failover = auto: then the slot is one where the server can, "
 						"from PostgreSQL %d on.",
 						FAILOVER_SERVER / 10000);
 	}
@@ -337,9 +336,9 @@ slot_lost(const struct pg_facts *facts, const struct config *cfg, const char *wh
 	detail_add(e, "Changes committed since its last position cannot be had from it any more.");
 	err_gap(e, GAP_SLOT_LOST, NULL);
 	return err_hint(e,
-					"Drop it with \"walrelay slot drop --slot.name=%s\", create it anew, and load "
-					"the tables downstream again.",
-					cfg->slot.name);
+					"Drop it with \"walrelay slot drop --slot.name=%s\", create it anew with \"walrelay "
+					"slot create --slot.name=%s\", and load the tables downstream again.",
+					cfg->slot.name, cfg->slot.name);
 }
 
 /* It can be once the standby is promoted: somebody is at it if the primary is gone. */
@@ -365,7 +364,7 @@ pg_slot_held(const struct pg_facts *facts, const struct config *cfg, struct err 
 	if (slot->active_pid)
 		return err_hint(e,
 						"Stop the other client, or, if it is gone, wait until wal_sender_timeout "
-						"(%u s) ends it or run SELECT pg_terminate_backend(%d).",
+						"(%u s) ends it or run SELECT pg_terminate_backend(%d);",
 						facts->sender_timeout_ms / 1000, slot->active_pid);
 	return err_hint(e, "Stop the other client.");
 }
@@ -385,7 +384,9 @@ pg_slot_check(const struct pg_facts *facts, const struct config *cfg, struct err
 			err_detail(e, "Its plugin is \"%s\", not \"%s\".", slot->plugin, cfg->slot.plugin);
 		else
 			err_detail(e, "It is a physical slot.");
-		return err_hint(e, "Choose another slot.name.");
+		return err_hint(e, "Choose another slot.name, such as slot.name=%.50s_walrelay, and create it with "
+						   "\"walrelay slot create\" and the same settings.",
+						cfg->slot.name);
 	}
 	if (strcmp(slot->database, facts->database) != 0)
 	{
@@ -541,9 +542,9 @@ plugin_not_installed(const struct pg_facts *facts, const struct config *cfg, con
 			cfg->slot.plugin);
 	detail_from(e, res);
 	return err_hint(e,
-					"Install walrelay's plugin for PostgreSQL %d on the server's machine "
-					"(make install); no restart is needed.",
-					facts->version / 10000);
+					"Install walrelay's plugin for PostgreSQL %d on the server's machine: the package "
+					"postgresql-%d-walrelay, or \"make install-module\"; no restart is needed.",
+					facts->version / 10000, facts->version / 10000);
 }
 
 enum rc
@@ -643,19 +644,43 @@ connect_text_take(char *text, char state[6])
 		}
 }
 
+/* The line that pg_hba.conf lacks, for the address that the server names.  False: it names none. */
+static bool
+hint_hba(PGconn *conn, const char *text, struct err *e)
+{
+	const char *at = strstr(text, "no pg_hba.conf entry for host \"");
+	const char *host = at ? strchr(at, '"') + 1 : "";
+	int         len = (int) strcspn(host, "\"");
+	bool        local = strncmp(host, "[local]", (size_t) len) == 0;
+	const char *mask = local ? "" : memchr(host, ':', (size_t) len) ? "/128" : "/32";
+
+	if (len > 0)
+		err_hint(e, "Add this line to pg_hba.conf, before any that rejects it:\n%s  \"%s\"  \"%s\"  %.*s%s  "
+					"scram-sha-256\nand then, as superuser: SELECT pg_reload_conf();",
+				 local ? "local" : "host", PQdb(conn), PQuser(conn), local ? 0 : len, host, mask);
+	return len > 0;
+}
+
 static enum rc
 login_refused(PGconn *conn, const char *state, const char *text, struct err *e)
 {
-	err_set(e, ERR_PERMISSION, E1202, "PostgreSQL rejected the login of role \"%s\"",
-			PQuser(conn) ? PQuser(conn) : "");
+	const char *user = PQuser(conn) ? PQuser(conn) : "";
+	char       *role = identifier(user);
+
+	err_set(e, ERR_PERMISSION, E1202, "PostgreSQL rejected the login of role \"%s\"", user);
 	err_detail(e, "%s", text);
-	if (state_is(state, "28000"))
-		return err_hint(e,
-						"Check the role's name and that it has LOGIN, and that pg_hba.conf has "
-						"a line for this database, role and address (the keyword \"replication\" "
-						"there does not match logical replication).");
-	return err_hint(e, "Give the role's password in a password file (~/.pgpass), in PGPASSWORD, or "
-					   "in source.conninfo.");
+	if (strstr(text, "is not permitted to log in"))
+		err_hint(e, "As superuser: ALTER ROLE %s LOGIN;", role);
+	else if (state_is(state, "28000") && !hint_hba(conn, text, e))
+		err_hint(e, "Check the role's name and that it has LOGIN, and that pg_hba.conf has a line for "
+					"this database, role and address (the keyword \"replication\" there does not "
+					"match logical replication).");
+	else if (!state_is(state, "28000"))
+		err_hint(e, "Give the role's password in a password file (~/.pgpass), in PGPASSWORD, or in "
+					"source.conninfo: password=...; or set it, as superuser: ALTER ROLE %s PASSWORD '...';",
+				 role);
+	free(role);
+	return RC_ERR;
 }
 
 static enum rc
@@ -715,9 +740,13 @@ pg_connect_failed(PGconn *conn, struct err *e)
 		login_refused(conn, state, text, e);
 	else if (state_is(state, "3D000"))
 	{
+		char *database = identifier(PQdb(conn));
+
 		err_set(e, ERR_CONFIG, E1203, "database \"%s\" does not exist", PQdb(conn));
 		err_detail(e, "%s", text);
-		err_hint(e, "Correct dbname in source.conninfo (or PGDATABASE), or create the database.");
+		err_hint(e, "Correct dbname in source.conninfo (or PGDATABASE), or create it: CREATE DATABASE %s;",
+				 database);
+		free(database);
 	}
 	else if (state_is(state, "42501"))
 		connect_right_missing(conn, text, e);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "buf.h"
 
@@ -29,6 +30,9 @@ cannot_read(const char *key, const char *path, const char *where, int error, str
 {
 	err_set(e, ERR_CONFIG, E1004, "file with \"%s\" cannot be read: %s", key, strerror(error));
 	err_detail(e, "File \"%s\" is named by the %s.", path, where);
+	if (error == EACCES)
+		return err_hint(e, "Give it to walrelay's user: chown %u %s && chmod 400 %s", (unsigned) getuid(),
+						path, path);
 	return err_hint(e, "Make it a file of less than 64 kB that walrelay's user may read.");
 }
 

@@ -175,8 +175,9 @@ partitions_error(enum topic_use use, const char *topic, const char *found, struc
 	{
 		err_set(e, ERR_CONFIG, E2010, "topic \"%s\" has %s partitions", topic, found);
 		err_detail(e, "The newest position of a slot can be told only if there is one.");
-		return err_hint(e, "Set topic.progress to another name, or delete the topic: what was "
-						   "delivered behind the slot's position comes again.");
+		return err_hint(e, "Set topic.progress to another name, such as topic.progress=progress2, or "
+						   "delete the topic: what was delivered behind the slot's position comes "
+						   "again.");
 	}
 	err_set(e, ERR_CONFIG, E2016, "topic \"%s\" has %s partitions", topic, found);
 	err_detail(e, "The order between partitions is nobody's: a signal may be taken before an older "

@@ -37,14 +37,7 @@ $node->safe_psql('postgres', 'CREATE TABLE t (id serial PRIMARY KEY)');
 # ---- a plugin of another protocol version ----
 {
 	my $dir = "$ENV{TESTDATADIR}/tomorrow";
-	my $flags = qx('$pg_bin/pg_config' --includedir-server) =~ s/\n//r;
-	my $cc = $ENV{CC} // 'cc';
-
-	is(system("mkdir $dir && cp $root/decoder/*.[ch] $dir"
-			  . " && sed -i 's/\\(WIRE_VERSION_M[INAX]*[[:space:]]*\\)1\$/\\12/' $dir/wire.h"
-			  . " && sed -i 's/proto), \"1\"/proto), \"2\"/' $dir/options.c"
-			  . qq{ && $cc -shared -fPIC -O1 -D_GNU_SOURCE '-DWALRELAY_VERSION="2"' -I $flags -o $dir/walrelay_tomorrow.so $dir/*.c}),
-		0, 'a plugin of tomorrow');
+	plugin_of_tomorrow($dir);
 	$node->append_conf('postgresql.conf', "dynamic_library_path = '$dir:$plugin_dir:\$libdir'\n");
 	$node->append_conf('postgresql.conf', "output_plugin_libraries = 'walrelay, walrelay_tomorrow'\n")
 	  if qx('$pg_bin/postgres' --describe-config) =~ /^output_plugin_libraries\t/m;

@@ -1,8 +1,8 @@
 # 085_check.pl: walrelay check.  A set-up that is right is OK in every line, and nothing is changed
-# by looking; then it is broken in one way after the other, each is named, and what the remedy
-# says, pasted as it stands, makes it right.
+# by looking; then it is broken in one way after the other (t/lib/Setups.pm), each is named, and what
+# the remedy says, pasted as it stands, makes it right.
 # needs: kafka
-# takes: 50 s
+# takes: 80 s
 use strict;
 use warnings;
 use FindBin;
@@ -11,11 +11,17 @@ use IO::Select;
 use IO::Socket::INET;
 use IPC::Run ();
 use Lab;
+use Security;
+use Setups;
 use Walrelay;
 use Test::More;
 
 my $source = new_source(tcp => 1, conf => "max_slot_wal_keep_size = 1GB\n");
-my $kafka = kafka_start(KAFKA_AUTO_CREATE => 'false');
+my $dir = "$ENV{TESTDATADIR}/pki";
+mkdir $dir or die "$dir: $!\n";
+authority($dir, $_) for qw(ca other);
+certificate($dir, 'ca', $_, 'localhost') for qw(kafka registry);
+my $kafka = kafka_start(KAFKA_AUTO_CREATE => 'false', KAFKA_SECURED => "$dir/kafka.pem", KAFKA_SCRAM => 'cdc=kafka-one');
 lab($source, $kafka->address);
 my $port = free_port();
 my @shared = ("--admin.listen=127.0.0.1:$port", '--snapshot.mode=initial', '--table.include.list=shop\..*');
@@ -29,7 +35,7 @@ CREATE TABLE shop.rooms_2026 PARTITION OF shop.rooms FOR VALUES FROM ('2026-01-0
 CREATE TABLE shop.rooms_2027 PARTITION OF shop.rooms FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
 INSERT INTO shop.orders VALUES (1, 'v'); INSERT INTO shop.items VALUES (1, 'v');
 INSERT INTO shop.rooms VALUES (1, '2026-01-01'), (1, '2027-01-01');
-CREATE ROLE walrelay LOGIN REPLICATION;
+CREATE ROLE walrelay LOGIN REPLICATION PASSWORD 'right';
 GRANT USAGE ON SCHEMA shop TO walrelay;
 GRANT SELECT ON ALL TABLES IN SCHEMA shop TO walrelay;
 CREATE DATABASE other;
@@ -70,23 +76,41 @@ sub is_wrong
 	return $check;
 }
 
-# paste CHECK, NODE: the statements of its remedy, as a superuser
+# statements_of HINT, commands_of HINT: what is to be pasted into psql, or a shell
+sub statements_of { return $_[0] =~ /\b((?:ALTER|CREATE|GRANT|ROLLBACK|SELECT pg_(?:reload|drop|terminate|stat_reset))[^;]*;)/g; }
+sub commands_of
+{
+	my ($hint) = @_;
+	return ($hint =~ /"((?:walrelay|make) [^"]+)"/g, $hint =~ /((?:kafka-(?:topics|configs)\.sh|curl|chown) [^;\n]*?)(?=[;\n]|\.?$)/g);
+}
+
+# paste HINT, NODE: the statements, as a superuser
 sub paste
 {
-	my ($check, $node) = @_;
-	my @statements = $check->{hint} =~ /\b((?:ALTER|GRANT|SELECT pg_(?:reload|drop|terminate))[^;]*;)/g;
-	($node // $source)->safe_psql('postgres', $_) for @statements;
+	my ($hint, $node) = @_;
+	my @statements = statements_of($hint);
+	for my $statement (@statements)
+	{
+		is($node->psql('postgres', $statement), 0, "pasted: $statement");
+	}
 	return scalar @statements;
 }
 
-# paste_shell CHECK: its commands, the programs being where their packages put them
-my $bin = kafka_tools();
+# paste_shell HINT, ARGS: the commands, with these settings
+$ENV{PATH} = kafka_tools() . ":$ENV{PATH}";
+my $installed = "$ENV{TESTDATADIR}/installed";
 sub paste_shell
 {
-	my ($check, $all) = @_;
-	my @commands = $check->{hint} =~ /((?:kafka-(?:topics|configs)\.sh|curl) [^;\n]*?)(?=[;\n]|\.?$)/g;
-	local $ENV{PATH} = "$bin:$ENV{PATH}";
-	is(system("$_ >/dev/null"), 0, "pasted: $_") for @commands;
+	my ($hint, @args) = @_;
+	my @commands = commands_of($hint);
+	my $same = join ' ', map { my $quoted = s/'/'\\''/gr; "'$quoted'" } @args;
+	for my $command (@commands)
+	{
+		my ($name) = $command =~ /(--[\w.]+)=/;		# what it says counts, not what there was
+		my $run = $command =~ /^walrelay / ? "$command @{[ $name ? join ' ', grep { !/^'\Q$name\E=/ } split / (?=')/, $same : $same ]}" : $command;
+		is(system("cd '$root' && DESTDIR='$installed' $run >'$ENV{TESTLOGDIR}/pasted' 2>&1"), 0, "pasted: $command") && note(slurp("$ENV{TESTLOGDIR}/pasted"))
+		  or diag(slurp("$ENV{TESTLOGDIR}/pasted"));
+	}
 	return scalar @commands;
 }
 
@@ -103,7 +127,7 @@ sub paste_shell
 	# its topics
 	is("$found->{'kafka.topics'}{verdict} $found->{'kafka.topics'}{code}", 'fail E2002', 'topics that are not there');
 	is($found->{status}, 78, 'exit status');
-	is(paste_shell($found->{'kafka.topics'}), 4, 'a command for each');
+	is(paste_shell($found->{'kafka.topics'}{hint}), 4, 'a command for each');
 }
 
 # ---- all is right ----
@@ -139,129 +163,18 @@ like($text, qr/^\d\d ok, \d skipped, 0 warnings, 0 failed\n\z/m, 'and the sums')
 	like(looked('--auto.register.schemas=false')->{'registry.schemas'}{message}, qr/are registered/, 'what it has registered is found');
 }
 
-# ---- the server ----
-is_wrong('nobody is there', looked("--source.conninfo=host=127.0.0.1 port=@{[ free_port() ]} dbname=postgres"), 'server.connection', 'fail', 'E1201');
-is_wrong('no such database', looked("--source.conninfo=$conninfo dbname=none"), 'server.connection', 'fail', 'E1203');
-sql('ALTER ROLE walrelay NOREPLICATION');
+# ---- tables, beyond what is broken below ----
 {
-	my $found = looked();
-	my $check = $found->{'server.connection'};
-	is("$check->{verdict} $check->{code} $found->{status}", 'fail E1212 77', 'no right to replicate');
-	is($found->{'slot.state'}{verdict}, 'ok', 'no right to replicate: the rest is looked at');
-	is(paste($check), 1, 'no right to replicate: pasted');
-	is(looked()->{status}, 0, 'no right to replicate: put right');
-}
-SKIP:
-{
-	skip 'the server has no output_plugin_libraries', 15 if qx('$ENV{PG_BIN}/postgres' --describe-config) !~ /^output_plugin_libraries\t/m;
-	sql('ALTER ROLE walrelay SET output_plugin_libraries = pgoutput, test_decoding');
-	is_wrong('not allowed, and not to be seen', looked(), 'server.plugin', 'fail', 'E1204');
-	sql('GRANT pg_read_all_settings TO walrelay');
-	my $check = is_wrong('not allowed', looked(), 'server.plugin_allowed', 'fail', 'E1204');
-	ok(paste($check), 'not allowed: pasted');
-	my $found = looked();
-	is($found->{status}, 0, 'not allowed: put right');
-	like($found->{'server.plugin_allowed'}{message}, qr/walrelay/, 'not allowed: now it is');
-	sql('REVOKE pg_read_all_settings FROM walrelay; ALTER ROLE walrelay RESET output_plugin_libraries');
-	sql($_) for 'ALTER SYSTEM RESET output_plugin_libraries', 'SELECT pg_reload_conf()';
-}
-{
-	my $bare = PostgreSQL::Test::Cluster->new('bare');
-	$bare->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
-	$bare->append_conf('postgresql.conf', "wal_level = replica\nmax_wal_senders = 4\nmax_replication_slots = 1\n");
-	$bare->append_conf('postgresql.conf', "output_plugin_libraries = 'walrelay, pgoutput, test_decoding'\n")
-	  if qx('$ENV{PG_BIN}/postgres' --describe-config) =~ /^output_plugin_libraries\t/m;
-	$bare->start;
-	my @bare = ('--source.conninfo=' . $bare->connstr('postgres'), '--table.include.list=', '--slot.create=true');
-	SKIP:
-	{
-		skip 'PostgreSQL 19 raises it by itself', 3 if $bare->safe_psql('postgres', 'SHOW server_version_num') >= 190000;
-		my $check = looked(@bare)->{'server.wal_level'};
-		is("$check->{verdict} $check->{code}", 'fail E1206', 'wal_level');
-		is(paste($check, $bare), 1, 'wal_level: pasted');
-		$bare->restart;
-		is(looked(@bare)->{'server.wal_level'}{verdict}, 'ok', 'wal_level: put right');
-	}
-	my $found = looked(@bare);
-	is("$found->{'server.plugin'}{verdict} $found->{'server.plugin'}{code}", 'fail E1205', 'not installed');
-	$bare->append_conf('postgresql.conf', "dynamic_library_path = '$ENV{PLUGIN_DIR}:\$libdir'\n");
-	$bare->reload;
-	$found = looked(@bare);
-	is($found->{'server.plugin'}{verdict}, 'ok', 'installed');
-	is($found->{'tables.captured'}{verdict}, 'warn', 'a database without tables');
-	is($found->{status}, 0, 'is no failure');
-	$bare->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('taken')");
-	is_deeply([ @{ looked(@bare)->{'server.room'} }{qw(verdict code)} ], [qw(fail E1213)], 'no slot is free');
-	$bare->stop;
-}
-
-# ---- the slot ----
-{
-	my $check = looked("--source.conninfo=$conninfo dbname=other", '--table.include.list=')->{'slot.state'};
-	is("$check->{verdict} $check->{code}", 'fail E1209', 'another database');
-	like($check->{hint}, qr/dbname=postgres/, 'another database: which');
-	sql("SELECT pg_create_logical_replication_slot('theirs', 'test_decoding')");
-	is_wrong('another plugin', looked('--slot.name=theirs'), 'slot.state', 'fail', 'E1208');
-	sql("SELECT pg_drop_replication_slot('theirs')");
-	sql("ALTER SYSTEM SET max_slot_wal_keep_size = '48MB'; ");
-	sql('SELECT pg_reload_conf()');
-	sql("SELECT count(pg_logical_emit_message(false, 'fill', repeat('x', 1000000))) FROM generate_series(1, 40)");
-	$check = is_wrong('much is kept', looked(), 'slot.retained_wal', 'warn', 'E1252');
-	ok(paste($check), 'much is kept: pasted');
-	is(looked()->{'slot.retained_wal'}{verdict}, 'ok', 'much is kept: put right');
-	sql("ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'");
-	sql('SELECT pg_reload_conf()');
-	for (1 .. 3) { sql("SELECT count(pg_logical_emit_message(false, 'fill', repeat('x', 1000000))) FROM generate_series(1, 20); SELECT pg_switch_wal()"); }
-	sql('CHECKPOINT');
-	wait_until { sql("SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'shop'") eq 'lost' } 'the slot to be lost';
-	my $found = looked();
-	is("$found->{'slot.state'}{verdict} $found->{'slot.state'}{code} $found->{status}", 'fail E1211 78', 'a slot that is lost');
-	sql('ALTER SYSTEM RESET max_slot_wal_keep_size');
-	sql('SELECT pg_reload_conf()');
-	relay_run('slot', $_, settings('shop')) for qw(drop create);
-	is(looked()->{status}, 0, 'a slot that is lost: put right');
-}
-
-# ---- the tables ----
-{
-	my $check = is_wrong('a list that matches nothing', looked('--table.include.list=shopp\..*'), 'tables.captured', 'fail', 'E1250');
-	like($check->{detail}, qr/shop\.orders/, 'a list that matches nothing: what there is');
+	like(looked('--table.include.list=shopp\..*')->{'tables.captured'}{detail}, qr/shop\.orders/, 'a list that matches nothing: what there is');
 	is_wrong('a list that is none', looked('--table.include.list=shop\.(orders'), 'server.plugin', 'fail', 'E1215');
-
-	sql('CREATE TABLE shop.plain (id int); GRANT SELECT ON shop.plain TO walrelay');
-	my $found = looked();
-	is($found->{'tables.identity'}{verdict}, 'warn', 'no identity: nothing was deleted so far');
-	sql('INSERT INTO shop.plain VALUES (1), (2); DELETE FROM shop.plain WHERE id = 1');
-	wait_until { sql("SELECT n_tup_del FROM pg_stat_all_tables WHERE relname = 'plain'") > 0 } 'the delete to be counted';
-	$found = looked();
-	is($found->{'tables.identity'}{verdict}, 'fail', 'no identity: a row was');
-	like($found->{'tables.identity'}{detail}, qr/Rows were changed or deleted in: shop\.plain/, 'no identity: which');
-	is(paste($found->{'tables.identity'}), 1, 'no identity: pasted');
-	is(looked()->{'tables.identity'}{verdict}, 'ok', 'no identity: put right');
-	# and its topic
-	paste_shell($found->{'kafka.topics'});
-	$kafka->topic_alter('shop.shop.plain', 'cleanup.policy=compact');
-	$check = is_wrong('compacted', looked(), 'kafka.compaction', 'fail', 'E2006');
-	is(paste_shell($check), 1, 'compacted: one command');
-	is(looked()->{status}, 0, 'compacted: put right');
-	sql('DROP TABLE shop.plain');
-
-	sql('REVOKE SELECT ON shop.orders FROM walrelay; ALTER TABLE shop.items ENABLE ROW LEVEL SECURITY');
-	$check = is_wrong('rights', looked(), 'tables.rights', 'fail', 'E1240');
-	like($check->{detail}, qr/Without SELECT or USAGE: shop\.orders\. With row security that hides rows: shop\.items\./, 'rights: of which');
-	is(paste($check), 3, 'rights: pasted');
-	is(looked()->{status}, 0, 'rights: put right');
 	is(looked('--snapshot.mode=never')->{'tables.rights'}{verdict}, 'skip', 'rights: no rows are read');
-	$found = looked('--publish.via.partition.root=true');
+	my $found = looked('--publish.via.partition.root=true');
 	like($found->{'tables.captured'}{message}, qr/^3: shop\.items, shop\.orders, shop\.rooms$/, 'partitions as their root');
 	like($found->{'kafka.topics'}{detail}, qr/^shop\.shop\.rooms\. /, 'partitions as their root: its topic');
 
-	sql('CREATE TYPE shop.pair AS (a int, b int); ALTER TABLE shop.items ADD two shop.pair, ADD more shop.pair[]');
-	$check = is_wrong('types', looked(), 'tables.types', 'warn', 'E1257');
-	like($check->{detail}, qr/shop\.items\.two \(pair\), shop\.items\.more \(_pair\)/, 'types: which columns');
-	my ($setting) = $check->{hint} =~ /(include\.unknown\.datatypes=true)/;
-	is(looked("--$setting")->{'tables.types'}{verdict}, 'ok', 'types: put right');
-	sql('ALTER TABLE shop.items DROP two, DROP more');
+	sql('CREATE TABLE shop.plain (id int); GRANT SELECT ON shop.plain TO walrelay');
+	is(looked()->{'tables.identity'}{verdict}, 'warn', 'no identity: nothing was deleted so far');
+	sql('DROP TABLE shop.plain');
 
 	sql('CREATE TABLE shop."a b" (id int PRIMARY KEY); CREATE TABLE shop."a_b" (id int PRIMARY KEY); GRANT SELECT ON ALL TABLES IN SCHEMA shop TO walrelay');
 	$found = looked();
@@ -318,42 +231,223 @@ SQL
 	sql('DROP TABLE shop.marks');
 }
 
-# ---- brokers and registry ----
-is_wrong('no broker', looked('--bootstrap.servers=127.0.0.1:' . free_port()), 'kafka.brokers', 'fail', 'E2001');
-$kafka->topic_create('wide.progress', 2, 'cleanup.policy=compact');
+# ---- one broken set-up after the other ----
+delete $ENV{PGAPPNAME};		# of the tests: walrelay has its own, as anybody else
+my ($holder, $taken);
+my $hba_before = slurp($source->data_dir . '/pg_hba.conf');
+my $superuser = sql('SELECT current_user');
+
+# hba LINES: before what there was; undef: nobody but the superuser comes in
+sub hba
 {
-	my $found = looked('--topic.prefix=wide');
-	is("$found->{'kafka.progress'}{verdict} $found->{'kafka.progress'}{code}", 'fail E2010', 'positions in two partitions');
-	$kafka->topic_create('short.progress', 1);
-	$found = looked('--topic.prefix=short');
-	is("$found->{'kafka.progress'}{verdict} $found->{'kafka.progress'}{code}", 'fail E2010', 'positions that are forgotten');
-	is(system("kcat -b @{[ $kafka->address ]} -L | grep -q 'wide.shop'"), 256, 'no topic is made by looking');
-}
-is_wrong('no registry', looked('--registry.url=http://127.0.0.1:' . free_port()), 'registry.connection', 'fail', 'E1801');
-is_wrong('a wrong path', looked('--registry.url=' . registry() . '/nowhere'), 'registry.connection', 'fail', 'E1805');
-{
-	my $found = looked('--topic.prefix=absent', '--auto.register.schemas=false');
-	is("$found->{'registry.schemas'}{verdict} $found->{'registry.schemas'}{code}", 'fail E1806', 'schemas that are not registered');
-	# a column that readers of before would miss
-	my $set = sub {
-		my ($level) = @_;
-		my $reply = $http->put(registry() . '/config/shop.shop.orders-value',
-			{ headers => { 'Content-Type' => 'application/json' }, content => $json->encode({ compatibility => $level }) });
-		die "no level: $reply->{content}\n" if !$reply->{success};
-	};
-	$set->('FORWARD');
-	sql('ALTER TABLE shop.orders DROP v');
-	my $check = is_wrong('incompatible', looked(), 'registry.schemas', 'fail', 'E1802');
-	like($check->{detail} . $check->{hint}, qr/FORWARD/, 'incompatible: the level');
-	$set->('NONE');
-	is(looked()->{status}, 0, 'incompatible: put right');
+	my ($lines) = @_;
+	open my $file, '>', $source->data_dir . '/pg_hba.conf' or die "pg_hba.conf: $!\n";
+	print $file defined $lines ? "$lines$hba_before" : "local all $superuser trust\nhost all $superuser 127.0.0.1/32 trust\n";
+	close $file;
+	sql('SELECT pg_reload_conf()');
+	return;
 }
 
-# ---- this machine ----
+# Somebody else at the slot, until he is ended.
+sub hold
 {
-	my $taken = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1) or die "port $port: $!\n";
-	is_wrong('an address that is taken', looked(), 'machine.admin_listen', 'fail', 'E1002');
+	$holder = IPC::Run::start([ 'pg_recvlogical', '--start', '--slot=shop', '--no-loop', '--file=/dev/null', '-d', $conninfo ],
+		'<', \undef, '>', '/dev/null', '2>', '/dev/null');
+	wait_until { $holder->pumpable && sql("SELECT active FROM pg_replication_slots WHERE slot_name = 'shop'") eq 't' } 'the slot to be held', 20;
+	return;
 }
+
+sub lose_slot
+{
+	sql($_) for "ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'", 'SELECT pg_reload_conf()';
+	for (1 .. 3) { sql("SELECT count(pg_logical_emit_message(false, 'fill', repeat('x', 1000000))) FROM generate_series(1, 20); SELECT pg_switch_wal()"); }
+	sql('CHECKPOINT');
+	wait_until { sql("SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'shop'") eq 'lost' } 'the slot to be lost';
+	return;
+}
+
+# Larger than a memory that is small.
+sub spill
+{
+	sql("ALTER ROLE walrelay SET logical_decoding_work_mem = '64kB'");
+	my $relay = relay_start(args => [ settings('shop', "--source.conninfo=$conninfo", '--table.include.list=shop\.items', '--snapshot.mode=never') ]);
+	sql("INSERT INTO shop.items SELECT i, repeat('x', 100) FROM generate_series(1000, 3000) i");
+	wait_until { sql("SELECT spill_txns > 0 FROM pg_stat_replication_slots WHERE slot_name = 'shop'") eq 't' } 'a transaction to go over the disk';
+	is($relay->stop, 0, 'it ends well');
+	return;
+}
+
+# deleted DEFINITION: of shop.t, in which a row is deleted
+sub deleted
+{
+	my ($definition) = @_;
+	return sub {
+		sql("$definition; GRANT SELECT ON shop.t TO walrelay; INSERT INTO shop.t VALUES (1), (2); DELETE FROM shop.t WHERE id = 1; SELECT pg_stat_force_next_flush()");
+		wait_until { sql("SELECT n_tup_del FROM pg_stat_all_tables WHERE relname = 't'") > 0 } 'the delete to be counted';
+	};
+}
+
+# A level of the subject that does not take that a column goes.
+sub incompatible
+{
+	my $reply = $http->put(registry() . '/config/shop.shop.orders-value',
+		{ headers => { 'Content-Type' => 'application/json' }, content => $json->encode({ compatibility => 'FORWARD' }) });
+	die "no level: $reply->{content}\n" if !$reply->{success};
+	sql('ALTER TABLE shop.orders DROP v');
+	return;
+}
+
+# crc32c BYTES: what closes the file of a prepared transaction
+sub crc32c
+{
+	my ($crc, @table) = (0xFFFFFFFF);
+	for my $i (0 .. 255)
+	{
+		my $value = $i;
+		$value = $value & 1 ? 0x82F63B78 ^ ($value >> 1) : $value >> 1 for 1 .. 8;
+		push @table, $value;
+	}
+	$crc = $table[ ($crc ^ $_) & 255 ] ^ ($crc >> 8) for unpack 'C*', $_[0];
+	return $crc ^ 0xFFFFFFFF;
+}
+
+# A transaction prepared an hour ago: nobody waits for it, its file is told another time.
+sub old_transaction
+{
+	my ($node) = @_;
+	$node->safe_psql('postgres', q{CREATE TABLE p (id int); BEGIN; INSERT INTO p VALUES (1); PREPARE TRANSACTION 'long ago'; CHECKPOINT});
+	my $at = $node->safe_psql('postgres', q{SELECT round(extract(epoch FROM prepared - '2000-01-01 00:00:00+00') * 1000000)::bigint FROM pg_prepared_xacts});
+	$node->stop;
+	my ($name) = glob $node->data_dir . '/pg_twophase/*';
+	my $bytes = substr slurp($name), 0, -4;
+	my $place = index $bytes, pack('q<', $at);
+	die "no time in $name\n" if $place < 0;
+	substr $bytes, $place, 8, pack('q<', $at - 3600 * 1_000_000);
+	open my $file, '>:raw', $name or die "$name: $!\n";
+	print $file $bytes, pack('V', crc32c($bytes));
+	close $file;
+	$node->start;
+	return;
+}
+
+# A server that is as PostgreSQL comes, but for room and where plugins are looked for; and a plugin
+# of a later protocol.
+my $bare = PostgreSQL::Test::Cluster->new('bare');
+my $tomorrow = "$ENV{TESTDATADIR}/tomorrow";
+chomp(my $libdir = qx('$pg_bin/pg_config' --pkglibdir));
+$bare->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
+$bare->append_conf('postgresql.conf', "wal_level = replica\nmax_wal_senders = 4\nmax_replication_slots = 1\nmax_prepared_transactions = 1\n"
+	  . "dynamic_library_path = '$installed$libdir:$tomorrow:\$libdir'\n");
+$bare->append_conf('postgresql.conf', "output_plugin_libraries = 'walrelay, walrelay_tomorrow, pgoutput, test_decoding'\n")
+  if qx('$pg_bin/postgres' --describe-config) =~ /^output_plugin_libraries\t/m;
+$bare->start;
+my $library = librdkafka();
+my $closed = write_file("$dir/closed", "relay:registry-one\n", 0);
+my $door = door("$ENV{TESTDATADIR}/door", certificate => "$dir/registry.pem", login => 'relay:registry-one');
+
+my @setups = setups(source => $source, bare => $bare, kafka => $kafka, conninfo => $conninfo, dir => $dir, door => $door, closed => $closed,
+	hba => \&hba, holder => \&hold, lose_slot => \&lose_slot, spill => \&spill, deleted => \&deleted, incompatible => \&incompatible,
+	old_transaction => sub { old_transaction($bare) }, tomorrow => sub { plugin_of_tomorrow($tomorrow) },
+	take_port => sub { $taken = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1) or die "port $port: $!\n" },
+	leave_port => sub { close $taken },
+	secured => sub { ('bootstrap.servers' => $kafka->env('KAFKA_SECURED'), 'security.protocol' => 'SASL_SSL', 'sasl.mechanism' => 'SCRAM-SHA-512',
+		'sasl.username' => 'cdc', 'sasl.password' => 'kafka-one', 'kafka.ssl.ca.location' => "$dir/ca.crt", 'broker.address.family' => 'v4') });
+
+# setup_looked SETUP, SETTINGS, PREFIX: (what the check of that name says, code and remedy of all
+# that is said if none is named), where a shell does PREFIX first
+sub setup_looked
+{
+	my ($setup, $set, $prefix) = @_;
+	local $ENV{LD_LIBRARY_PATH} = $library if $setup->{library} && $library;
+	my @args = setup_args($set);
+	my $run = Walrelay::Relay->start($prefix ? (program => '/bin/sh', command => undef,
+			args => [ '-c', "$prefix; exec \"\$0\" \"\$@\"", $walrelay, 'check', '--json', @args ])
+		: (command => 'check', args => [ '--json', @args ]));
+	$run->wait_exit;
+	my ($code, $hint) = $run->stderr =~ /error: (E\d+): .*?(?:^HINT: +(.*))?\z/ms;
+	return { verdict => $code ? 'fail' : 'ok', code => $code, hint => $hint } if !$setup->{check};
+	my ($found) = json_lines($run->stdout);
+	my ($worst) = sort { $rank{ $b->{verdict} } <=> $rank{ $a->{verdict} } } grep { $_->{name} eq $setup->{check} } @{ $found->{checks} // [] };
+	return $worst // { verdict => 'absent', message => $run->stderr };
+}
+
+# setup_args SETTINGS: as arguments
+sub setup_args
+{
+	my ($set) = @_;
+	return map { "--$_=$set->{$_}" } grep { defined $set->{$_} } sort keys %$set;
+}
+
+# do_it WHAT: SQL, or a sub
+sub do_it
+{
+	my ($what) = @_;
+	if (ref $what) { $what->(); }
+	elsif (defined $what) { sql($_) for split /; */, $what; }
+	return;
+}
+
+my %base = map { /^--([^=]+)=(.*)/s } settings('shop'), @shared;
+$base{'source.conninfo'} = $conninfo;
+# of two names for one setting the shorter
+$base{ s/^(?:kafka|admin)\.(?=topic|log)//r } = delete $base{$_} for grep { /^kafka\.topic|^admin\.log/ } keys %base;
+
+my $count = 0;
+for my $setup (@setups)
+{
+	my ($what, $wanted) = ($setup->{what}, $setup->{verdict} // 'fail');
+	my %set = (%base, %{ $setup->{set} // {} });
+	my ($took, $prefix) = (0);
+	do_it($setup->{break});
+	my $found = setup_looked($setup, \%set, $setup->{limit} && "ulimit -n $setup->{limit}");
+	is(join(' ', map { $_ // '-' } @$found{qw(verdict code)}), "$wanted $setup->{code}", "$what: @{[ $setup->{check} // 'settings' ]}") or diag(explain($found));
+	my $hint = $found->{hint} // '';
+
+	if (my $kind = $setup->{setting})
+	{
+		my ($key, $value) =
+			$kind eq 'conninfo' ? $hint =~ /\b(dbname|application_name)=(\w+)/
+		  : $kind eq 'to' ? $hint =~ /Set (\S+) to at least (\S+?)\.$/
+		  : $kind eq 'value' ? ((sort keys %{ $setup->{set} })[0], $hint =~ /such as (\w+)/)
+		  : $hint =~ /\b([a-z]+(?:\.[a-z]+)+)=(\S+?)[,;.]?(?=\s|$)/;
+		if ($kind eq 'conninfo') { $set{'source.conninfo'} .= " $key=$value" if $key; }
+		elsif ($key) { $set{$key} = $value; }
+		ok($key && defined $value, "$what: a setting to take") and $took++;
+	}
+	if ($setup->{rename})
+	{
+		my ($wrong) = keys %{ $setup->{set} };
+		my ($right) = $hint =~ /Perhaps you meant "([^"]+)"/;
+		ok($right, "$what: the right name") and $took++;
+		my $value = delete $set{$wrong};
+		delete $set{ $right =~ s/^kafka\.//r } if $right;
+		$set{$right} = $value if $right;
+	}
+	if (my $given = $setup->{given})
+	{
+		my $names = $setup->{names} // $given->[0];
+		like($hint, qr/\Q$names\E/, "$what: it is named what is wrong") and $took++;
+		$set{ $given->[0] } = $given->[1];
+		$set{'kafka.ssl.ca.location'} = delete $set{'ssl.ca.location'} if $given->[0] eq 'ssl.ca.location';
+	}
+	if ($setup->{path} && $hint =~ m{\((/\S+) for Apicurio\)}) { $set{'registry.url'} .= $1; $took++; }
+	if ($setup->{line} && $hint =~ /^(host|local)(.*)$/m) { hba("$1$2\n"); $took++; }
+	if (($setup->{shell} // '') eq 'ulimit') { ($prefix) = $hint =~ /(ulimit -n \d+)/ and $took++; }
+	elsif ($setup->{shell}) { $took += paste_shell($hint, setup_args(\%set)); }
+	if ($setup->{sql}) { $took += paste($hint, $setup->{sql}); }
+	if ($setup->{restart}) { like($hint, qr/restart PostgreSQL/, "$what: it is said that it takes a restart"); $setup->{sql}->restart; }
+	ok($took, "$what: something to paste") or diag($hint);
+
+	my $now;
+	# who was ended may take a moment
+	wait_until { $now = setup_looked($setup, \%set, $prefix); $now->{verdict} !~ /^(?:warn|fail)$/ || $now->{code} ne 'E1210' } "$what: the end of it";
+	unlike($now->{verdict}, qr/^(?:warn|fail)$/, "$what: put right") or diag(explain([ $hint, $now ]));
+	do_it($setup->{undo});
+	note(sprintf 'figures: %2d. %-34s %-5s %s', ++$count, $setup->{check} // 'settings', $setup->{code}, $what);
+}
+$holder->finish if $holder;
+cmp_ok($count, '>=', 50, "$count broken set-ups");
+$bare->stop;
 
 # ---- without settings, and not for Kafka ----
 ($status, $text) = relay_run('check');

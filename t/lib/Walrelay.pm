@@ -56,7 +56,7 @@ use Test::More;
 use Exporter 'import';
 
 our @EXPORT = qw(
-  new_source slot_lsn wal_end wait_for_slot wait_for_status next_xid
+  new_source plugin_of_tomorrow slot_lsn wal_end wait_for_slot wait_for_status next_xid
   relay_start relay_run memory_kb
   kafka kafka_start kafka_admin registry registry_start read_topic
   wait_until free_port json_coder json_lines slurp
@@ -141,6 +141,21 @@ CONF
 	$node->append_conf('postgresql.conf', $opt{conf});
 	$node->start if $opt{start};
 	return $node;
+}
+
+# plugin_of_tomorrow DIR: walrelay_tomorrow.so, which speaks another version of the protocol only
+sub plugin_of_tomorrow
+{
+	my ($dir) = @_;
+	my $flags = qx('$pg_bin/pg_config' --includedir-server) =~ s/\n//r;
+	my $cc = $ENV{CC} // 'cc';
+
+	system("mkdir $dir && cp $root/decoder/*.[ch] $dir"
+		  . " && sed -i 's/\\(WIRE_VERSION_M[INAX]*[[:space:]]*\\)1\$/\\12/' $dir/wire.h"
+		  . " && sed -i 's/proto), \"1\"/proto), \"2\"/' $dir/options.c"
+		  . qq{ && $cc -shared -fPIC -O1 -D_GNU_SOURCE '-DWALRELAY_VERSION="2"' -I $flags -o $dir/walrelay_tomorrow.so $dir/*.c}) == 0
+	  or die "cannot make a plugin of tomorrow\n";
+	return;
 }
 
 # slot_lsn NODE, SLOT: confirmed_flush_lsn as text
