@@ -2,6 +2,7 @@
 stopped, measured in the same way.  Each has a database, a topic prefix and a slot
 of its own in one server.  Imported by scorecard and scorecard_faults.
 """
+import contextlib
 import json
 import os
 import signal
@@ -36,6 +37,14 @@ def memory_mb(pid):
             if name in ('Rss', 'Pss'):
                 found[name] = int(rest.split()[0]) / 1024
     return found['Rss'], found['Pss']
+
+
+def is_alive(pid):
+    try:
+        with open(f'/proc/{pid}/cmdline') as file:
+            return bool(file.read())        # a zombie has none
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 class Memory(threading.Thread):
@@ -129,11 +138,7 @@ class Contender:
     # ---- the process ----
 
     def is_alive(self):
-        try:
-            with open(f'/proc/{self.pid}/cmdline') as file:
-                return bool(file.read())        # a zombie has none
-        except FileNotFoundError:
-            return False
+        return is_alive(self.pid)
 
     def cpu_s(self):
         return process_cpu_s(self.pid)
@@ -272,9 +277,16 @@ class Debezium(Contender):
         self.kill()
 
     def kill(self):
-        if self.worker:
-            self.worker.__exit__()
-            self.worker = None
+        """Also one that was still starting: its settings are in a folder of ours alone."""
+        self.worker = None
+        mark = os.path.join(self.folder, 'connect', 'worker.properties').encode()
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open(f'/proc/{pid}/cmdline', 'rb') as file:
+                    ours = mark in file.read().split(b'\0')
+                if ours:
+                    os.kill(int(pid), signal.SIGKILL)
+                    wait_for(f'process {pid} to end', lambda pid=pid: not is_alive(pid))
 
     def parts(self):
         folders = subprocess.check_output([os.path.join(ROOT, 'contrib', 'peers', 'fetch-debezium'), self.version],

@@ -3,7 +3,7 @@ PostgreSQL, broker and registry.
 
     RUNS=5  PEER_RUNS=3  CHANGES=300000  RATE=1000  LOAD_S=30  OUTAGE_S=20  LOOK_S=20
     PARTS=start,load,drain,size,faults   (set-up always)
-    TEXTS=FOLDER  (what both said of the faults; a temporary one, removed, if not given)
+    FAULTS=REGEX  (some of them)  TEXTS=FOLDER  (what both said of the faults; a temporary one, removed, if not given)
     DEBEZIUM_VERSION=3.7.0.Final  DEBEZIUM_HEAP=2g
     PG_CONFIG=  RELAY=build/walrelay  PLUGIN=  BUILD=
 
