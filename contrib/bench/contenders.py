@@ -124,7 +124,10 @@ class Contender:
         def there():
             if not self.is_alive():
                 die(f'{self.name} has ended:\n{self.text()[-4000:]}')
-            return self.messages() - since >= rows
+            try:
+                return self.messages() - since >= rows
+            except subprocess.CalledProcessError:
+                return False        # a broker that was away has no leader yet
         wait_for(f'{self.name}: {what}', there, seconds, 0.1)
 
     def settled(self):
