@@ -301,14 +301,14 @@ class Debezium(Contender):
 
     # ---- its REST interface ----
 
-    def rest(self, method, path, body=None):
-        """(status, text) of an answer; 0 when nobody answers."""
+    def rest(self, method, path, body=None, seconds=60):
+        """(status, text) of an answer; 0 when nobody answers in that time."""
         request = urllib.request.Request(self.worker.env['CONNECT_URL'] + path, method=method,
                                          headers={'Content-Type': 'application/json'},
                                          data=None if body is None else json.dumps(body).encode())
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=60) as reply:
+            with opener.open(request, timeout=seconds) as reply:
                 return reply.status, reply.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

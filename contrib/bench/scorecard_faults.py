@@ -161,7 +161,8 @@ class Trial:
     def peer_said(self, fault, name, deadline):
         """By a connector more in the worker that runs."""
         before, settings = len(self.peer.text()), self.connector(fault, name)
-        status, answer = self.peer.rest('POST', '/connectors', {'name': settings['name'], 'config': settings})
+        status, answer = self.peer.rest('POST', '/connectors', {'name': settings['name'], 'config': settings},
+                                        max(1.0, deadline - time.monotonic()))
         while status == 201 and time.monotonic() < deadline and not self.peer.failed(settings['name']):
             time.sleep(0.2)
         said = self.peer.text()[before:]
