@@ -182,7 +182,7 @@ $B/t/sim/simulate: $B/t/sim/simulate.o $(SIM_OBJ) $(RELAY_LIB)
 units: $(UNITS) $(HELPERS)
 
 check:
-	@$(MAKE) -s all units crash
+	@$(MAKE) -s -j$$(nproc) all units crash
 	t/run
 check-quick:
 	@$(MAKE) -s all units
