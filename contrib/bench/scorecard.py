@@ -197,7 +197,7 @@ def main():
     parts = settings('PARTS', ','.join(PARTS), PARTS)
     if not shutil.which('kcat'):
         die('no kcat here: install the package kcat')
-    build('e2e-tools')
+    build('all')
     processor, card = Processor(), Scorecard()
     loads = [os.getloadavg()[0]]
     card.set_up()
