@@ -15,7 +15,8 @@ import subprocess
 import threading
 import time
 
-from lab import BROKERS, HERE, PREFIX, SLOT, START_S, UNAVAILABLE, TEMPORARY, log_grep, wait_until, pq
+from lab import (BROKERS, HERE, PREFIX, SERVER, SLOT, START_S, UNAVAILABLE, TEMPORARY, log_grep,
+                 wait_until, pq)
 from network import BITE_S, Bite, kafka_zombie, last, network
 
 
@@ -63,9 +64,11 @@ def relay_term(lab, _):
 
 
 def second_start(lab):
-    """Another instance for the same slot, as an operator or an orchestrator errs."""
+    """Another instance for the same slot, as an operator or an orchestrator errs; and what greps
+    its log, which earlier ones wrote, too."""
     log = lab.path('relay-second.log')
-    return lab.relay.launch(log), log
+    offset = os.path.getsize(log) if os.path.exists(log) else 0
+    return lab.relay.launch(log), lambda pattern: log_grep(log, pattern, offset)
 
 
 def second_stop(process):
@@ -77,18 +80,40 @@ def second_stop(process):
         return process.wait()
 
 
+def sender_timeout(lab, value):
+    """Of walsenders that run, too."""
+    with pq.Session(lab.postgres.conninfo) as sql:
+        sql.rows(f"ALTER SYSTEM SET wal_sender_timeout = '{value}'")
+        sql.rows('SELECT pg_reload_conf()')
+
+
+def relay_stop_holding(lab):
+    """It has the slot then, and keeps it."""
+    def holds():
+        pid = lab.relay.signal(signal.SIGSTOP)
+        with pq.Session(lab.postgres.conninfo) as sql:
+            if sql.value(f"SELECT active FROM pg_replication_slots WHERE slot_name = '{SLOT}'") == 't':
+                return True
+        os.kill(pid, signal.SIGCONT)
+        return False
+    sender_timeout(lab, '0')
+    mark = lab.watch.insert_lsn()
+    wait_until(lambda: lab.watch.confirmed >= mark, 'the walsender to go on', START_S)
+    wait_until(holds, 'the relay to have its slot', START_S)
+
+
 def relay_stop(lab, rng):
-    """It stands still, while a second one waits for its slot."""
-    lab.relay.signal(signal.SIGSTOP)
+    """It stands still, while a second one waits for its slot, however long that takes to start."""
     second = None
     try:
-        second, log = second_start(lab)
-        offset = os.path.getsize(log)
+        relay_stop_holding(lab)
+        second, says = second_start(lab)
         stood = last(rng, 1, 10)
-        told = wait_until(lambda: log_grep(log, 'E1210', offset) or second.poll() is not None,
+        told = wait_until(lambda: says('E1210') or second.poll() is not None,
                           'the second relay to find the slot active', START_S)
     finally:
         lab.relay.signal(signal.SIGCONT)
+        sender_timeout(lab, SERVER['wal_sender_timeout'])
         status = second_stop(second) if second else None
     if status not in (0, UNAVAILABLE, TEMPORARY):
         lab.relay.wrong.append(f'the second relay ended with {status}')
