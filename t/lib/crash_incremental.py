@@ -148,15 +148,17 @@ class Trial(crash_snapshot.Trial):
 		super().die(*args, **how)
 		if self.once:	# no row may come again then
 			return
-		tables, ends = {}, {}
+		# A table that is read before its first note is written has none but the tombstone: only the key says which it is.
+		tables = dict(self.session.rows("SELECT c.oid, n.nspname || '.' || c.relname FROM pg_class c "
+			"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"))
+		ends = {}
 		for record in self.reader.records(self.name, self.once, only="progress").get("progress", []):
-			if not record.key.startswith(f"{self.name}/incremental/".encode()):
+			slot, _, relid = record.key.decode().rpartition("/")
+			if slot != f"{self.name}/incremental":
 				continue
-			if record.value:
-				note = json.loads(record.value)
-				tables[record.key] = f"{self.name}.{note['table']}"
-			last = max((int(text) for text in note.get("after", ()) if text.isdigit()), default=0) if record.value else ALL
-			ends[tables[record.key]] = last
+			after = json.loads(record.value).get("after", ()) if record.value else ()
+			last = max((int(text) for text in after if text.isdigit()), default=0) if record.value else ALL
+			ends[f"{self.name}.{tables[relid]}"] = last
 		# Written down first, and then where the topic ends: what comes in between is of neither.
 		self.written.append({topic: (self.reader.end(topic), last) for topic, last in ends.items()})
 
