@@ -27,11 +27,14 @@ on_error(rd_kafka_t *rk, int code, const char *reason, void *arg)
 	struct brokers *brokers = arg;
 
 	(void) rk;
-	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && brokers->down_ms == 0)
-		brokers->down_ms = loop_now_ms();
-	/* That all are down says no more than what made them so. */
-	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && brokers->reason[0])
+	/* That all are down says no more than what made them so; newer librdkafkas also say it before
+	 * they have tried one. */
+	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+	{
+		if (brokers->reason[0] && brokers->down_ms == 0)
+			brokers->down_ms = loop_now_ms();
 		return;
+	}
 	brokers->code = code;
 	snprintf(brokers->reason, sizeof(brokers->reason), "%s", reason);
 }

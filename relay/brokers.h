@@ -31,12 +31,12 @@ struct brokers
 	const struct rd_kafka_metadata *metadata; /* of every topic that the user may see */
 	char                            reason[512];
 	int                             code; /* of the last trouble */
-	int64_t                         down_ms; /* loop time at which all were; 0: never */
+	int64_t                         down_ms; /* loop time at which all were found so; 0: never */
 };
 
 /*
- * Tries for up to 15 s.  brokers_close() follows, whatever comes back.  RC_ERR E1002, E2001,
- * E2004; of a login that is refused at once.
+ * Tries for up to 15 s, and for 3 s more where all were found to be down.  brokers_close()
+ * follows, whatever comes back.  RC_ERR E1002, E2001, E2004; of a login that is refused at once.
  */
 enum rc brokers_open(struct brokers *brokers, const struct config *cfg, struct err *e) MUST_CHECK;
 void    brokers_close(struct brokers *brokers);
