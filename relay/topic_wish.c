@@ -64,30 +64,32 @@ topic_fact_name(enum topic_fact fact)
 	return fact_names[fact];
 }
 
-static char *
-fact_place(struct topic_facts *facts, const char *name)
+/* NTOPIC_FACTS: it is none of them. */
+static enum topic_fact
+fact_named(const char *name)
 {
-	for (unsigned i = 0; i < NTOPIC_FACTS; i++)
-		if (strcmp(name, fact_names[i]) == 0)
-			return facts->settings[i];
-	return NULL;
+	unsigned i = 0;
+
+	while (i < NTOPIC_FACTS && strcmp(name, fact_names[i]) != 0)
+		i++;
+	return (enum topic_fact) i;
 }
 
 void
 topic_fact_take(struct topic_facts *facts, const char *name, const char *value)
 {
-	char *place = fact_place(facts, name);
+	enum topic_fact fact = fact_named(name);
 
-	if (place)
-		snprintf(place, FACT_MAX, "%s", value);
+	if (fact < NTOPIC_FACTS)
+		snprintf(facts->settings[fact], FACT_MAX, "%s", value);
 }
 
 const char *
 topic_fact(const struct topic_facts *facts, const char *name)
 {
-	const char *place = fact_place((struct topic_facts *) facts, name);
+	enum topic_fact fact = fact_named(name);
 
-	return place ? place : "";
+	return fact < NTOPIC_FACTS ? facts->settings[fact] : "";
 }
 
 /* --- differences --------------------------------------------------------------------- */
