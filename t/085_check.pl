@@ -253,7 +253,7 @@ sub hold
 {
 	$holder = IPC::Run::start([ 'pg_recvlogical', '--start', '--slot=shop', '--no-loop', '--file=/dev/null', '-d', $conninfo ],
 		'<', \undef, '>', '/dev/null', '2>', '/dev/null');
-	wait_until { $holder->pumpable && sql("SELECT active FROM pg_replication_slots WHERE slot_name = 'shop'") eq 't' } 'the slot to be held', 20;
+	wait_until { $holder->pumpable && sql("SELECT active FROM pg_replication_slots WHERE slot_name = 'shop'") eq 't' } 'the slot to be held';
 	return;
 }
 
@@ -396,6 +396,11 @@ my $count = 0;
 for my $setup (@setups)
 {
 	my ($what, $wanted) = ($setup->{what}, $setup->{verdict} // 'fail');
+	if ($setup->{unless})
+	{
+		SKIP: { skip "$what: $setup->{unless}", 1 }
+		next;
+	}
 	my %set = (%base, %{ $setup->{set} // {} });
 	my ($took, $prefix) = (0);
 	do_it($setup->{break});

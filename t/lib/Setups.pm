@@ -25,7 +25,7 @@ our @EXPORT = qw(setups);
 sub has_libraries { return qx('$pg_bin/postgres' --describe-config) =~ /^output_plugin_libraries\t/m; }
 
 # setups OF...: of source, bare (another server), kafka, port (of admin.listen), secured, door (a
-# registry behind a login) and dir (certificates); those that this server has
+# registry behind a login) and dir (certificates); unless: why this server cannot be broken so
 sub setups
 {
 	my %of = @_;
@@ -39,13 +39,14 @@ sub setups
 		return ('registry.url' => "https://localhost:$of{door}{port}$base");
 	};
 
-	my @setups = (
+	my $of_old = !has_libraries() && 'this server has no output_plugin_libraries';
+	return (
 		# ---- the server ----
 		# on a server that cannot decode nobody waits for it
 		{ what => 'a transaction that was prepared long ago', check => 'server.long_transactions', verdict => 'warn', code => 'E1299',
 			set => \%on_bare, break => $of{old_transaction}, sql => $bare },
 		{ what => 'wal_level = replica', check => 'server.wal_level', code => 'E1206', set => \%on_bare, sql => $bare, restart => 1,
-			unless => $bare->safe_psql('postgres', 'SHOW server_version_num') >= 190000 },
+			unless => $bare->safe_psql('postgres', 'SHOW server_version_num') >= 190000 && 'from 19 on the level rises by itself' },
 		{ what => 'every replication slot is taken', check => 'server.room', code => 'E1213', set => \%on_bare,
 			break => $in_bare->(q{SELECT pg_create_physical_replication_slot('taken')}), sql => $bare, restart => 1,
 			undo => $in_bare->($without_slots) },
@@ -70,13 +71,13 @@ sub setups
 		# ---- what the server allows to load ----
 		{ what => 'the plugin is not allowed, and the role may not see it', check => 'server.plugin', code => 'E1204',
 			break => 'ALTER ROLE walrelay SET output_plugin_libraries = pgoutput, test_decoding', sql => $of{source},
-			unless => !has_libraries() },
+			unless => $of_old },
 		{ what => 'the plugin is not allowed', check => 'server.plugin_allowed', code => 'E1204',
 			break => 'ALTER ROLE walrelay SET output_plugin_libraries = pgoutput, test_decoding; GRANT pg_read_all_settings TO walrelay',
-			sql => $of{source}, unless => !has_libraries() },
+			sql => $of{source}, unless => $of_old },
 		{ what => 'the list of plugins is quoted as one name', check => 'server.plugin_allowed', code => 'E1204',
 			break => q{ALTER ROLE walrelay SET output_plugin_libraries = 'pgoutput, test_decoding, walrelay'; GRANT pg_read_all_settings TO walrelay},
-			sql => $of{source}, unless => !has_libraries() },
+			sql => $of{source}, unless => $of_old },
 
 		# ---- roles and rights ----
 		{ what => 'a role without REPLICATION', check => 'server.connection', code => 'E1212', break => 'ALTER ROLE walrelay NOREPLICATION', sql => $of{source} },
@@ -173,7 +174,6 @@ sub setups
 			set => { 'retry.backoff.ms' => '900ms', 'retry.backoff.max.ms' => '500ms' }, setting => 'to' },
 		{ what => 'a secret that may not be read', code => 'E1004', set => { 'registry.basic.auth.user.info.file' => $of{closed} },
 			shell => 1 });
-	return grep { !$_->{unless} } @setups;
 }
 
 1;
