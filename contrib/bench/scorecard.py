@@ -182,6 +182,8 @@ def report(figures):
 
 def report_faults(results):
     def answers(judgement):
+        if not judgement.lines:     # in that time: no text to judge
+            return ['none', '-', '-', '-']
         return [str(judgement.lines), *('yes' if value else 'no'
                                         for value in (judgement.trace, judgement.names, judgement.remedy))]
 
