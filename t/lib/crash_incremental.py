@@ -148,17 +148,19 @@ class Trial(crash_snapshot.Trial):
 		super().die(*args, **how)
 		if self.once:	# no row may come again then
 			return
-		# A table that is read before its first note is written has none but the tombstone: only the key says which it is.
+		# A table that was read, or found empty, before it was first noted has the tombstone alone: only the key says which.
 		tables = dict(self.session.rows("SELECT c.oid, n.nspname || '.' || c.relname FROM pg_class c "
 			"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"))
+		notes = self.noted()
+		# As long as the signal is there, it is looked up again, and means tables that were read, too.
+		over = 0 if json.loads(notes.get("/incremental") or '{"signals": []}')["signals"] else ALL
 		ends = {}
-		for record in self.reader.records(self.name, self.once, only="progress").get("progress", []):
-			slot, _, relid = record.key.decode().rpartition("/")
-			if slot != f"{self.name}/incremental":
-				continue
-			after = json.loads(record.value).get("after", ()) if record.value else ()
-			last = max((int(text) for text in after if text.isdigit()), default=0) if record.value else ALL
-			ends[f"{self.name}.{tables[relid]}"] = last
+		for key, note in notes.items():
+			_, _, relid = key.partition("/incremental/")
+			if relid:
+				after = json.loads(note).get("after", ()) if note else ()
+				last = max((int(text) for text in after if text.isdigit()), default=0) if note else over
+				ends[f"{self.name}.{tables[relid]}"] = last
 		# Written down first, and then where the topic ends: what comes in between is of neither.
 		self.written.append({topic: (self.reader.end(topic), last) for topic, last in ends.items()})
 
