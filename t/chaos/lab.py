@@ -489,10 +489,11 @@ class Lab:
                                       {'num.partitions': 3, 'log.message.timestamp.type': 'LogAppendTime',
                                        **properties}.items()))
         self.kafka.do('start')
-        # Its schemas must outlive it, as those of any registry do; 5 s for a connection to
-        # them are not enough on a busy machine.
-        self.registry = Script('registry', self.path('registry'),
-                               REGISTRY_DATASOURCE_URL='jdbc:h2:file:' + self.path('registry/db'),
+        # Its schemas must outlive it once it has answered, as those of any registry do: without
+        # WRITE_DELAY=0 those of the last half second do not, and others get their ids.  5 s for
+        # a connection to them are not enough on a busy machine.
+        database = f"jdbc:h2:file:{self.path('registry/db')};WRITE_DELAY=0"
+        self.registry = Script('registry', self.path('registry'), REGISTRY_DATASOURCE_URL=database,
                                QUARKUS_DATASOURCE_JDBC_ACQUISITION_TIMEOUT='120S')
         self.registry.do('start')
         self.bootstrap = self.kafka.env('KAFKA_BOOTSTRAP')
