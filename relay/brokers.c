@@ -141,6 +141,8 @@ take_default(void *arg, const char *of, const char *name, const char *value)
 		brokers->partitions = (int32_t) strtol(value, NULL, 10);
 	else if (strcmp(name, "default.replication.factor") == 0)
 		brokers->replicas = (int32_t) strtol(value, NULL, 10);
+	else if (strcmp(name, "message.max.bytes") == 0)
+		snprintf(brokers->bytes, sizeof(brokers->bytes), "%s", value);
 }
 
 void

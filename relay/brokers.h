@@ -27,6 +27,7 @@ struct brokers
 	int     creates;    /* auto.create.topics.enable: 1, 0; -1: not known */
 	int32_t partitions; /* 0: not known */
 	int32_t replicas;   /* the same */
+	char    bytes[16];  /* message.max.bytes; "": not known */
 
 	const struct rd_kafka_metadata *metadata; /* of every topic that the user may see */
 	char                            reason[512];

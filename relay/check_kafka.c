@@ -7,6 +7,7 @@
  */
 #include "check_parts.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -65,7 +66,7 @@ check_topics(struct look *look)
 		check_name(&names, missing, at->name);
 		if (missing++ < CHECK_NAMED_MAX)
 		{
-			topic_wish_command(at->use, at->name, 1, look->brokers.who.bootstrap, &commands);
+			topic_wish_command(at->use, at->name, 1, at->bytes, look->brokers.who.bootstrap, &commands);
 			buf_puts(&commands, "\n");
 		}
 	}
@@ -89,7 +90,7 @@ say_different(struct look *look, const char *name, const struct planned *topic)
 	if (topic->ndifferences == 0 || !topic->differences[0].stops)
 		return false;
 	(void) topic_difference_error(topic->use, topic->name, topic->table, &topic->differences[0],
-								  look->brokers.who.bootstrap, &e);
+								  &look->plan.sizes, look->brokers.who.bootstrap, &e);
 	findings_add(look->check->findings, VERDICT_FAIL, name, &e);
 	return true;
 }
@@ -110,6 +111,97 @@ check_progress(struct look *look, const struct planned *topic)
 		findings_ok(findings, "kafka.progress", "%s keeps positions", topic->name);
 }
 
+/* --- message sizes ------------------------------------------------------------------------- */
+
+/* What takes less than may be sent there. */
+struct lacking
+{
+	unsigned   count;
+	bool       batches; /* smaller batches would fit into all of them */
+	uint64_t   least;   /* the lowest limit */
+	struct err first;
+	struct buf names;
+	struct buf commands;
+};
+
+static void
+lacking_add(struct lacking *lacking, const struct look *look, const struct planned *topic,
+			const struct topic_difference *size)
+{
+	const char *bootstrap = look->brokers.who.bootstrap;
+	uint64_t    found = strtoull(size->found, NULL, 10);
+
+	if (lacking->count == 0)
+		(void) topic_difference_error(topic->use, topic->name, topic->table, size,
+									  &look->plan.sizes, bootstrap, &lacking->first);
+	lacking->batches = (lacking->count == 0 || lacking->batches) &&
+					   topic->bytes == look->plan.sizes.batch;
+	if (lacking->count == 0 || found < lacking->least)
+		lacking->least = found;
+	check_name(&lacking->names, lacking->count, topic->name);
+	if (lacking->count++ >= CHECK_NAMED_MAX)
+		return;
+	buf_puts(&lacking->commands, lacking->count > 1 ? "\n" : "");
+	if (topic->facts.partitions > 0)
+		topic_difference_command(topic->name, size, bootstrap, &lacking->commands);
+	else
+		topic_wish_command(topic->use, topic->name, 1, topic->bytes, bootstrap, &lacking->commands);
+}
+
+static void
+say_lacking(struct look *look, struct lacking *lacking)
+{
+	struct err e = lacking->first;
+
+	if (lacking->count > 1)
+	{
+		err_set(&e, ERR_CONFIG, E2016, "%u topics take less than may be sent to them",
+				lacking->count);
+		err_detail(&e, "%s.  The first: %s", buf_cstr(&lacking->names), lacking->first.detail);
+	}
+	if (lacking->batches)
+		err_hint(&e, "Set batch.size=%" PRIu64 " in [kafka], or:\n%s", lacking->least,
+				 buf_cstr(&lacking->commands));
+	else
+		err_hint(&e, "%s", buf_cstr(&lacking->commands));
+	check_warn(look->check, "kafka.sizes", &e);
+}
+
+/* Of tables' topics that are not there check_topics() tells, with the command for each. */
+static void
+check_sizes(struct look *look)
+{
+	struct lacking lacking = {0};
+	uint64_t       least = 0; /* limit of those that take all; 0: none is known */
+
+	for (const struct planned *at = look->plan.topics; at; at = at->by_name.next)
+	{
+		const char *setting = topic_fact_name(FACT_MESSAGE_BYTES);
+		const struct topic_difference *size = topic_plan_difference(at, setting);
+		uint64_t limit = strtoull(topic_fact(&at->facts, setting), NULL, 10);
+
+		if (at->hidden || (at->table && at->facts.partitions == 0))
+			continue;
+		if (size)
+			lacking_add(&lacking, look, at, size);
+		else if (limit > 0 && topic_bytes(at->use, &look->plan.sizes) > 0 &&
+				 (least == 0 || limit < least))
+			least = limit;
+	}
+	if (lacking.count > 0)
+		say_lacking(look, &lacking);
+	else if (least > 0)
+		findings_ok(look->check->findings, "kafka.sizes",
+					"batches of up to %" PRIu64 " bytes fit into each topic; a record that has more than "
+					"%" PRIu64 ", compressed, does not fit into all, see on.error",
+					look->plan.sizes.batch, least);
+	else
+		findings_skip(look->check->findings, "kafka.sizes",
+					  "no topic is there, or the brokers do not tell max.message.bytes");
+	buf_free(&lacking.names);
+	buf_free(&lacking.commands);
+}
+
 /* --- all of it ------------------------------------------------------------------------------ */
 
 static void
@@ -124,8 +216,8 @@ check_plan(struct look *look)
 		LL_FOREACH(check->caps.tables, at)
 			topic_plan_table(&look->plan, at);
 	(void) check_take(check, "kafka.progress",
-					  topic_plan_progress(&look->plan, check->cfg, check->routes, &e), &e);
-	topic_plan_compare(&look->plan, &look->brokers);
+					  topic_plan_own(&look->plan, check->cfg, check->routes, &e), &e);
+	topic_plan_compare(&look->plan, check->cfg, &look->brokers);
 	if (tables)
 		check_topics(look);
 	else
@@ -135,6 +227,7 @@ check_plan(struct look *look)
 			check_progress(look, topic);
 		else
 			(void) say_different(look, "kafka.compaction", topic);
+	check_sizes(look);
 }
 
 void

@@ -459,8 +459,11 @@ const struct explanation explanations[] = {
 	{E2016,
 	 "A topic is there, and works, and in the long run loses what it is for: it is compacted where "
 	 "records of one key are to stay, lets them expire where they are to stay, or has several "
-	 "partitions where their order matters.",
-	 "`walrelay topics plan` tells it, with exit code 1; nothing is changed.",
+	 "partitions where their order matters. Or its `max.message.bytes` is less than what may be sent: "
+	 "a batch of `batch.size`, or, where `max.value.bytes` or `message.max.bytes` in `[kafka]` say how "
+	 "large a record may be, such a record; of dead letters those that other topics refuse.",
+	 "`walrelay topics plan` tells it, with exit code 1, and `walrelay check` that of sizes; nothing is "
+	 "changed. What is too large once it is compressed is refused when it comes (E2003).",
 	 "Run the command in the hint."},
 	{E2017,
 	 "`walrelay topics plan` has found that topics are not there, or not as they should be.",

@@ -43,6 +43,9 @@ conf_set_own(rd_kafka_conf_t *conf, const char *name, const char *value)
 
 /* --- producers ----------------------------------------------------------------- */
 
+/* As much as librdkafka takes: who sets less says how large a record may be. */
+#define MESSAGE_MAX_BYTES "1000000000"
+
 /* The product's own; [kafka] comes after, as far as guarded_properties lets it. */
 static const struct
 {
@@ -62,7 +65,7 @@ static const struct
 	/* The budgets are ours, see producer_full(); the broker's own limit decides on sizes. */
 	{"queue.buffering.max.messages", "0"},
 	{"queue.buffering.max.kbytes", "2147483647"},
-	{"message.max.bytes", "1000000000"},
+	{"message.max.bytes", MESSAGE_MAX_BYTES},
 	{"socket.keepalive.enable", "true"},
 	{"socket.nagle.disable", "true"},
 	{"socket.connection.setup.timeout.ms", "10000"},
@@ -228,6 +231,38 @@ kafka_conf_transaction_ms(const struct config *cfg)
 	kafka_conf_read(conf, "transaction.timeout.ms", text, sizeof(text));
 	rd_kafka_conf_destroy(conf);
 	return strtoll(text, NULL, 10);
+}
+
+static uint64_t
+conf_bytes(const rd_kafka_conf_t *conf, const char *name)
+{
+	char text[32];
+
+	kafka_conf_read(conf, name, text, sizeof(text));
+	return strtoull(text, NULL, 10);
+}
+
+/* A value is not all of its record: there are other columns, names and positions. */
+void
+kafka_conf_sizes(const struct config *cfg, struct topic_sizes *sizes)
+{
+	uint64_t         value = cfg->relay.max_long;
+	uint64_t         most;
+	rd_kafka_conf_t *conf;
+	struct err       e;
+
+	*sizes = (struct topic_sizes){.on_error = cfg->relay.on_error};
+	if (kafka_conf_producer(cfg, &conf, &e) != RC_OK)
+		return;
+	most = conf_bytes(conf, "message.max.bytes");
+	sizes->batch = conf_bytes(conf, "batch.size");
+	rd_kafka_conf_destroy(conf);
+	if (most < sizes->batch)
+		sizes->batch = most;
+	if (value + value / 8 + 1024 < most)
+		most = value + value / 8 + 1024;
+	if (most < strtoull(MESSAGE_MAX_BYTES, NULL, 10))
+		sizes->record = most;
 }
 
 /* --- consumers ----------------------------------------------------------------- */

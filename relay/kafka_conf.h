@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "err.h"
+#include "topic_wish.h"
 
 /* As in rdkafka.h, for callers that do not include it. */
 typedef struct rd_kafka_conf_s rd_kafka_conf_t;
@@ -33,6 +34,9 @@ void kafka_conf_limit_batch(rd_kafka_conf_t *conf, uint32_t bytes);
 
 /* How long brokers let a Kafka transaction be open: transaction.timeout.ms. */
 int64_t kafka_conf_transaction_ms(const struct config *cfg);
+
+/* What a producer sends, as far as the settings bound it; zeros if no producer is made of them. */
+void kafka_conf_sizes(const struct config *cfg, struct topic_sizes *sizes);
 
 /* Which records there are for a consumer. */
 enum isolation

@@ -44,7 +44,8 @@ not_created(rd_kafka_t *rk, const struct topic_order *order, rd_kafka_resp_err_t
 	struct buf            command = {0};
 
 	kafka_conf_identity(rd_kafka_conf(rk), &who);
-	topic_wish_command(order->use, order->name, order->partitions, who.bootstrap, &command);
+	topic_wish_command(order->use, order->name, order->partitions, order->bytes, who.bootstrap,
+					   &command);
 	if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
 		code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
 	{
@@ -96,13 +97,15 @@ order_done(rd_kafka_t *rk, const struct topic_order *order, size_t number, rd_ka
 static rd_kafka_NewTopic_t *
 order_new(const struct topic_order *order, char *text, size_t size)
 {
-	const struct topic_wish *wish = topic_wish(order->use);
-	int32_t partitions = wish->partitions ? wish->partitions : order->partitions;
-	rd_kafka_NewTopic_t *wanted =
-		rd_kafka_NewTopic_new(order->name, partitions ? partitions : -1,
-							  order->replicas ? order->replicas : -1, text, size);
+	struct topic_wish    wish;
+	int32_t              partitions;
+	rd_kafka_NewTopic_t *wanted;
 
-	for (const struct topic_setting *set = wish->settings; wanted && set->name; set++)
+	topic_wish(order->use, order->bytes, &wish);
+	partitions = wish.partitions ? wish.partitions : order->partitions;
+	wanted = rd_kafka_NewTopic_new(order->name, partitions ? partitions : -1,
+								   order->replicas ? order->replicas : -1, text, size);
+	for (const struct topic_setting *set = wish.settings; wanted && set->name; set++)
 		rd_kafka_NewTopic_set_config(wanted, set->name, set->value);
 	return wanted;
 }

@@ -21,6 +21,7 @@ struct topic_order
 	const char    *name;       /* borrowed */
 	int32_t        partitions; /* where nothing is wished; 0: the brokers' default */
 	int32_t        replicas;   /* 0: the brokers' default */
+	uint64_t       bytes;      /* max.message.bytes; 0: the brokers' default */
 };
 
 /* Order number number is done; why: it is not made; NULL: it is, or was there before: existed. */

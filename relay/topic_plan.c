@@ -62,13 +62,6 @@ plan_named(struct topic_plan *plan, enum topic_use use, struct route *routes, co
 }
 
 enum rc
-topic_plan_progress(struct topic_plan *plan, const struct config *cfg, struct route *routes,
-					struct err *e)
-{
-	return plan_named(plan, USE_PROGRESS, routes, cfg->kafka.topic_progress, e);
-}
-
-enum rc
 topic_plan_own(struct topic_plan *plan, const struct config *cfg, struct route *routes,
 			   struct err *e)
 {
@@ -76,7 +69,7 @@ topic_plan_own(struct topic_plan *plan, const struct config *cfg, struct route *
 	char   *name;
 
 	if (!cfg->slot.temporary) /* nobody goes on where such a one has ended */
-		rc = topic_plan_progress(plan, cfg, routes, e);
+		rc = plan_named(plan, USE_PROGRESS, routes, cfg->kafka.topic_progress, e);
 	if (rc == RC_OK && cfg->format.transactions)
 		rc = plan_named(plan, USE_TRANSACTIONS, routes, cfg->kafka.topic_transaction, e);
 	if (rc == RC_OK && cfg->format.schema_changes)
@@ -172,10 +165,17 @@ topic_fail(struct planned *topic, const struct err *why)
 }
 
 static void
-topic_judge(struct planned *topic, const struct brokers *brokers)
+topic_judge(const struct topic_plan *plan, struct planned *topic, const struct brokers *brokers)
 {
-	struct err e;
+	const struct topic_difference *size;
+	struct topic_facts             facts = topic->facts;
+	struct err                     e;
 
+	if (facts.partitions == 0)
+		topic_fact_take(&facts, "max.message.bytes", brokers->bytes); /* it would get that */
+	topic->ndifferences = topic_differences(topic->use, &plan->sizes, &facts, topic->differences);
+	size = topic_plan_difference(topic, "max.message.bytes");
+	topic->bytes = size ? strtoull(size->wanted, NULL, 10) : 0;
 	if (topic->hidden)
 	{
 		(void) brokers_hidden(brokers, topic->name,
@@ -187,20 +187,27 @@ topic_judge(struct planned *topic, const struct brokers *brokers)
 		topic_fail(topic, &e);
 	}
 	else if (topic->facts.partitions > 0)
-	{
-		topic->ndifferences = topic_differences(topic->use, &topic->facts, topic->differences);
 		topic->state = topic->ndifferences > 0 ? TOPIC_DIFFERS : TOPIC_EXISTS;
-	}
 }
 
 void
-topic_plan_compare(struct topic_plan *plan, struct brokers *brokers)
+topic_plan_compare(struct topic_plan *plan, const struct config *cfg, struct brokers *brokers)
 {
+	kafka_conf_sizes(cfg, &plan->sizes);
 	brokers_topics(brokers, on_topic, plan);
 	missing_ask(plan, brokers);
 	settings_ask(plan, brokers);
 	for (struct planned *at = plan->topics; at; at = at->by_name.next)
-		topic_judge(at, brokers);
+		topic_judge(plan, at, brokers);
+}
+
+const struct topic_difference *
+topic_plan_difference(const struct planned *topic, const char *setting)
+{
+	for (unsigned i = 0; i < topic->ndifferences; i++)
+		if (strcmp(topic->differences[i].setting, setting) == 0)
+			return &topic->differences[i];
+	return NULL;
 }
 
 unsigned
@@ -235,7 +242,10 @@ on_made(void *arg, size_t number, bool existed, const struct err *why)
 	else if (existed)
 		topic->state = TOPIC_EXISTS;
 	else
+	{
 		topic->state = making->tries ? TOPIC_CREATE : TOPIC_CREATED;
+		topic->ndifferences = 0; /* it is made as it is wished */
+	}
 }
 
 /* How many were made that the broker that is asked has not heard of. */
@@ -272,7 +282,7 @@ made_learn(struct topic_plan *plan, struct brokers *brokers)
 	settings_ask(plan, brokers);
 	for (struct planned *at = plan->topics; at; at = at->by_name.next)
 		if (at->state == TOPIC_EXISTS && !at->hidden)
-			topic_judge(at, brokers);
+			topic_judge(plan, at, brokers);
 }
 
 void
@@ -289,8 +299,11 @@ topic_plan_create(struct topic_plan *plan, struct brokers *brokers, int32_t part
 	for (struct planned *at = plan->topics; at; at = at->by_name.next)
 		if (at->state == TOPIC_CREATE || at->hidden)
 		{
-			making.orders[count] = (struct topic_order){
-				.use = at->use, .name = at->name, .partitions = partitions, .replicas = replicas};
+			making.orders[count] = (struct topic_order){.use = at->use,
+														.name = at->name,
+														.partitions = partitions,
+														.replicas = replicas,
+														.bytes = at->bytes};
 			making.topics[count++] = at;
 		}
 	topic_admin_create(brokers->rk, making.orders, count, tries, CREATE_MS, on_made, &making);

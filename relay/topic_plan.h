@@ -28,7 +28,8 @@ struct planned
 	enum topic_use          use;
 	enum topic_state        state;
 	struct topic_facts      facts; /* as far as brokers have told them */
-	struct topic_difference differences[DIFFERENCES_MAX];
+	uint64_t                bytes; /* max.message.bytes to give it; 0: brokers give it enough */
+	struct topic_difference differences[DIFFERENCES_MAX]; /* if not there: of what it would get */
 	unsigned                ndifferences;
 	struct err             *why;
 	bool                    hidden; /* the user may not see whether it is there */
@@ -38,22 +39,20 @@ struct planned
 /* Zeros at first; topic_plan_free() follows. */
 struct topic_plan
 {
-	struct planned *topics; /* by_name, in the order that they came in */
+	struct planned    *topics; /* by_name, in the order that they came in */
+	struct topic_sizes sizes;  /* of what is sent; topic_plan_compare() */
 };
 
 /* The topic of a table; nothing if it is there already, or if the table can have none. */
 void topic_plan_table(struct topic_plan *plan, const struct captured *table);
 
-/* The progress topic.  RC_ERR as route_named(). */
-enum rc topic_plan_progress(struct topic_plan *plan, const struct config *cfg,
-							struct route *routes, struct err *e) MUST_CHECK;
-
-/* All that are no table's, as far as the settings switch them on; the same. */
+/* All that are no table's, as far as the settings switch them on.  RC_ERR as route_named(). */
 enum rc topic_plan_own(struct topic_plan *plan, const struct config *cfg, struct route *routes,
 					   struct err *e) MUST_CHECK;
 
 /* Says of each in which state it is; one that is hidden has failed. */
-void topic_plan_compare(struct topic_plan *plan, struct brokers *brokers);
+void topic_plan_compare(struct topic_plan *plan, const struct config *cfg,
+						struct brokers *brokers);
 
 /*
  * Makes those that are to be created, and asks anew what they are like; tries: the brokers say
@@ -61,6 +60,10 @@ void topic_plan_compare(struct topic_plan *plan, struct brokers *brokers);
  */
 void topic_plan_create(struct topic_plan *plan, struct brokers *brokers, int32_t partitions,
 					   int32_t replicas, bool tries);
+
+/* How it differs in that setting; NULL: it does not. */
+const struct topic_difference *topic_plan_difference(const struct planned *topic,
+													 const char *setting);
 
 /* How many are in that state. */
 unsigned topic_plan_count(const struct topic_plan *plan, enum topic_state state);

@@ -230,10 +230,10 @@ topic_judge(struct topic_reader *reader, rd_kafka_t *rk)
 
 	if (facts.partitions == 1)
 		topic_admin_settings(rk, &topic, 1, ANSWER_MS, on_setting, &facts);
-	if (topic_differences(USE_PROGRESS, &facts, differences) == 0 || !differences[0].stops)
+	if (topic_differences(USE_PROGRESS, NULL, &facts, differences) == 0 || !differences[0].stops)
 		return RC_OK;
-	return topic_difference_error(USE_PROGRESS, topic, NULL, &differences[0], reader->who.bootstrap,
-								  &reader->e);
+	return topic_difference_error(USE_PROGRESS, topic, NULL, &differences[0], NULL,
+								  reader->who.bootstrap, &reader->e);
 }
 
 /* A compacted topic: made if it is not there, otherwise looked at. */

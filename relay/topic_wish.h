@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "buf.h"
-#include "err.h"
+#include "config.h"
 
 /* What a topic is for. */
 enum topic_use
@@ -27,12 +27,27 @@ enum topic_use
 	USE_SIGNALS
 };
 
-#define WISH_SETTINGS_MAX 3
+/* What is sent, by the settings: bytes before compression.  kafka_conf_sizes() tells them. */
+struct topic_sizes
+{
+	uint64_t      batch;    /* of several records */
+	uint64_t      record;   /* the largest that is let through; 0: the settings say nothing of it */
+	enum on_error on_error; /* what becomes of one that the brokers refuse */
+};
+
+/*
+ * The max.message.bytes that a topic needs, so that what is sent there is not refused; 0: any
+ * will do.
+ */
+uint64_t topic_bytes(enum topic_use use, const struct topic_sizes *sizes);
+
+#define FACT_MAX 24
+#define WISH_SETTINGS_MAX 4
 
 struct topic_setting
 {
 	const char *name; /* as Kafka has it; NULL: there are no more */
-	const char *value;
+	char        value[FACT_MAX];
 };
 
 struct topic_wish
@@ -42,7 +57,8 @@ struct topic_wish
 	struct topic_setting settings[WISH_SETTINGS_MAX + 1]; /* it is made with these */
 };
 
-const struct topic_wish *topic_wish(enum topic_use use);
+/* bytes: its max.message.bytes; 0: what brokers give it. */
+void topic_wish(enum topic_use use, uint64_t bytes, struct topic_wish *wish);
 
 /* The settings of a topic that matter here. */
 enum topic_fact
@@ -52,10 +68,9 @@ enum topic_fact
 	FACT_COMPRESSION,
 	FACT_RETENTION_MS,
 	FACT_RETENTION_BYTES,
+	FACT_MESSAGE_BYTES,
 	NTOPIC_FACTS
 };
-
-#define FACT_MAX 24
 
 /* What a topic is like. */
 struct topic_facts
@@ -77,14 +92,15 @@ struct topic_difference
 {
 	const char *setting; /* or "partitions" */
 	char        found[FACT_MAX];
-	const char *wanted;
+	char        wanted[FACT_MAX];
 	bool        stops; /* a relay could not work with it; else it is bad in the long run */
 };
 
-#define DIFFERENCES_MAX 3
+#define DIFFERENCES_MAX 4
 
 /* How many there are; what stops a relay comes first. */
-unsigned topic_differences(enum topic_use use, const struct topic_facts *facts,
+unsigned topic_differences(enum topic_use use, const struct topic_sizes *sizes,
+						   const struct topic_facts *facts,
 						   struct topic_difference differences[DIFFERENCES_MAX]);
 
 /*
@@ -92,14 +108,19 @@ unsigned topic_differences(enum topic_use use, const struct topic_facts *facts,
  * topic it is, or NULL.
  */
 enum rc topic_difference_error(enum topic_use use, const char *topic, const char *table,
-							   const struct topic_difference *difference, const char *bootstrap,
+							   const struct topic_difference *difference,
+							   const struct topic_sizes *sizes, const char *bootstrap,
 							   struct err *e);
+
+/* Appends the command that mends a setting, which is not "partitions". */
+void topic_difference_command(const char *topic, const struct topic_difference *difference,
+							  const char *bootstrap, struct buf *out);
 
 /*
  * Appends the command that makes such a topic.  partitions: 0 for as many as the brokers give
- * it, where nothing else is wished.
+ * it, where nothing else is wished; bytes: as topic_wish().
  */
 void topic_wish_command(enum topic_use use, const char *topic, int32_t partitions,
-						const char *bootstrap, struct buf *out);
+						uint64_t bytes, const char *bootstrap, struct buf *out);
 
 #endif /* RELAY_TOPIC_WISH_H */

@@ -50,7 +50,7 @@ command_begin(struct topics_command *cmd, const struct config *cfg, const char *
 	if (brokers_open(&cmd->brokers, cfg, e) != RC_OK)
 		return RC_ERR;
 	brokers_defaults(&cmd->brokers);
-	topic_plan_compare(&cmd->plan, &cmd->brokers);
+	topic_plan_compare(&cmd->plan, cfg, &cmd->brokers);
 	return RC_OK;
 }
 
@@ -68,15 +68,6 @@ is_there(const struct planned *topic)
 	return topic->facts.partitions > 0;
 }
 
-static const struct topic_difference *
-difference_of(const struct planned *topic, const char *setting)
-{
-	for (unsigned i = 0; i < topic->ndifferences; i++)
-		if (strcmp(topic->differences[i].setting, setting) == 0)
-			return &topic->differences[i];
-	return NULL;
-}
-
 /* What is wrong with it, number number from 0 on; false: nothing more. */
 static bool
 trouble_of(const struct topics_command *cmd, const struct planned *topic, unsigned number,
@@ -86,7 +77,8 @@ trouble_of(const struct topics_command *cmd, const struct planned *topic, unsign
 		*e = *topic->why;
 	else if (topic->state == TOPIC_DIFFERS && number < topic->ndifferences)
 		(void) topic_difference_error(topic->use, topic->name, topic->table,
-									  &topic->differences[number], cmd->brokers.who.bootstrap, e);
+									  &topic->differences[number], &cmd->plan.sizes,
+									  cmd->brokers.who.bootstrap, e);
 	else
 		return false;
 	return true;
@@ -113,16 +105,13 @@ put_found(struct buf *out, const struct planned *topic)
 }
 
 static void
-put_wanted(const struct topics_command *cmd, struct buf *out, const struct planned *topic)
+put_wanted(const struct topics_command *cmd, struct buf *out, const struct topic_wish *wish)
 {
-	const struct topic_wish *wish = topic_wish(topic->use);
-	int32_t partitions = wish->partitions ? wish->partitions : cmd->choice.partitions;
-
 	buf_puts(out, ",\"wanted\":{\"settings\":{");
 	for (const struct topic_setting *set = wish->settings; set->name; set++)
 		buf_printf(out, "%s\"%s\":\"%s\"", set == wish->settings ? "" : ",", set->name, set->value);
 	buf_puts(out, "}");
-	json_put_number(out, "partitions", partitions);
+	json_put_number(out, "partitions", wish->partitions ? wish->partitions : cmd->choice.partitions);
 	json_put_number(out, "replication_factor", cmd->choice.replicas);
 	buf_puts(out, "}");
 }
@@ -130,15 +119,17 @@ put_wanted(const struct topics_command *cmd, struct buf *out, const struct plann
 static void
 put_topic_json(const struct topics_command *cmd, struct buf *out, const struct planned *topic)
 {
-	struct err e;
+	struct topic_wish wish;
+	struct err        e;
 
+	topic_wish(topic->use, topic->bytes, &wish);
 	buf_puts(out, "{\"topic\":");
 	json_string(out, topic->name, strlen(topic->name));
-	json_put_text(out, "for", topic_wish(topic->use)->about);
+	json_put_text(out, "for", wish.about);
 	json_put_text(out, "table", topic->table ? topic->table : "");
 	json_put_text(out, "state", states[topic->state].name);
 	put_found(out, topic);
-	put_wanted(cmd, out, topic);
+	put_wanted(cmd, out, &wish);
 	buf_puts(out, ",\"errors\":[");
 	for (unsigned i = 0; trouble_of(cmd, topic, i, &e); i++)
 	{
@@ -206,7 +197,7 @@ put_default(struct buf *out, int32_t number, int32_t usual)
 static void
 put_setting(struct buf *out, const struct planned *topic, const char *name)
 {
-	const struct topic_difference *difference = difference_of(topic, name);
+	const struct topic_difference *difference = topic_plan_difference(topic, name);
 	const char                    *found = topic_fact(&topic->facts, name);
 
 	if (*found == '\0')
@@ -219,11 +210,13 @@ put_setting(struct buf *out, const struct planned *topic, const char *name)
 static void
 put_settings(struct buf *out, const struct planned *topic)
 {
-	const struct topic_wish *wish = topic_wish(topic->use);
+	struct topic_wish wish;
 
-	if (is_there(topic) && wish->settings[0].name == NULL)
+	topic_wish(topic->use, 0, &wish);
+	if (is_there(topic) && wish.settings[0].name == NULL)
 		put_setting(out, topic, topic_fact_name(FACT_POLICY));
-	for (const struct topic_setting *set = wish->settings; set->name; set++)
+	topic_wish(topic->use, topic->bytes, &wish);
+	for (const struct topic_setting *set = wish.settings; set->name; set++)
 		if (is_there(topic))
 			put_setting(out, topic, set->name);
 		else if (topic->state == TOPIC_CREATE)
@@ -236,24 +229,25 @@ static void
 put_cell(const struct topics_command *cmd, const struct planned *topic, enum cell cell,
 		 struct buf *out)
 {
-	const struct topic_wish *wish = topic_wish(topic->use);
-	int32_t partitions = wish->partitions ? wish->partitions : cmd->choice.partitions;
+	struct topic_wish wish;
 
+	topic_wish(topic->use, topic->bytes, &wish);
 	switch (cell)
 	{
 		case COLUMN_STATE: buf_puts(out, states[topic->state].name); break;
 		case COLUMN_TOPIC: buf_puts(out, topic->name); break;
 		case COLUMN_FOR:
-			buf_printf(out, "%s%s%s", wish->about, topic->table ? " " : "",
+			buf_printf(out, "%s%s%s", wish.about, topic->table ? " " : "",
 					   topic->table ? topic->table : "");
 			break;
 		case COLUMN_PARTITIONS:
 			if (is_there(topic))
 				buf_printf(out, "%" PRId32, topic->facts.partitions);
 			else if (topic->state == TOPIC_CREATE)
-				put_default(out, partitions, cmd->brokers.partitions);
-			if (difference_of(topic, "partitions"))
-				buf_printf(out, " (wanted: %" PRId32 ")", wish->partitions);
+				put_default(out, wish.partitions ? wish.partitions : cmd->choice.partitions,
+							cmd->brokers.partitions);
+			if (topic_plan_difference(topic, "partitions"))
+				buf_printf(out, " (wanted: %" PRId32 ")", wish.partitions);
 			break;
 		case COLUMN_REPLICAS:
 			if (is_there(topic))

@@ -138,9 +138,10 @@ is_deeply([ map { "$_->{name} $_->{verdict}" } grep { $_->{verdict} ne 'ok' } @{
 is_deeply([ map { $_->{name} } @{ $good->{all} } ],
 	[ 'settings', 'server.connection', 'server.wal_level', 'server.plugin_allowed', 'server.room', 'server.long_transactions',
 		'server.clock', 'slot.state', 'slot.retained_wal', 'slot.spill', 'server.plugin', 'tables.captured', 'tables.schemas',
-		'tables.types', 'tables.identity', 'tables.rights', 'kafka.brokers', 'kafka.topics', 'kafka.progress', 'registry.connection',
+		'tables.types', 'tables.identity', 'tables.rights', 'kafka.brokers', 'kafka.topics', 'kafka.progress', 'kafka.sizes', 'registry.connection',
 		'registry.schemas', 'machine.admin_listen', 'machine.descriptors' ], 'all that is looked at');
 is("$good->{sums}{ok} $good->{sums}{skip}", @{ $good->{all} } - 1 . ' 1', 'the sums');
+like($good->{'kafka.sizes'}{message}, qr/^batches of up to 1000000 bytes fit .* more than 1048588, compressed/, 'what fits into topics');
 like($good->{'tables.captured'}{message}, qr/^4: shop\.items, shop\.orders, shop\.rooms_2026, shop\.rooms_2027/, 'the tables');
 # that was looked has left nothing
 is(sql("SELECT string_agg(slot_name, ',') FROM pg_replication_slots"), 'shop', 'no slot is left');

@@ -64,6 +64,7 @@ sub exists_now { my %have = map { $_ => 1 } qx(kcat -b @{[ kafka() ]} -L) =~ /to
 	is_deeply($found->{by}{'top.progress'}{wanted}, { partitions => 1, replication_factor => undef,
 			settings => { 'cleanup.policy' => 'compact', 'segment.bytes' => '1048576', 'compression.type' => 'producer' } }, 'what is wished of one');
 	is_deeply($found->{by}{'top.shop.orders'}{wanted}, { partitions => undef, replication_factor => undef, settings => {} }, 'and where nothing is');
+	is_deeply($found->{by}{'top.dead-letter'}{wanted}{settings}, { 'cleanup.policy' => 'delete', 'max.message.bytes' => '8000000' }, 'room for what others refuse');
 	is_deeply($found->{by}{'top.shop.plain'}{wanted}{settings}, { 'cleanup.policy' => 'delete' }, 'without a key');
 	is_deeply([ grep { /^top[.-]/ } keys %{ exists_now() } ], [], 'looking has made none');
 
@@ -155,6 +156,35 @@ my $bin = kafka_tools();
 	is(system(join ' & ', @commands, 'wait'), 0, 'pasted') or diag(slurp("$ENV{TESTDATADIR}/said"));
 	wait_until { (lines('plan', @shop))[0] == 0 } 'what was pasted to be seen';
 	is_deeply(states(topics('plan', @own))->{differs}, ['top-signal'], 'puts right what can be');
+}
+
+# ---- what is sent fits ----
+{
+	kafka_admin(kafka(), 'config', 'top.shop.orders', 'max.message.bytes=20000');
+	my ($status, $text) = lines('plan', 'shop.orders');
+	is($status, 1, 'batches that are too large for a topic');
+	like($text, qr/^differs  top\.shop\.orders .*  cleanup\.policy=delete max\.message\.bytes=20000 \(wanted: 1000000\)$/m, 'its limit, and what it has to be') or diag($text);
+	like($text, qr/^differs E2016: topic "top\.shop\.orders" takes less than may be sent to it\n      DETAIL:  .*batches of records have up to 1000000 bytes.*\n      HINT:  Set batch\.size=20000 in \[kafka\], or: kafka-configs\.sh .* max\.message\.bytes=1000000$/m, 'why, and what to do') or diag($text);
+	is((lines('plan', 'shop.orders', '--batch.size=20000'))[0], 0, 'smaller batches fit');
+
+	# which is so: no record is near that size
+	slot_new('fits');
+	kafka_admin(kafka(), 'create', 'fits.shop.orders', 1, 'max.message.bytes=20000');
+	sql(q{INSERT INTO shop.orders SELECT i, md5(i::text) FROM generate_series(1001, 4000) i});
+	my @fits = ('--table.include.list=shop\.orders', '--linger.ms=200');
+	my $relay = start('fits', @fits);
+	is($relay->wait_exit, 1, 'batches that are too large for a topic stop a relay');
+	like($relay->stderr, qr/error: E2003: a record for topic "fits\.shop\.orders" is too large/, 'which says so');
+	$relay = start('fits', @fits, '--batch.size=20000');
+	is(scalar(read_topic('fits.shop.orders', count => 3000)), 3000, 'smaller batches are delivered');
+	is($relay->stop, 0, 'it ends well');
+	sql(q{SELECT pg_drop_replication_slot('fits')});
+
+	my @large = ('--topic.prefix=large', '--batch.size=2000000', 'shop.orders');
+	my $found = topics('create', @large);
+	is("$found->{status} $found->{by}{'large.shop.orders'}{state}", '0 created', 'larger ones than the brokers take') or diag($found->{stderr});
+	is($found->{by}{'large.shop.orders'}{settings}{'max.message.bytes'}, '2000000', 'fit where that is made');
+	is((lines('plan', @large))[0], 0, 'nothing is to be done any more');
 }
 
 # ---- what goes wrong ----

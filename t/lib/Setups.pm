@@ -146,6 +146,14 @@ sub setups
 			break => sub { $of{kafka}->topic_create('wide.progress', 2, 'cleanup.policy=compact') }, setting => 1 },
 		{ what => 'positions that are forgotten', check => 'kafka.progress', code => 'E2010', set => { 'topic.prefix' => 'short' },
 			break => sub { $of{kafka}->topic_create('short.progress', 1) }, shell => 1 },
+		{ what => 'a topic that takes smaller batches than are sent', check => 'kafka.sizes', verdict => 'warn', code => 'E2016',
+			break => sub { $of{kafka}->topic_alter('shop.shop.orders', 'max.message.bytes=20000') }, shell => 1 },
+		{ what => 'batches that are larger than what brokers take by default', check => 'kafka.sizes', verdict => 'warn', code => 'E2016',
+			set => { 'batch.size' => '2000000', 'table.include.list' => 'shop\.items' }, setting => 1 },
+		{ what => 'values that a topic does not take', check => 'kafka.sizes', verdict => 'warn', code => 'E2016', shell => 1,
+			set => { 'max.value.bytes' => '4MB', 'table.include.list' => 'shop\.items', 'message.prefix.exclude.list' => '.*' } },
+		{ what => 'letters that the brokers would refuse, too', check => 'kafka.sizes', verdict => 'warn', code => 'E2016', shell => 1,
+			set => { 'on.error' => 'dead-letter', 'table.include.list' => 'shop\.items' } },
 
 		# ---- the registry ----
 		{ what => 'nobody is at that port', check => 'registry.connection', code => 'E1801', set => { 'registry.url' => 'http://127.0.0.1:' . free_port() },

@@ -179,6 +179,49 @@ producers_of_transactions_have_a_name(void **state)
 	assert_non_null(strstr(e.hint, "delivery=exactly-once"));
 }
 
+/* By default nothing is said of the largest record: any limit of the brokers is as good. */
+static void
+what_is_sent_is_bounded(void **state)
+{
+	static const struct
+	{
+		const char *batch; /* batch.size, message.max.bytes; NULL: ours */
+		const char *most;
+		uint64_t    value; /* max.value.bytes */
+		uint64_t    batch_bytes;
+		uint64_t    record_bytes;
+	} cases[] = {
+		{NULL, NULL, UINT64_C(1) << 30, 1000000, 0},
+		{"20000", NULL, UINT64_C(1) << 31, 20000, 0},
+		{NULL, "5000000", UINT64_C(1) << 30, 1000000, 5000000},
+		{NULL, "300000", UINT64_C(1) << 30, 300000, 300000},
+		{NULL, NULL, 4000000, 1000000, 4501024},
+		{NULL, "5000000", 4000000, 1000000, 4501024},
+		{NULL, "4000000", 4000000, 1000000, 4000000},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		struct property    own[] = {{.name = (char *) "batch.size", .value = (char *) cases[i].batch},
+									{.name = (char *) "message.max.bytes", .value = (char *) cases[i].most}};
+		struct property    set[2];
+		unsigned           count = 0;
+		struct config      bounded = {.relay = {.max_long = cases[i].value, .on_error = ON_ERROR_SKIP}};
+		struct topic_sizes sizes;
+
+		for (size_t j = 0; j < 2; j++)
+			if (own[j].value)
+				set[count++] = own[j];
+		bounded.kafka.properties = set;
+		bounded.kafka.nproperties = count;
+		kafka_conf_sizes(&bounded, &sizes);
+		assert_int_equal(sizes.batch, cases[i].batch_bytes);
+		assert_int_equal(sizes.record, cases[i].record_bytes);
+		assert_int_equal(sizes.on_error, ON_ERROR_SKIP);
+	}
+}
+
 /* A setting of the user's that ended a reading too early would go unnoticed. */
 static void
 consumers_are_the_users_then_ours(void **state)
@@ -210,6 +253,7 @@ main(void)
 		cmocka_unit_test(producers_are_ours_then_the_users),
 		cmocka_unit_test(producers_are_not_made_of_what_weakens_delivery),
 		cmocka_unit_test(producers_of_transactions_have_a_name),
+		cmocka_unit_test(what_is_sent_is_bounded),
 		cmocka_unit_test(consumers_are_the_users_then_ours),
 	};
 
