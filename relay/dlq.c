@@ -13,6 +13,7 @@
 #include "json.h"
 #include "letters.h"
 #include "replay.h"
+#include "shown.h"
 
 /* Opens the topic and reads it. */
 static enum rc
@@ -133,6 +134,8 @@ list_json(const struct letters *ls, const struct group *groups, unsigned ngroups
 static void
 list_table(const struct group *groups, unsigned ngroups, FILE *out)
 {
+	struct buf name = {0};
+
 	fprintf(out, "%-32s %-6s %10s %10s  %-20s  %-20s\n", "table", "code", "letters", "replayed",
 			"first", "last");
 	for (unsigned i = 0; i < ngroups; i++)
@@ -141,10 +144,12 @@ list_table(const struct group *groups, unsigned ngroups, FILE *out)
 
 		time_text(groups[i].first_ms, first);
 		time_text(groups[i].last_ms, last);
-		fprintf(out, "%-32s %-6s %10" PRIu64 " %10" PRIu64 "  %-20s  %-20s\n",
-				groups[i].some->table, groups[i].some->code, groups[i].count, groups[i].replayed,
-				first, last);
+		buf_reset(&name);
+		shown_put_column(&name, groups[i].some->table, 32, 0);
+		fprintf(out, "%s %-6s %10" PRIu64 " %10" PRIu64 "  %-20s  %-20s\n", buf_cstr(&name),
+				groups[i].some->code, groups[i].count, groups[i].replayed, first, last);
 	}
+	buf_free(&name);
 }
 
 enum rc

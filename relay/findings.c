@@ -10,6 +10,7 @@
 
 #include "buf.h"
 #include "json.h"
+#include "shown.h"
 
 #define NVERDICTS (VERDICT_FAIL + 1)
 
@@ -130,23 +131,34 @@ findings_each(const struct findings *findings, finding_fn *fn, void *arg)
 
 /* Commands of several lines stay below each other. */
 static void
-print_more(const char *word, const char *text, FILE *out)
+print_more(const char *word, const char *said, FILE *out)
 {
-	if (*text == '\0')
+	struct buf  lines = {0};
+	const char *text;
+
+	if (*said == '\0')
 		return;
+	shown_put_lines(&lines, said);
 	fprintf(out, "      %s:  ", word);
-	for (; *text; text++)
+	for (text = buf_cstr(&lines); *text; text++)
 	{
 		fputc(*text, out);
 		if (*text == '\n' && text[1])
 			fputs("      ", out);
 	}
 	fputc('\n', out);
+	buf_free(&lines);
 }
 
 void
-finding_print_more(const struct err *e, FILE *out)
+finding_print(const struct err *e, FILE *out)
 {
+	struct buf msg = {0};
+
+	shown_put(&msg, e->msg);
+	fprintf(out, "%s%s%s\n", e->code ? err_code_name(e->code) : "", e->code ? ": " : "",
+			buf_cstr(&msg));
+	buf_free(&msg);
 	print_more("DETAIL", e->detail, out);
 	print_more("HINT", e->hint, out);
 }
@@ -158,10 +170,8 @@ findings_print(const struct findings *findings, FILE *out)
 
 	LL_FOREACH(findings->list, at)
 	{
-		fprintf(out, "%-5s %-24s %s%s%s\n", verdicts[at->verdict].shown, at->name,
-				at->e->code ? err_code_name(at->e->code) : "", at->e->code ? ": " : "",
-				at->e->msg);
-		finding_print_more(at->e, out);
+		fprintf(out, "%-5s %-24s ", verdicts[at->verdict].shown, at->name);
+		finding_print(at->e, out);
 	}
 	fprintf(out, "\n%u ok, %u skipped, %u warnings, %u failed\n", findings->counts[VERDICT_OK],
 			findings->counts[VERDICT_SKIP], findings->counts[VERDICT_WARN],

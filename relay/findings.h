@@ -53,8 +53,11 @@ void findings_print(const struct findings *findings, FILE *out);
  */
 void findings_json(const struct findings *findings, FILE *out);
 
-/* Of one error, for other lists: its facts and its remedy, each a line or several. */
-void finding_print_more(const struct err *e, FILE *out);
+/*
+ * Of one error, for other lists: its code and message, the end of a line; then its facts and its
+ * remedy, each a line or several.
+ */
+void finding_print(const struct err *e, FILE *out);
 /* The members ,"code":"E1206","message":"...","detail":"...","hint":"..." */
 void finding_json(const struct err *e, struct buf *out);
 

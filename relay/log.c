@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "shown.h"
 
 static enum log_format log_format = LOG_TEXT;
 static enum log_level  log_level = LOG_INFO;
@@ -128,14 +129,17 @@ write_text(struct buf *out, const char *level, const char *code, const char *msg
 		buf_printf(out, "%s: ", level);
 	if (code)
 		buf_printf(out, "%s: ", code);
-	buf_printf(out, "%s\n", msg);
+	shown_put_lines(out, msg);
+	buf_puts(out, "\n");
 	for (; rest->name; rest++)
 	{
 		if (rest->value == NULL)
 			continue;
 		for (const char *c = rest->name; *c; c++)
 			buf_put_u8(out, (uint8_t) (*c - 'a' + 'A'));
-		buf_printf(out, ":  %s\n", rest->value);
+		buf_puts(out, ":  ");
+		shown_put_lines(out, rest->value);
+		buf_puts(out, "\n");
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "json.h"
 #include "notes.h"
+#include "shown.h"
 
 /* --- what it says -------------------------------------------------------------- */
 
@@ -128,13 +129,16 @@ share_text(uint64_t rows, int64_t estimated, char text[8])
 static void
 table_line(const char *name, uint64_t rows, int64_t estimated, const char *state, FILE *out)
 {
-	char number[24] = "?";
-	char share[8];
+	struct buf shown = {0};
+	char       number[24] = "?";
+	char       share[8];
 
 	if (estimated >= 0)
 		snprintf(number, sizeof(number), "%" PRId64, estimated);
 	share_text(rows, estimated, share);
-	fprintf(out, "%-40s %12" PRIu64 " %12s %6s", name, rows, number, state ? state : share);
+	shown_put_column(&shown, name, 40, 0);
+	fprintf(out, "%s %12" PRIu64 " %12s %6s", buf_cstr(&shown), rows, number, state ? state : share);
+	buf_free(&shown);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "err.h"
 #include "histogram.h"
 #include "json_member.h"
+#include "shown.h"
 
 #define LABEL "%-14s "
 #define TABLES_MAX 201 /* that /status tells of */
@@ -117,7 +118,9 @@ put_line(struct page *page, const char *label, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	buf_printf(page->out, LABEL "%s\n", label, text);
+	buf_printf(page->out, LABEL, label);
+	shown_put(page->out, text);
+	buf_puts(page->out, "\n");
 }
 
 /* "  1,200/s" behind a counter, if there is something to compare with. */
@@ -390,8 +393,8 @@ put_table(struct page *page, const struct table_line *line)
 
 	if (changed >= 0)
 		snprintf(ago, sizeof(ago), "%s ago", seconds_text(page->now_s - changed, text[4]));
-	buf_printf(page->out, "%-32.80s %12s %10s %9s %10s  %s\n", member_text(table, "table"),
-			   count_text(line->changes, text[0]),
+	shown_put_column(page->out, member_text(table, "table"), 32, 80);
+	buf_printf(page->out, " %12s %10s %9s %10s  %s\n", count_text(line->changes, text[0]),
 			   page->before ? count_text(line->rate, text[1]) : "",
 			   count_text(messages - number_of(table, NULL, "acked_messages"), text[2]),
 			   bytes_text(number_of(table, NULL, "bytes"), text[3]), ago);

@@ -10,6 +10,7 @@
 #include "findings.h"
 #include "json.h"
 #include "selection.h"
+#include "shown.h"
 #include "topic_plan.h"
 
 struct topics_command
@@ -237,8 +238,8 @@ put_cell(const struct topics_command *cmd, const struct planned *topic, enum cel
 		case COLUMN_STATE: buf_puts(out, states[topic->state].name); break;
 		case COLUMN_TOPIC: buf_puts(out, topic->name); break;
 		case COLUMN_FOR:
-			buf_printf(out, "%s%s%s", wish.about, topic->table ? " " : "",
-					   topic->table ? topic->table : "");
+			buf_printf(out, "%s%s", wish.about, topic->table ? " " : "");
+			shown_put(out, topic->table ? topic->table : "");
 			break;
 		case COLUMN_PARTITIONS:
 			if (is_there(topic))
@@ -258,17 +259,6 @@ put_cell(const struct topics_command *cmd, const struct planned *topic, enum cel
 		case COLUMN_SETTINGS: put_settings(out, topic); break;
 		case NCOLUMNS: break;
 	}
-}
-
-/* Names of tables may have any character. */
-static size_t
-width_of(const char *utf8)
-{
-	size_t width = 0;
-
-	for (; *utf8; utf8++)
-		width += ((unsigned char) *utf8 & 0xC0) != 0x80;
-	return width;
 }
 
 /* Each cell, of the headings if topic is NULL. */
@@ -300,7 +290,7 @@ print_line(const struct topics_command *cmd, const struct planned *topic,
 			fprintf(out, "%*s%s", (int) behind, "", shown);
 			behind = 0;
 		}
-		behind += widths[i] - width_of(shown) + 2;
+		behind += widths[i] - shown_width(shown) + 2;
 	}
 	fputc('\n', out);
 	buf_free(&text);
@@ -314,10 +304,10 @@ print_table(const struct topics_command *cmd, FILE *out)
 
 	for (int i = 0; i < NCOLUMNS; i++)
 	{
-		widths[i] = width_of(headings[i]);
+		widths[i] = shown_width(headings[i]);
 		for (const struct planned *at = cmd->plan.topics; at; at = at->by_name.next)
 		{
-			size_t width = width_of(cell_text(cmd, at, (enum cell) i, &text));
+			size_t width = shown_width(cell_text(cmd, at, (enum cell) i, &text));
 
 			widths[i] = width > widths[i] ? width : widths[i];
 		}
@@ -338,9 +328,8 @@ print_people(const struct topics_command *cmd, FILE *out)
 	for (const struct planned *at = cmd->plan.topics; at; at = at->by_name.next)
 		for (unsigned i = 0; trouble_of(cmd, at, i, &e); i++)
 		{
-			fprintf(out, "%s%-7s %s: %s\n", i == 0 ? "\n" : "", states[at->state].name,
-					err_code_name(e.code), e.msg);
-			finding_print_more(&e, out);
+			fprintf(out, "%s%-7s ", i == 0 ? "\n" : "", states[at->state].name);
+			finding_print(&e, out);
 		}
 	for (int i = 0; i < NTOPIC_STATES; i++)
 	{

@@ -224,6 +224,25 @@ my $bin = kafka_tools();
 	is(sql("SELECT string_agg(slot_name, ',') FROM pg_replication_slots"), 'self', 'no slot is left');
 }
 
+# ---- names that a terminal would obey, long ones, and ones of wide characters ----
+{
+	my $long = 'n' x 63;
+	sql(qq{CREATE SCHEMA odd; CREATE TABLE odd."注文" (id int PRIMARY KEY); CREATE TABLE odd.$long (id int PRIMARY KEY);}
+		  . q{DO $$ BEGIN EXECUTE format('CREATE TABLE odd.%I (v text)', E'a\tb\n\x1b[2J'); END $$});
+	kafka_admin(kafka(), 'create', 'odd.odd.a_b___2J', 1, 'cleanup.policy=compact');
+	my ($status, $text) = relay_run('topics', 'plan', settings('odd', '--table.include.list=odd\..*', '--message.prefix.exclude.list=.*'));
+	is($status, 1, 'odd names');
+	$text = Encode::decode('UTF-8', $text);
+	unlike($text, qr/[^\n[:print:]]/, 'odd names: nothing that a terminal would obey');
+	my @lines = split /\n/, $text =~ s/\n\n.*//sr;
+	is(scalar(@lines), 5, 'odd names: a line for each');
+	like($lines[1], qr/ table odd\.a\\tb\\n\\x1b\[2J {2,}1 /, 'odd names: shown as SQL writes them') or diag($text);
+	my $at = index $lines[0], 'PARTITIONS';
+	is((scalar grep { substr(s/\p{EastAsianWidth: Wide}/WW/gr, $at - 2, 3) !~ /^  \S/ } @lines), 0, 'odd names: below each other') or diag($text);
+	like($text, qr/^differs E2006: topic "odd\.odd\.a_b___2J" is compacted, and table "odd\.a\\tb\\n\\x1b\[2J" has no key$/m, 'odd names: in what is wrong');
+	sql('DROP SCHEMA odd CASCADE');
+}
+
 # ---- many, and two at once ----
 {
 	sql('CREATE SCHEMA many; SELECT format($$CREATE TABLE many.t%s (id int PRIMARY KEY)$$, i) FROM generate_series(1, 210) i \gexec');

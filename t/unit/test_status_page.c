@@ -161,13 +161,34 @@ rates_are_of_what_grew(void **state)
 	free(text);
 }
 
+/* A name may have any character; columns stay below each other, and terminals obey none. */
+static void
+names_that_are_odd(void **state)
+{
+	char *text = page("{\"tables\":[{\"table\":\"public.a\\tb\\n\\u001b[2J\",\"changes\":{\"insert\":3},"
+					  "\"messages\":3,\"acked_messages\":3,\"bytes\":10},"
+					  "{\"table\":\"public.注文\",\"changes\":{\"insert\":2},"
+					  "\"messages\":2,\"acked_messages\":2,\"bytes\":10}],"
+					  "\"dead_letters\":{\"public.a\\nb\":3}}",
+					  NULL, 0);
+
+	(void) state;
+	/* 32 columns, and 13 for a blank and the number */
+	assert_non_null(strstr(text, "\npublic.a\\tb\\n\\x1b[2J                        3 "));
+	assert_non_null(strstr(text, "\npublic.注文                                 2 "));
+	assert_non_null(strstr(text, "\ndead letters   3 of public.a\\nb\n"));
+	assert_null(strchr(text, '\x1b'));
+	free(text);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(a_relay_that_is_well),
 									   cmocka_unit_test(one_that_is_not),
 									   cmocka_unit_test(lists_have_their_lines),
-									   cmocka_unit_test(rates_are_of_what_grew)};
+									   cmocka_unit_test(rates_are_of_what_grew),
+									   cmocka_unit_test(names_that_are_odd)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
