@@ -28,21 +28,22 @@ on_sink_acked(void *arg, uint32_t item, uint32_t count)
 }
 
 /*
- * By on.error: a message that is refused alone is passed over the next time; of several in
- * a batch nobody knows which, or whether any, so the next batches are smaller.
+ * Of several messages in a batch nobody knows which was refused, or whether any: the next batches are
+ * smaller.  One that is refused alone is passed over the next time, if on.error says so.
  */
 static void
 on_sink_refused(void *arg, const struct sink_refusal *refusal, const struct err *e)
 {
 	struct session *ses = arg;
 
-	if (policy_record(e, ses->cfg->relay.on_error) == POLICY_STOP)
-		return;
 	if (refusal->messages == 1)
 	{
-		ses->passes = pipeline_refused(ses->pl, refusal->label, e);
+		if (policy_record(e, ses->cfg->relay.on_error) != POLICY_STOP)
+			ses->passes = pipeline_refused(ses->pl, refusal->label, e);
 		return;
 	}
+	if (policy_record(e, ON_ERROR_SKIP) == POLICY_STOP)
+		return; /* it is not for a record */
 	ses->passes = true;
 	ses->batch_bytes = (uint32_t) (refusal->bytes / 4 < UINT32_MAX ? refusal->bytes / 4 : UINT32_MAX);
 	if (ses->batch_bytes == 0)

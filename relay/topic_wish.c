@@ -252,15 +252,12 @@ static enum rc
 bytes_error(enum topic_use use, const char *topic, const struct topic_difference *difference,
 			const struct topic_sizes *sizes, const char *command, struct err *e)
 {
-	const char *refused = sizes->on_error == ON_ERROR_STOP
-							  ? "stops the relay (E2003)"
-							  : "costs a new start of the stream (E2003)";
-
 	err_set(e, ERR_CONFIG, E2016, "topic \"%s\" takes less than may be sent to it", topic);
 	if (strtoull(difference->found, NULL, 10) < sizes->batch)
 		err_detail(e, "max.message.bytes=%s there, and batches of records have up to %" PRIu64
-					  " bytes: one that compression does not make small enough %s.",
-				   difference->found, sizes->batch, refused);
+					  " bytes: one that compression does not make small enough costs a new start of the "
+					  "stream (E2003).",
+				   difference->found, sizes->batch);
 	else if (use == USE_DEAD_LETTERS)
 		err_detail(e, "max.message.bytes=%s there: what is too large for another topic may be for this "
 					  "one, too, and a letter that is refused stops the relay (E2003).",
@@ -268,8 +265,8 @@ bytes_error(enum topic_use use, const char *topic, const struct topic_difference
 	else
 		err_detail(e, "max.message.bytes=%s there, and max.value.bytes, or message.max.bytes in [kafka], "
 					  "lets records of up to %" PRIu64 " bytes through: one that compression does not make "
-					  "small enough %s.",
-				   difference->found, sizes->record, refused);
+					  "small enough stops the relay (E2003).",
+				   difference->found, sizes->record);
 	if (strtoull(difference->wanted, NULL, 10) == sizes->batch)
 		return err_hint(e, "Set batch.size=%s in [kafka], or: %s", difference->found, command);
 	return err_hint(e, "%s", command);
