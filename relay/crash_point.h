@@ -71,6 +71,7 @@
 	X(progress_written, BOTH, LOAD)   /* the server may be told */                         \
 	X(part_written, ONCE, LOAD)       /* the same, in the middle of a transaction */       \
 	/* producer.c */                                                                       \
+	X(topic_made, BOTH, LOAD) /* the brokers say so; nothing has gone there */             \
 	X(topic_opened, BOTH, LOAD)                                                            \
 	X(produce_before, BOTH, LOAD)                                                          \
 	X(produce_after, BOTH, LOAD)                                                           \

@@ -83,7 +83,7 @@ dead_letters_open(struct dead_letters *dead, struct sink *sink, struct route *ro
 		return RC_OK;
 	if (route_named(routes, dead->cfg->kafka.topic_dead_letter, &name, e) != RC_OK)
 		return RC_ERR;
-	rc = sink->ops->topic(sink, name, NULL, NULL, &dead->topic, e);
+	rc = sink_open_own(sink, name, USE_DEAD_LETTERS, NULL, NULL, &dead->topic, e);
 	if (rc == RC_OK)
 		dead->sink = sink;
 	free(name);

@@ -152,7 +152,9 @@ pipeline_prepare(struct pipeline *pl, enum stream_kind kind, const struct table 
 		return RC_OK;
 	rc = stream_prepare(&pl->ctx, kind, tbl, stream, e);
 	if (rc == RC_AGAIN)
-		pl->wait = (*stream)->refused ? WAIT_SCHEMA : WAIT_REGISTRY;
+		pl->wait = (*stream)->opening   ? WAIT_SINK
+				   : (*stream)->refused ? WAIT_SCHEMA
+										: WAIT_REGISTRY;
 	return rc;
 }
 

@@ -43,8 +43,12 @@ producer_trouble(const struct producer *p, rd_kafka_resp_err_t code, const char 
 									   .bytes = bytes,
 									   .waited = producer_topic_waited(p, topic),
 									   .who = &p->who};
+	const struct err       *unmade = producer_unmade(p, topic);
 
-	return producer_error(&trouble, e);
+	(void) producer_error(&trouble, e);
+	if (e->code == E2002 && trouble.waited && unmade)
+		*e = *unmade; /* it says why there is none, and what it has to be like */
+	return RC_ERR;
 }
 
 void
@@ -239,6 +243,7 @@ on_wake(void *arg, int fd, short revents)
 			case RD_KAFKA_EVENT_ERROR: producer_told(p, event); break;
 			case RD_KAFKA_EVENT_LOG: producer_logged(p, event); break;
 			case RD_KAFKA_EVENT_STATS: producer_measured(p, event); break;
+			case RD_KAFKA_EVENT_CREATETOPICS_RESULT: producer_made(p, event); break;
 			default: break;
 		}
 		rd_kafka_event_destroy(event);
@@ -374,6 +379,7 @@ producer_free(struct sink *sink)
 	loop_forget(p->loop, p->ear->wake_fd);
 	while (p->topics)
 		producer_topic_free(sink, p->topics);
+	producer_makings_free(p);
 	rd_kafka_queue_io_event_enable(p->queue, -1, NULL, 0);
 	producer_destroy(&remains);
 	free(p->held);
@@ -382,6 +388,7 @@ producer_free(struct sink *sink)
 }
 
 static const struct sink_ops producer_ops = {
+	.make = producer_make,
 	.topic = producer_topic,
 	.topic_free = producer_topic_free,
 	.count = producer_topic_count,

@@ -33,6 +33,17 @@ struct sink_topic
 	UT_hash_handle     hh;
 };
 
+/* A topic of ours that is made as it is wished, before anything is sent to it. */
+struct making
+{
+	char          *name;
+	enum topic_use use;
+	bool           asked; /* the answer is to come */
+	bool           done;  /* there is nothing more to ask for */
+	struct err     why;   /* the brokers did not make it; class ERR_NONE: they did */
+	UT_hash_handle hh;
+};
+
 enum reach
 {
 	REACH_UNKNOWN,
@@ -74,6 +85,7 @@ struct producer
 	struct topics      *remembered;    /* what topics were like; borrowed */
 	struct partitioner *partitioners;  /* by topic */
 	char               *partitioner;   /* the property */
+	struct making      *makings;       /* by name */
 	struct sink_topic  *topics;        /* thousands may be freed at a session's end */
 	struct sink_topic  *unseen;        /* by rkt: no message has been delivered yet */
 	int64_t             seen_ms;       /* when the last one left that list */
@@ -143,11 +155,18 @@ void producer_refused(struct producer *p, rd_kafka_resp_err_t code, const char *
 /* --- producer_topic.c -------------------------------------------------------- */
 
 /* Of struct sink_ops. */
+enum rc producer_make(struct sink *sink, const char *name, enum topic_use use,
+					  struct err *e) MUST_CHECK;
 enum rc producer_topic(struct sink *sink, const char *name, struct avro *key, struct avro *value,
 					   struct sink_topic **topic, struct err *e) MUST_CHECK;
 /* Messages in flight keep what they need of it. */
 void producer_topic_free(struct sink *sink, struct sink_topic *topic);
 void producer_topic_count(struct sink *sink, struct sink_topic *topic, struct topic_count *count);
+/* An answer to what producer_make() has asked. */
+void producer_made(struct producer *p, rd_kafka_event_t *event);
+/* Why the brokers did not make this topic when they were asked; NULL: they did, or were not asked. */
+const struct err *producer_unmade(const struct producer *p, const char *topic);
+void              producer_makings_free(struct producer *p);
 /* A broker that just came up, or creates thousands, has not had the time for this one. */
 bool producer_topic_waited(const struct producer *p, const char *topic);
 /* A broker knows the topic, so it has not run out of time for those that it creates. */

@@ -9,6 +9,119 @@
 
 #include <utlist.h>
 
+#include "log.h"
+#include "topic_admin.h"
+
+/* For an answer about a topic that is to be made. */
+#define MAKE_MS 30000
+
+/* --- making what is ours ------------------------------------------------------- */
+
+static struct making *
+producer_making(const struct producer *p, const char *name)
+{
+	struct making *making;
+
+	HASH_FIND_STR(p->makings, name, making);
+	return making;
+}
+
+static void
+making_ask(struct producer *p, struct making *making)
+{
+	const struct topic_order order = {.use = making->use, .name = making->name};
+
+	making->why = (struct err){0};
+	making->asked = topic_admin_ask(p->rk, &order, MAKE_MS, p->queue, making);
+	making->done = !making->asked; /* topic() says what is wrong with such a name */
+}
+
+/*
+ * One that was sent to before is there, and then no controller of the brokers has to answer before a
+ * relay goes on.
+ */
+enum rc
+producer_make(struct sink *sink, const char *name, enum topic_use use, struct err *e)
+{
+	struct producer *p = producer_of(sink);
+	struct making   *making = producer_making(p, name);
+
+	if (topics_topic(p->remembered, name)->npartitions > 0)
+		return RC_OK;
+	if (p->broken)
+	{
+		p->full = true;
+		return RC_AGAIN; /* failed() has been called or will be in a moment */
+	}
+	if (making == NULL)
+	{
+		making = xcalloc(1, sizeof(*making));
+		making->name = xstrdup(name);
+		making->use = use;
+		HASH_ADD_KEYPTR(hh, p->makings, making->name, strlen(making->name), making);
+		making_ask(p, making);
+	}
+	else if (making->why.class == ERR_TRANSIENT)
+	{
+		*e = making->why;
+		making_ask(p, making);
+		return RC_ERR;
+	}
+	if (making->done)
+		return RC_OK;
+	p->full = true; /* writable() when it is answered */
+	return RC_AGAIN;
+}
+
+/* Who lacks the right may have to do with a topic that is there, which the brokers do not say. */
+static void
+on_made(void *arg, size_t number, bool existed, const struct err *why)
+{
+	struct making *making = arg;
+
+	(void) number, (void) existed;
+	making->asked = false;
+	if (why)
+		making->why = *why;
+	making->done = why == NULL || why->class != ERR_TRANSIENT;
+	if (why && making->done && why->class != ERR_PERMISSION)
+		log_err(LOG_WARN, why, "leaving it to the brokers, which may make it with their defaults");
+	CRASH_POINT(topic_made);
+}
+
+void
+producer_made(struct producer *p, rd_kafka_event_t *event)
+{
+	struct making     *making = rd_kafka_event_opaque(event);
+	struct topic_order order = {.use = making->use, .name = making->name};
+
+	topic_admin_answer(p->rk, &order, event, on_made, making);
+}
+
+const struct err *
+producer_unmade(const struct producer *p, const char *topic)
+{
+	const struct making *making = producer_making(p, topic);
+
+	return making && making->why.class != ERR_NONE ? &making->why : NULL;
+}
+
+void
+producer_makings_free(struct producer *p)
+{
+	struct making *making;
+	struct making *next;
+
+	HASH_ITER(hh, p->makings, making, next)
+	{
+		HASH_DEL(p->makings, making);
+		free(making->name);
+		free(making);
+	}
+}
+
+/* --- topics ---------------------------------------------------------------------- */
+
 /* One for each topic as long as the producer lives: librdkafka's topics outlive ours. */
 static struct partitioner *
 producer_partitioner(struct producer *p, const char *name)

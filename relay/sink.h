@@ -17,6 +17,7 @@
 #include "loop.h"
 #include "schema.h"
 #include "table_counts.h"
+#include "topic_wish.h"
 #include "topics.h"
 
 /* A topic as a sink knows it; made once per relation version, not per row. */
@@ -94,6 +95,12 @@ struct sink;
 /* One implementation of each function for each kind of sink. */
 struct sink_ops
 {
+	/*
+	 * Before topic(), for a topic that is ours: makes it as topic_wish() has it, unless it is there.
+	 * RC_OK: go on, also if the brokers do not let us: they may make it by themselves; RC_AGAIN: they
+	 * have not answered, writable() follows; RC_ERR E2015: they could not now.  NULL: nothing is made.
+	 */
+	enum rc (*make)(struct sink *sink, const char *name, enum topic_use use, struct err *e);
 	/* avro: parsed schemas for sinks that print; either may be NULL. */
 	enum rc (*topic)(struct sink *sink, const char *name, struct avro *key, struct avro *value,
 					 struct sink_topic **topic, struct err *e);
@@ -130,6 +137,16 @@ struct sink
 {
 	const struct sink_ops *ops;
 };
+
+/* The first two of these functions. */
+static inline enum rc MUST_CHECK
+sink_open_own(struct sink *sink, const char *name, enum topic_use use, struct avro *key,
+			  struct avro *value, struct sink_topic **topic, struct err *e)
+{
+	enum rc rc = sink->ops->make ? sink->ops->make(sink, name, use, e) : RC_OK;
+
+	return rc == RC_OK ? sink->ops->topic(sink, name, key, value, topic, e) : rc;
+}
 
 /*
  * Kafka transactions that were open when their sinks were freed are aborted: waits for

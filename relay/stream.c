@@ -126,7 +126,36 @@ stream_parse(const struct stream_context *ctx, struct stream *stream, enum side 
 	return rc;
 }
 
-/* Everything but the registration. */
+/* Tables' topics are the brokers', or whoever's who has made them; all others are ours. */
+static enum rc
+stream_open(const struct stream_context *ctx, struct stream *stream, struct err *e)
+{
+	static const enum topic_use uses[] = {
+		[STREAM_MESSAGES] = USE_MESSAGES,
+		[STREAM_TRANSACTIONS] = USE_TRANSACTIONS,
+		[STREAM_SCHEMA_CHANGES] = USE_SCHEMA_CHANGES,
+	};
+	struct avro *key = stream->avro[SIDE_KEY];
+	struct avro *value = stream->avro[SIDE_VALUE];
+	enum rc      rc;
+
+	if (stream->topic)
+		return RC_OK;
+	if (stream->kind == STREAM_TABLE)
+		rc = ctx->sink->ops->topic(ctx->sink, stream->topic_name, key, value, &stream->topic, e);
+	else
+		rc = sink_open_own(ctx->sink, stream->topic_name, uses[stream->kind], key, value,
+						   &stream->topic, e);
+	stream->opening = rc == RC_AGAIN;
+	if (rc == RC_OK && stream->kind == STREAM_TABLE && ctx->counts)
+	{
+		stream->count = table_counts_of(ctx->counts, stream->collection, stream->topic_name);
+		ctx->sink->ops->count(ctx->sink, stream->topic, &stream->count->sent);
+	}
+	return rc;
+}
+
+/* Everything but its topic and the registration. */
 static enum rc
 stream_new(const struct stream_context *ctx, enum stream_kind kind, const struct table *tbl,
 		   struct stream **made, struct err *e)
@@ -138,18 +167,10 @@ stream_new(const struct stream_context *ctx, enum stream_kind kind, const struct
 	rc = stream_fill(ctx, tbl, stream, e);
 	for (int side = SIDE_KEY; rc == RC_OK && side <= SIDE_VALUE; side++)
 		rc = stream_parse(ctx, stream, (enum side) side, e);
-	if (rc == RC_OK)
-		rc = ctx->sink->ops->topic(ctx->sink, stream->topic_name, stream->avro[SIDE_KEY],
-								   stream->avro[SIDE_VALUE], &stream->topic, e);
 	if (rc != RC_OK)
 	{
 		stream_free(ctx, stream);
 		return rc;
-	}
-	if (kind == STREAM_TABLE && ctx->counts)
-	{
-		stream->count = table_counts_of(ctx->counts, stream->collection, stream->topic_name);
-		ctx->sink->ops->count(ctx->sink, stream->topic, &stream->count->sent);
 	}
 	*made = stream;
 	return RC_OK;
@@ -186,10 +207,13 @@ stream_bury(const struct stream_context *ctx, struct stream *stream, const bool 
 {
 	const char *schemas[2] = {NULL, NULL};
 	uint8_t     prefix[SINGLE_OBJECT_PREFIX];
+	enum rc     rc = RC_OK;
 
-	if (ctx->on_refusal == ON_ERROR_DEAD_LETTER &&
-		dead_letters_open(ctx->dead, ctx->sink, ctx->routes, e) != RC_OK)
-		return RC_ERR;
+	if (ctx->on_refusal == ON_ERROR_DEAD_LETTER)
+		rc = dead_letters_open(ctx->dead, ctx->sink, ctx->routes, e);
+	stream->opening = rc == RC_AGAIN;
+	if (rc != RC_OK)
+		return rc;
 	for (int side = SIDE_KEY; side <= SIDE_VALUE; side++)
 	{
 		if (side == SIDE_KEY && !refused[side])
@@ -219,13 +243,16 @@ stream_prepare(const struct stream_context *ctx, enum stream_kind kind, const st
 	struct stream *stream;
 	struct err     why;
 	bool           refused[2] = {false, false};
-	enum rc        rc = RC_OK;
+	enum rc        rc;
 
 	if (*made == NULL && stream_new(ctx, kind, tbl, made, e) != RC_OK)
 		return RC_ERR;
 	stream = *made;
+	rc = stream_open(ctx, stream, e);
+	if (rc == RC_ERR)
+		return RC_ERR;
 	stream->answers = registry_answers(ctx->reg);
-	/* Both are asked for at once: they wait together. */
+	/* All are asked for at once: they wait together. */
 	for (int side = SIDE_KEY; side <= SIDE_VALUE; side++)
 	{
 		enum rc side_rc = stream_register(ctx, stream, (enum side) side, e);

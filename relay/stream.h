@@ -53,6 +53,7 @@ struct stream
 	char              *collection; /* schema.table; what transactions are counted by */
 	struct avro       *avro[2];    /* by enum side, for sinks that print; NULL: none */
 	bool               ready;      /* for messages: prefixes are set; see stream_is_ready() */
+	bool               opening;    /* the brokers are still to make a topic of ours */
 	bool               refused;    /* the registry refuses a schema of it */
 	struct letter     *letter;     /* what its messages become as long as it does, unless they are
 									* skipped; NULL: they go to topic */
@@ -63,8 +64,8 @@ struct stream
 
 /*
  * Makes *stream ready for use; NULL before the first call.  tbl: of a
- * STREAM_TABLE, must outlive it.  RC_AGAIN: the registry has not answered, or
- * refuses (refused says which); the call is to be repeated.
+ * STREAM_TABLE, must outlive it.  RC_AGAIN: the brokers have not answered (opening), or
+ * the registry has not, or it refuses (refused says which); the call is to be repeated.
  */
 enum rc stream_prepare(const struct stream_context *ctx, enum stream_kind kind,
 					   const struct table *tbl, struct stream **stream, struct err *e) MUST_CHECK;

@@ -128,24 +128,34 @@ struct batch
 	size_t               count;
 };
 
+/* The answer comes to the queue. */
 static void
-batch_send(rd_kafka_t *rk, struct batch *batch, const struct topic_order *orders, bool tries,
-		   int timeout_ms, topic_made_fn *made, void *arg)
+batch_ask(rd_kafka_t *rk, struct batch *batch, bool tries, int timeout_ms, rd_kafka_queue_t *queue,
+		  void *opaque)
 {
-	rd_kafka_queue_t              *queue = rd_kafka_queue_new(rk);
-	rd_kafka_AdminOptions_t       *options =
+	rd_kafka_AdminOptions_t *options =
 		rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-	const rd_kafka_topic_result_t **results = NULL;
-	rd_kafka_event_t              *event;
-	rd_kafka_resp_err_t            code;
-	size_t                         count = 0;
 
 	/* Neither can fail: the times are within their ranges. */
 	rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, NULL, 0);
 	rd_kafka_AdminOptions_set_operation_timeout(options, timeout_ms, NULL, 0);
 	rd_kafka_AdminOptions_set_validate_only(options, tries, NULL, 0);
+	rd_kafka_AdminOptions_set_opaque(options, opaque);
 	rd_kafka_CreateTopics(rk, batch->topics, batch->count, options, queue);
-	event = answer_wait(queue, timeout_ms, &code);
+	rd_kafka_AdminOptions_destroy(options);
+	rd_kafka_NewTopic_destroy_array(batch->topics, batch->count);
+}
+
+/* event NULL: none came in time. */
+static void
+batch_answer(rd_kafka_t *rk, const struct batch *batch, const struct topic_order *orders,
+			 rd_kafka_event_t *event, topic_made_fn *made, void *arg)
+{
+	const rd_kafka_topic_result_t **results = NULL;
+	rd_kafka_resp_err_t             code =
+		event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+	size_t count = 0;
+
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
 													  &count);
@@ -167,11 +177,21 @@ batch_send(rd_kafka_t *rk, struct batch *batch, const struct topic_order *orders
 			said = rd_kafka_event_error_string(event);
 		order_done(rk, &orders[number], number, one, said, made, arg);
 	}
+}
+
+static void
+batch_send(rd_kafka_t *rk, struct batch *batch, const struct topic_order *orders, bool tries,
+		   int timeout_ms, topic_made_fn *made, void *arg)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+	rd_kafka_event_t *event;
+
+	batch_ask(rk, batch, tries, timeout_ms, queue, NULL);
+	event = rd_kafka_queue_poll(queue, timeout_ms);
+	batch_answer(rk, batch, orders, event, made, arg);
 	if (event)
 		rd_kafka_event_destroy(event);
-	rd_kafka_AdminOptions_destroy(options);
 	rd_kafka_queue_destroy(queue);
-	rd_kafka_NewTopic_destroy_array(batch->topics, batch->count);
 	batch->count = 0;
 }
 
@@ -198,6 +218,28 @@ topic_admin_create(rd_kafka_t *rk, const struct topic_order *orders, size_t coun
 	}
 	if (batch.count > 0)
 		batch_send(rk, &batch, orders, tries, timeout_ms, made, arg);
+}
+
+bool
+topic_admin_ask(rd_kafka_t *rk, const struct topic_order *order, int timeout_ms,
+				rd_kafka_queue_t *queue, void *opaque)
+{
+	char         text[256];
+	struct batch batch = {.topics = {order_new(order, text, sizeof(text))}, .count = 1};
+
+	if (batch.topics[0] == NULL)
+		return false;
+	batch_ask(rk, &batch, false, timeout_ms, queue, opaque);
+	return true;
+}
+
+void
+topic_admin_answer(rd_kafka_t *rk, const struct topic_order *order, rd_kafka_event_t *event,
+				   topic_made_fn *made, void *arg)
+{
+	const struct batch batch = {.count = 1};
+
+	batch_answer(rk, &batch, order, event, made, arg);
 }
 
 /* --- looking ------------------------------------------------------------------------ */

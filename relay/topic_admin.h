@@ -2,8 +2,9 @@
  * topic_admin.h
  *		Asks the brokers to make topics of ours, or what topics and brokers are like.
  *
- * Blocks for up to the time given: for commands, and for threads other than the loop's.  Called
- * by topic_reader.c, brokers.c and topic_plan.c.
+ * Blocks for up to the time given: for commands, and for threads other than the loop's; but for
+ * topic_admin_ask(), whose answer is an event.  Called by topic_reader.c, brokers.c, topic_plan.c
+ * and producer_topic.c.
  */
 #ifndef RELAY_TOPIC_ADMIN_H
 #define RELAY_TOPIC_ADMIN_H
@@ -12,7 +13,10 @@
 
 #include "topic_wish.h"
 
-typedef struct rd_kafka_s rd_kafka_t; /* as in rdkafka.h */
+/* As in rdkafka.h. */
+typedef struct rd_kafka_s       rd_kafka_t;
+typedef struct rd_kafka_queue_s rd_kafka_queue_t;
+typedef struct rd_kafka_op_s    rd_kafka_event_t;
 
 /* A topic that is to be made as topic_wish() has it. */
 struct topic_order
@@ -34,6 +38,17 @@ typedef void topic_made_fn(void *arg, size_t number, bool existed, const struct 
  */
 void topic_admin_create(rd_kafka_t *rk, const struct topic_order *orders, size_t count, bool tries,
 						int timeout_ms, topic_made_fn *made, void *arg);
+
+/*
+ * One of them, without waiting.  The answer, or that none has come in time, is an event in queue
+ * with this opaque, RD_KAFKA_EVENT_CREATETOPICS_RESULT, for topic_admin_answer().  False: there can
+ * be no such topic, and nothing comes.
+ */
+bool topic_admin_ask(rd_kafka_t *rk, const struct topic_order *order, int timeout_ms,
+					 rd_kafka_queue_t *queue, void *opaque);
+/* made is called once, as above; the event stays the caller's. */
+void topic_admin_answer(rd_kafka_t *rk, const struct topic_order *order, rd_kafka_event_t *event,
+						topic_made_fn *made, void *arg);
 
 /* A setting of the topic, or broker, with that name. */
 typedef void admin_setting_fn(void *arg, const char *of, const char *name, const char *value);

@@ -2,8 +2,10 @@
  * topic_wish.h
  *		Pure: what each of our topics is made with, and what it must not be like.
  *
- * The one place that knows.  What is not said here is as the brokers have it by default.  Called
- * by topic_admin.c, which makes topics, topic_plan.c and topic_reader.c, which compare.
+ * The one place that knows.  What is not said here is as the brokers have it by default.  A relay
+ * makes what is its own before the first record (sink.h: make), the progress topic before it reads
+ * it; tables' topics, and that of signals, which it only reads, are left to others.  Called by
+ * topic_admin.c, which makes topics, topic_plan.c and topic_reader.c, which compare.
  */
 #ifndef RELAY_TOPIC_WISH_H
 #define RELAY_TOPIC_WISH_H

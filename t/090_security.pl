@@ -186,6 +186,10 @@ admin(qw(allow shop.progress cdc write));
 fails('no right to write a topic', 77, 'E2004', 'does not let this user write to topic "shop\.public\.orders"', '--delivery=at-least-once', '--include.schema.changes=false');
 admin(qw(disallow shop.progress cdc write));
 admin(qw(allow shop. cdc write prefix));
+# The brokers make none by themselves (KAFKA_AUTO_CREATE): the relay makes its own, if it may.
+my $may_make = fails('no right to make a topic of its own', 77, 'E2004', 'does not let this user create topic "shop\.transaction"',
+	'--provide.transaction.metadata=true', '--topic.metadata.propagation.max.ms=500');
+like($may_make, qr/kafka-acls\.sh .*--operation Create .*--topic shop\.transaction; or create it by hand: kafka-topics\.sh/, 'the commands that mend it');
 
 # ---- each right in PostgreSQL is needed ----
 my @always = ('--snapshot.mode=always');
@@ -241,7 +245,8 @@ $expired->close;
 # ---- all of it is renewed; the relay goes on ----
 admin(qw(create shop-signal 1));
 admin(qw(allow shop-signal cdc Read));
-$relay = start_relay('--snapshot.mode=never', '--signal.enabled.channels=kafka');
+admin(qw(allow shop.transaction cdc create));
+$relay = start_relay('--snapshot.mode=never', '--signal.enabled.channels=kafka', '--provide.transaction.metadata=true');
 my $errors = sub { return scalar(() = $relay->stderr =~ /^walrelay: error: /mg); };
 
 # through WHAT: a change comes through
@@ -266,6 +271,7 @@ sub signalled
 }
 
 through('before anything is renewed');
+like(qx(kcat -b @{[ $kafka->address ]} -C -e -q -t shop.transaction), qr/BEGIN.*END/s, 'a topic of its own that it was allowed to make');
 # Before it was looked at, what is in the topic is of no interest.
 wait_until { qx(kcat -b @{[ $kafka->address ]} -C -e -q -t shop.progress) =~ /"offsets":\{"0":0\}/ } 'where signals begin';
 signalled('pause-snapshot');
