@@ -907,6 +907,19 @@ unknown_topic_is_tried_again_while_the_broker_creates_others(void **state)
 }
 
 static void
+topic_that_was_sent_to_before_is_not_asked_for(void **state)
+{
+	struct lab lab;
+	struct err e;
+
+	(void) state;
+	lab_start(&lab);
+	topic_resize(lab.topics, topics_topic(lab.topics, "own"), 1);
+	assert_rc_ok(lab.sink->ops->make(lab.sink, "own", USE_SCHEMA_CHANGES, &e));
+	lab_stop(&lab);
+}
+
+static void
 invalid_topic_name_is_told(void **state)
 {
 	struct lab         lab;
@@ -1203,6 +1216,7 @@ main(void)
 		cmocka_unit_test(unknown_topic_is_told_with_the_command_that_creates_it),
 		cmocka_unit_test(topic_that_appears_late_is_waited_for),
 		cmocka_unit_test(unknown_topic_is_tried_again_while_the_broker_creates_others),
+		cmocka_unit_test(topic_that_was_sent_to_before_is_not_asked_for),
 		cmocka_unit_test(invalid_topic_name_is_told),
 		cmocka_unit_test(login_that_is_refused_at_first_is_final),
 		cmocka_unit_test(login_that_was_accepted_is_tried_again),
