@@ -453,7 +453,8 @@ const struct explanation explanations[] = {
 	 "The brokers do not make a topic: its name, its settings or their number of replicas is not "
 	 "allowed, a policy of theirs forbids it, or they did not answer.",
 	 "`walrelay topics create` makes the others, and then ends with the code of the first that it "
-	 "could not make.",
+	 "could not make. A relay asks again if there was no answer, else it leaves a topic of its own to "
+	 "the brokers, and stops with this error if there is none then.",
 	 "The detail has what the brokers say. Put that right, or create it by the command in the hint, "
 	 "changed as they want it, and run it again: what is there is left alone."},
 	{E2016,

@@ -27,8 +27,9 @@ allow "$@" --transactional-id "walrelay-$PREFIX-$SLOT" --operation Write
 # include.schema.changes=true: what was told before is read back.  Not needed without.
 allow "$@" --topic "$PREFIX.schema-changes" --operation Read
 
-# Tables' topics are made by whoever runs Kafka (walrelay topics create, as a user of his), or by the brokers at
-# the first record (auto.create.topics.enable).  Only for the latter, and then instead of the third line:
+# Other topics are made by whoever runs Kafka (walrelay topics create, as a user of his); or its own ones by the
+# relay, and tables' by the brokers, at the first record (auto.create.topics.enable).  Only for the latter two, and
+# then instead of the third line:
 #	allow "$@" --topic "$PREFIX." --resource-pattern-type prefixed --operation Create
 # walrelay dlq reads dead letters, as a user of its own, or as this one:
 #	allow "$@" --topic "$PREFIX.dead-letter" --operation Read
