@@ -146,7 +146,6 @@ stream_open(const struct stream_context *ctx, struct stream *stream, struct err 
 	else
 		rc = sink_open_own(ctx->sink, stream->topic_name, uses[stream->kind], key, value,
 						   &stream->topic, e);
-	stream->opening = rc == RC_AGAIN;
 	if (rc == RC_OK && stream->kind == STREAM_TABLE && ctx->counts)
 	{
 		stream->count = table_counts_of(ctx->counts, stream->collection, stream->topic_name);
@@ -249,6 +248,7 @@ stream_prepare(const struct stream_context *ctx, enum stream_kind kind, const st
 		return RC_ERR;
 	stream = *made;
 	rc = stream_open(ctx, stream, e);
+	stream->opening = rc == RC_AGAIN;
 	if (rc == RC_ERR)
 		return RC_ERR;
 	stream->answers = registry_answers(ctx->reg);
