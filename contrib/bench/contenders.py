@@ -272,8 +272,11 @@ class Debezium(Contender):
         self.kill()
         self.worker = self.run_worker()
 
+    def log_file(self):
+        return os.path.join(self.folder, 'connect', 'log')
+
     def text(self):
-        with open(os.path.join(self.folder, 'connect', 'log')) as file:
+        with open(self.log_file()) as file:
             return file.read()
 
     def stop(self):

@@ -1,7 +1,7 @@
 """What it is like to have walrelay, beside a real Debezium in Kafka Connect, in one run on the same
 PostgreSQL, broker and registry.
 
-    RUNS=5  PEER_RUNS=3  CHANGES=300000  RATE=1000  LOAD_S=30  OUTAGE_S=20  LOOK_S=30
+    RUNS=5  PEER_RUNS=3  CHANGES=300000  RATE=1000  LOAD_S=30  OUTAGE_S=20  LOOK_S=30  WAIT_S=120
     PARTS=start,load,drain,size,faults   (set-up always)
     FAULTS=REGEX  (some of them)  TEXTS=FOLDER  (what both said of the faults; a temporary one, removed, if not given)
     DEBEZIUM_VERSION=3.7.0.Final  DEBEZIUM_HEAP=2g
@@ -217,7 +217,8 @@ def main():
     results = {}
     if 'faults' in parts:
         with tempfile.TemporaryDirectory() as folder:
-            results = Trial(card.relay, card.peer, number('LOOK_S', 30), setting('TEXTS', folder)).all()
+            results = Trial(card.relay, card.peer, number('LOOK_S', 30), number('WAIT_S', 120),
+                            setting('TEXTS', folder)).all()
     print(f"PostgreSQL {card.cluster.version}, Debezium {card.peer.version} with a heap of {card.peer.heap} in Kafka "
           f"Connect; one broker, one registry on this machine; steal {processor.steal_pct()} %, load average "
           f"{', '.join(f'{load:.1f}' for load in loads)}")

@@ -1,8 +1,9 @@
 """The same faults to walrelay and to Debezium, and what each says of them; imported by scorecard.
 
-What counts of the text: messages of level warning and error, with all their lines
-(a worker of Kafka Connect is told to log no others), and the answer to the request
-that was to make the connector.  Both are judged by the same regular expressions.
+What counts of the text: messages of level warning and error, with all their lines, those
+of other levels that have an exception (a worker of Kafka Connect logs from INFO on, as it
+is shipped), and the answer to the request that was to make the connector.  Both are judged
+by the same regular expressions.
 """
 import contextlib
 import http.server
@@ -18,6 +19,8 @@ from cluster import Cluster, free_port, say, setting, wait_for
 from services import RELAY
 
 TRACE = re.compile(r'^\s+at [\w.$/]+\(|^Caused by:|^\s+\.\.\. \d+ more', re.M)
+HEADER = re.compile(r'^(?=\[.*\] (?:TRACE|DEBUG|INFO|WARN|ERROR) )', re.M)       # slf4j-simple's
+TROUBLE = re.compile(r'\A\[.*\] (?:WARN|ERROR) |\b[A-Z]\w*(?:Exception|Error)\b')
 PASSWORD = 'right'
 
 # before: SQL in both databases; relay: arguments; connector: settings, None takes one away;
@@ -70,6 +73,11 @@ def faults(relay, low, closed, door):
     ]
 
 
+def trouble(log):
+    """The messages of a worker that count."""
+    return ''.join(message for message in HEADER.split(log) if TROUBLE.search(message))
+
+
 class Unauthorized(http.server.BaseHTTPRequestHandler):
     def answer(self):
         self.rfile.read(int(self.headers.get('Content-Length') or 0))
@@ -108,8 +116,9 @@ def stopped(pid):
 class Trial:
     """Two contenders that have run once and do not run now."""
 
-    def __init__(self, relay, peer, look_s, folder):
-        self.relay, self.peer, self.look_s, self.folder = relay, peer, look_s, folder
+    def __init__(self, relay, peer, look_s, wait_s, folder):
+        self.relay, self.peer, self.look_s, self.wait_s, self.folder = relay, peer, look_s, wait_s, folder
+        self.began = 0.0                # the fault at hand
         self.cluster = relay.cluster
         self.broker = int(relay.services.kafka.env['KAFKA_PID'])
         self.low = Cluster(wal_level='replica', shared_buffers='16MB')
@@ -139,13 +148,21 @@ class Trial:
         log = open(os.path.join(self.folder, f'{name}-walrelay.txt'), 'w')
         return subprocess.Popen([RELAY, 'run', *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    def relay_end(self, process, name, deadline):
-        """What it has said once it has ended, or has had its time."""
-        try:
-            process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    def listen(self, said, ended):
+        """Until one has ended, or had its time; who has said nothing by then has more, until it does."""
+        while not ended():
+            if time.monotonic() - self.began >= (self.look_s if said() else self.wait_s):
+                break
+            time.sleep(0.2)
+
+    def relay_end(self, process, name):
+        """What it has said in its time."""
+        self.listen(lambda: self.relay_said(name), lambda: process.poll() is not None)
+        process.kill()
+        process.wait()
+        return self.relay_said(name)
+
+    def relay_said(self, name):
         with open(os.path.join(self.folder, f'{name}-walrelay.txt')) as file:
             text = file.read()
         messages = re.findall(r'^walrelay: (?:warn|error): .*\n(?:(?:DETAIL|HINT): .*\n(?:(?!walrelay: ).*\n)*)*', text, re.M)
@@ -158,31 +175,37 @@ class Trial:
         settings.update(fault.connector)
         return {key: value for key, value in settings.items() if value is not None}
 
-    def peer_said(self, fault, name, deadline):
+    def peer_said(self, fault, name):
         """By a connector more in the worker that runs."""
         before, settings = len(self.peer.text()), self.connector(fault, name)
-        status, answer = self.peer.rest('POST', '/connectors', {'name': settings['name'], 'config': settings},
-                                        max(1.0, deadline - time.monotonic()))
-        while status == 201 and time.monotonic() < deadline and not self.peer.failed(settings['name']):
-            time.sleep(0.2)
-        said = self.peer.text()[before:]
+        status, answer = self.peer.rest('POST', '/connectors', {'name': settings['name'], 'config': settings}, self.look_s)
+        self.listen(lambda: trouble(self.peer.text()[before:]),
+                    lambda: status not in (0, 201) or (status == 201 and self.peer.failed(settings['name'])))
+        said = trouble(self.peer.text()[before:])
         if status:
             self.peer.rest('DELETE', f"/connectors/{settings['name']}")
             return said if status == 201 else f'{answer}\n{said}'
         self.peer.worker_only()         # it may be busy with that for long
         return said
 
-    def peer_said_alone(self, fault, deadline):
+    def peer_said_alone(self, fault):
         """By a worker of its own, which may not come up."""
+        def run():
+            with contextlib.suppress(subprocess.CalledProcessError):    # it is killed before it is up
+                self.peer.run_worker(self.peer.connector, bootstrap=fault.bootstrap)
+
+        def said():
+            with contextlib.suppress(FileNotFoundError):
+                return trouble(self.peer.text())
+            return ''
         self.peer.kill()
-        os.environ['STARTUP_S'] = str(int(max(1, deadline - time.monotonic())))
-        try:
-            with contextlib.suppress(subprocess.CalledProcessError):
-                with self.peer.run_worker(self.peer.connector, bootstrap=fault.bootstrap):
-                    time.sleep(max(0.0, deadline - time.monotonic()))
-        finally:
-            del os.environ['STARTUP_S']
-        return self.peer.text()
+        os.remove(self.peer.log_file())
+        worker = threading.Thread(target=run)
+        worker.start()
+        self.listen(said, lambda: False)
+        self.peer.kill()
+        worker.join()
+        return said()
 
     def once(self, fault, name):
         """(what walrelay says, what Debezium says)."""
@@ -192,14 +215,13 @@ class Trial:
                                    str(self.cluster.port), '-U', 'walbench', contender.name],
                                   input=fault.before.format(slot=contender.slot), text=True, capture_output=True)
             said.append(done.stderr)        # what an application is told counts, too
-        deadline = time.monotonic() + self.look_s
+        self.began = time.monotonic()
         with stopped(self.broker) if fault.stops else contextlib.nullcontext():
             process = self.relay_begin(fault, name)
             try:
-                peer = self.peer_said_alone(fault, deadline) if fault.bootstrap or fault.stops else \
-                    self.peer_said(fault, name, deadline)
+                peer = self.peer_said_alone(fault) if fault.bootstrap or fault.stops else self.peer_said(fault, name)
             finally:
-                ours = self.relay_end(process, name, deadline)
+                ours = self.relay_end(process, name)
         if fault.bootstrap or fault.stops:
             self.peer.worker_only()
         return said[0] + ours, said[1] + peer
@@ -207,6 +229,7 @@ class Trial:
     def all(self):
         """Name of a fault -> [judgement of each]."""
         results = {}
+        os.environ['CONNECT_LOG'] = 'info'
         self.peer.worker_only()
         self.hold(self.relay, 'held', 'walrelay', [])
         self.hold(self.peer, 'held_too', 'pgoutput', ['proto_version=1', 'publication_names=dbz_publication'])
