@@ -457,6 +457,7 @@ sink_kafka_new(struct loop *loop, const struct config *cfg, struct topics *topic
 	p->loop = loop;
 	p->events = *events;
 	p->remembered = topics;
+	kafka_conf_sizes(cfg, &p->sizes);
 	p->max_cost = cfg->relay.max_bytes ? cfg->relay.max_bytes : 1;
 	p->max_messages = cfg->relay.max_in_flight ? cfg->relay.max_in_flight : 1;
 	p->suspect = (struct loop_timer){.cb = producer_on_suspect, .arg = p};

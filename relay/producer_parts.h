@@ -86,6 +86,7 @@ struct producer
 	struct partitioner *partitioners;  /* by topic */
 	char               *partitioner;   /* the property */
 	struct making      *makings;       /* by name */
+	struct topic_sizes  sizes;         /* of what may be sent */
 	struct sink_topic  *topics;        /* thousands may be freed at a session's end */
 	struct sink_topic  *unseen;        /* by rkt: no message has been delivered yet */
 	int64_t             seen_ms;       /* when the last one left that list */

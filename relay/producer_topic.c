@@ -14,6 +14,8 @@
 
 /* For an answer about a topic that is to be made. */
 #define MAKE_MS 30000
+/* What brokers give a topic, unless they were set up otherwise; less is not asked for. */
+#define BROKER_MESSAGE_BYTES 1048588
 
 /* --- making what is ours ------------------------------------------------------- */
 
@@ -26,10 +28,20 @@ producer_making(const struct producer *p, const char *name)
 	return making;
 }
 
+static struct topic_order
+making_order(const struct producer *p, const struct making *making)
+{
+	uint64_t bytes = topic_bytes(making->use, &p->sizes);
+
+	return (struct topic_order){.use = making->use,
+								.name = making->name,
+								.bytes = bytes > BROKER_MESSAGE_BYTES ? bytes : 0};
+}
+
 static void
 making_ask(struct producer *p, struct making *making)
 {
-	const struct topic_order order = {.use = making->use, .name = making->name};
+	const struct topic_order order = making_order(p, making);
 
 	making->why = (struct err){0};
 	making->asked = topic_admin_ask(p->rk, &order, MAKE_MS, p->queue, making);
@@ -93,7 +105,7 @@ void
 producer_made(struct producer *p, rd_kafka_event_t *event)
 {
 	struct making     *making = rd_kafka_event_opaque(event);
-	struct topic_order order = {.use = making->use, .name = making->name};
+	struct topic_order order = making_order(p, making);
 
 	topic_admin_answer(p->rk, &order, event, on_made, making);
 }

@@ -205,7 +205,7 @@ for my $mode (@modes)
 	# ---- a letter that is refused itself ----
 	$name = "buried_$tag";
 	slot_new($name);
-	sql("TRUNCATE t; INSERT INTO t VALUES (1, @{[ random_text(1.1 * $MB) ]})");
+	sql("TRUNCATE t; INSERT INTO t VALUES (1, @{[ random_text(9 * $MB) ]})");
 	sql(q{INSERT INTO t VALUES (2, 'small')});
 	$relay = start($name, @args);
 	is($relay->wait_exit, 1, "$mode, a letter that is refused: ends");
