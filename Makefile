@@ -270,6 +270,11 @@ docs-check:
 docs-bare:
 	contrib/documents/bare $(NAMES)
 
+# The dashboard for Grafana, by its schema, and drawn of what a Prometheus has scraped; pictures in build/dashboard
+dashboard-check:
+	@$(MAKE) -s all
+	contrib/dashboard/check
+
 lint:
 	contrib/lint
 
@@ -303,7 +308,7 @@ bench-scorecard: all
 
 help:
 	@sed -n 's/^#\tmake/make/p' Makefile
-	@echo 'make deb deb-check systemd-check container-check dist sbom package-check demo-kafka bare new-user docs-check docs-bare golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
+	@echo 'make deb deb-check systemd-check container-check dist sbom package-check demo-kafka bare new-user docs-check docs-bare dashboard-check golden lint format fuzz sanitize valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage crash-points installcheck'
 	@echo 'make bench-drain bench-latency bench-e2e bench-delivery bench-recovery bench-startup bench-tables bench-snapshot bench-resume bench-incremental bench-scorecard'
 
 clean:
@@ -311,6 +316,6 @@ clean:
 	rm -rf build build-san build-crash contrib/bench/build
 
 .PHONY: all module install uninstall installcheck relay clean deps deps-demo demo demo-kafka units check check-quick \
-	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare new-user docs-check docs-bare lint format \
+	golden fuzz sanitize crash crash-points valgrind matrix cassert simulate simulate-mutants storm property chaos snapshot-campaign soak outage bare new-user docs-check docs-bare dashboard-check lint format \
 	install-module install-relay uninstall-relay clean-module extras unit deb deb-check systemd-check container-check dist sbom package-check bench-drain bench-latency bench-e2e bench-delivery bench-recovery \
 	bench-startup bench-tables bench-snapshot bench-resume bench-incremental bench-scorecard help

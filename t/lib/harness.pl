@@ -395,6 +395,9 @@ if ($mode ne 'unit')
 		file_run('script/' . basename($_), $_, $python, $_) for @scripts;
 	}
 	file_run('golden', "$src/t/golden/run", "$src/t/golden/run") if -x "$src/t/golden/run";
+	# It has a make target of its own: only its whole name brings it.
+	file_run('campaign/dashboard', "$src/contrib/dashboard/campaign.pl", $^X, "-I$src/t/lib", "$src/contrib/dashboard/campaign.pl")
+	  if grep { $_ eq 'campaign/dashboard' } @names;
 }
 job_wait() while %running;
 kafka_stop();
