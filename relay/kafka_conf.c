@@ -110,6 +110,31 @@ conf_new(void)
 	return conf;
 }
 
+/* librdkafka reads a number up to where it ends, and passes over what follows: 2s would be 2 ms. */
+static enum rc
+conf_check_number(const rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e)
+{
+	char        taken[64];
+	char        whole[24];
+	char        real[24];
+	char       *whole_end;
+	char       *real_end;
+	const char *end = "";
+
+	snprintf(whole, sizeof(whole), "%ld", strtol(value, &whole_end, 0));
+	snprintf(real, sizeof(real), "%g", strtod(value, &real_end));
+	kafka_conf_read(conf, name, taken, sizeof(taken));
+	if (strcmp(taken, real) == 0)
+		end = real_end;
+	else if (strcmp(taken, whole) == 0)
+		end = whole_end;
+	if (end == value || *end == '\0')
+		return RC_OK;
+	err_set(e, ERR_CONFIG, E1002, "invalid value of \"%s\" in [kafka]: \"%s\"", name, value);
+	err_detail(e, "librdkafka would take it as %s.", taken);
+	return err_hint(e, "Give the number alone, in the unit that its CONFIGURATION.md names.");
+}
+
 /* Sets one property of [kafka]. */
 static enum rc
 conf_apply(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e)
@@ -133,6 +158,8 @@ conf_apply(rd_kafka_conf_t *conf, const char *name, const char *value, struct er
 			return err_hint(e, "Give a value that its CONFIGURATION.md lists for the property, or "
 							   "remove the line.");
 	}
+	if (conf_check_number(conf, name, value, e) != RC_OK)
+		return RC_ERR;
 	for (size_t i = 0; i < NGUARDED; i++)
 	{
 		kafka_conf_read(conf, guarded_properties[i].name, after, sizeof(after));

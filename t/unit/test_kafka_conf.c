@@ -44,10 +44,38 @@ what_weakens_delivery_is_refused(void **state)
 }
 
 static void
+number_with_a_unit_is_refused(void **state)
+{
+	static const char *const properties[][2] = {{"statistics.interval.ms", "2s"},
+												{"linger.ms", "5ms"},
+												{"linger.ms", "0.5s"},
+												{"batch.size", "1MB"},
+												{"batch.size", "1e6"},
+												{"metadata.max.age.ms", "1 min"},
+												{"compression.level", "-1x"},
+												{"acks", "1x"}};
+	struct err e;
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
+	{
+		err_clear(&e);
+		if (kafka_conf_check(properties[i][0], properties[i][1], &e) != RC_ERR || e.code != E1002)
+			fail_msg("%s=%s: %s", properties[i][0], properties[i][1], e.msg);
+		assert_non_null(strstr(e.msg, properties[i][0]));
+	}
+}
+
+static void
 what_keeps_delivery_is_taken(void **state)
 {
 	static const char *const properties[][2] = {
 		{"bootstrap.servers", "a:1,b:2"},
+		{"bootstrap.servers", "10.0.0.1:9092"},
+		{"client.id", "2nd relay"},
+		{"batch.size", "0x100000"},
+		{"linger.ms", "0.5"},
+		{"linger.ms", "5.0"},
 		{"acks", "all"},
 		{"acks", "-1"},
 		{"enable.idempotence", "true"},
@@ -248,6 +276,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_weakens_delivery_is_refused),
+		cmocka_unit_test(number_with_a_unit_is_refused),
 		cmocka_unit_test(what_keeps_delivery_is_taken),
 		cmocka_unit_test(wrong_properties_are_told_apart),
 		cmocka_unit_test(producers_are_ours_then_the_users),
