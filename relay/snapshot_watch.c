@@ -23,6 +23,11 @@ snapshot_stats(const struct snapshot *snap, struct snapshot_stats *stats)
 	}
 	for (const struct batch *batch = snap->batches; batch; batch = batch->next)
 		stats->rows += batch->sent;
+	if (snap->job.state != SNAPSHOT_DONE)
+		return;
+	/* Of its tables nothing is kept. */
+	stats->tables_complete = stats->tables;
+	stats->rows = snap->job.rows;
 }
 
 /* --- a bar, or a line now and then --------------------------------------------- */

@@ -35,6 +35,7 @@ unlike($text, qr/secret/, 'no value of a row');
 my ($json) = json_lines($text);
 is("$status $json->{state} $json->{changes}{update}", '0 streaming 20', 'as JSON');
 is($json->{snapshot_rows_sent}, 500, 'rows that were read');
+is("@$json{qw(snapshot_running snapshot_tables snapshot_tables_complete snapshot_rows)}", '0 1 1 500', 'a snapshot that is done');
 
 # ---- on a terminal ----
 my $transcript = "$log/top.terminal";
