@@ -120,8 +120,8 @@ for my $delivery (qw(at-least-once exactly-once))
 	my ($admin) = $args[-1] =~ /=(.*)/;
 	tables_make($name);
 	slot_new($name);
-	my $relay = start($name, @args);
-	# in the middle: some of the first table is written down
+	my $relay = start($name, @args, '--snapshot.rate.limit=50');
+	# in the middle: some of the first table is written down; at that rate all takes 40 s
 	my $progress = qx('$root/t/lib/venv'); chomp $progress;
 	my $noted = sub { return scalar qx('$progress' '$root/t/lib/read_values.py' $name.progress --bootstrap @{[kafka()]}); };
 	wait_until { $noted->() =~ /"relid":\d+.*"rows":[1-9]/ } "$name: something written down";
