@@ -169,7 +169,7 @@ is((relay_run('slot', 'create', settings($older), '--json'))[0], 0, 'an older sl
 written(100);
 my $helper = slot_create('helper', '--export-snapshot');    # its input is /dev/null, which is not the end
 $helper->wait_for_log(qr/the snapshot lives until this ends: Ctrl-C/);
-my ($point, $snapshot) = $helper->stdout =~ /^created replication slot "helper" in database "postgres" at (\S+)\nexported snapshot (\S+)\n\z/;
+my ($point, $snapshot) = $helper->stdout =~ /^created (?:failover|replication) slot "helper" in database "postgres" at (\S+)\nexported snapshot (\S+)\n\z/;
 ok($snapshot, 'text') or diag $helper->stdout;
 written(100);
 dump_load('loaded_later', $snapshot);
