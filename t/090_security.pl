@@ -211,7 +211,7 @@ for my $right (
 # ---- what is wrong with a connection is named, by run and by check ----
 my $conninfo = sub { my (%other) = @_; my $text = $good; $text =~ s/\b$_=\S+/$_=$other{$_}/ for keys %other; return "--source.conninfo=$text"; };
 my ($kafka_port) = $secured =~ /:(\d+)/;
-certificate($dir, 'ca', 'expired', 'localhost', -1);
+certificate($dir, 'ca', 'expired', 'localhost', 0);
 my $expired = door("$ENV{TESTDATADIR}/expired", certificate => "$dir/expired.pem", login => 'relay:registry-one');
 for my $case (
 	[ 'PostgreSQL: another authority', 69, 'E1201', 'certificate verify failed', 'server.connection', $conninfo->(sslrootcert => "$dir/other.crt") ],
@@ -283,7 +283,7 @@ through('another password of PostgreSQL');
 
 authority($dir, 'next');
 certificate($dir, 'next', $_, 'localhost') for qw(postgres kafka registry);
-certificate($dir, 'ca', 'postgres-expired', 'localhost', -1);
+certificate($dir, 'ca', 'postgres-expired', 'localhost', 0);
 $server_certificate->('postgres-expired');
 $source->reload;
 $cut->();

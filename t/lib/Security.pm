@@ -41,7 +41,7 @@ sub authority
 }
 
 # certificate DIR, AUTHORITY, NAME, HOST, DAYS: DIR/NAME.crt for this host, DIR/NAME.key, and
-# DIR/NAME.pem with both; days -1: it has expired
+# DIR/NAME.pem with both; days 0: it has expired (openssl 3.6 refuses -1)
 sub certificate
 {
 	my ($dir, $authority, $name, $host, $days) = @_;
