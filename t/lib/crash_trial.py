@@ -30,12 +30,14 @@ class Reader:
 
 	def __init__(self, bootstrap, registry):
 		self.registry = read_topic.Registry(registry)
+		# by default a broker that takes two seconds to answer is none
+		broker = {"bootstrap_servers": bootstrap, "api_version_auto_timeout_ms": LIFE_S * 1000}
 		self.consumers = {committed: kafka.KafkaConsumer(
-			bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False,
+			**broker, group_id=None, enable_auto_commit=False,
 			auto_offset_reset="earliest", allow_auto_create_topics=False, fetch_max_wait_ms=10,
 			isolation_level="read_committed" if committed else "read_uncommitted")
 			for committed in (False, True)}
-		self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+		self.admin = KafkaAdminClient(**broker)
 
 	def close(self):
 		for consumer in self.consumers.values():
