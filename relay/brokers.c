@@ -92,6 +92,9 @@ brokers_reach(struct brokers *brokers, struct err *e)
 	}
 	brokers->count = brokers->metadata->broker_cnt;
 	brokers->id = brokers->metadata->orig_broker_id;
+	/* Newer librdkafkas may have it from a connection of bootstrap.servers, which has no number. */
+	if (brokers->id < 0 && brokers->count > 0)
+		brokers->id = brokers->metadata->brokers[0].id;
 	snprintf(brokers->reached, sizeof(brokers->reached), "%s", brokers->metadata->orig_broker_name);
 	return RC_OK;
 }
