@@ -66,6 +66,23 @@ sub first_free
 	return $next;
 }
 
+# settled RELAY: until none has come or gone for a while: what it opens to begin with it gives
+# back, and a connection could be made in its place
+sub settled
+{
+	my ($relay) = @_;
+	my ($before, $looks) = ('', 0);
+	wait_until
+	{
+		my $now = join ' ', open_files($relay);
+		$looks = $now eq $before ? $looks + 1 : 0;
+		$before = $now;
+		return $looks >= 20;
+	}
+	'its descriptors to stay';
+	return;
+}
+
 # first_to_broker RELAY: the lowest descriptor of a connection to the broker's proxy, if any
 sub first_to_broker
 {
@@ -116,6 +133,7 @@ my ($soft, $hard) = slurp('/proc/' . $relay->pid . '/limits') =~ /^Max open file
 is($soft, $hard, 'it takes as many as it may have');
 
 # ---- neither registry nor PostgreSQL can be connected to ----
+settled($relay);
 limit($relay, first_free($relay));
 $source->safe_psql('postgres', 'INSERT INTO t VALUES (1)');
 $relay->wait_for_log(qr/E1007.*E1801/);
