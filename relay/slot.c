@@ -182,9 +182,12 @@ slot_create(const struct config *cfg, bool exports, bool json, FILE *out, struct
 	}
 	if (rc == RC_OK)
 	{
-		const char *lsn = PQgetvalue(res, 0, 1);
+		uint64_t    point = pg_lsn_parse(PQgetvalue(res, 0, 1));
 		const char *snapshot = exports ? PQgetvalue(res, 0, 2) : NULL;
+		char        lsn[sizeof("FFFFFFFF/FFFFFFFF")];
 
+		/* As in all that we say: 19 fills it up with zeros. */
+		snprintf(lsn, sizeof(lsn), "%X/%X", LSN_PARTS(point));
 		if (json)
 			created_json(&visit, lsn, snapshot, out);
 		else

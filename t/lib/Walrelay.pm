@@ -158,12 +158,12 @@ sub plugin_of_tomorrow
 	return;
 }
 
-# slot_lsn NODE, SLOT: confirmed_flush_lsn as text
+# slot_lsn NODE, SLOT: confirmed_flush_lsn as text, as the relay writes it (19 fills up with zeros)
 sub slot_lsn
 {
 	my ($node, $slot) = @_;
 	return $node->safe_psql('postgres',
-		"SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '$slot'");
+		"SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '$slot'") =~ s{/0+(?=.)}{/}r;
 }
 
 # wal_end NODE: the end of the last record in its WAL.  Where that fills a page the next one is
