@@ -197,7 +197,9 @@ for my $run (@runs)
 {
 	my ($name, $lsn, @args) = @$run;
 	wait_until { sql("SELECT confirmed_flush_lsn > '$lsn' FROM pg_replication_slots WHERE slot_name = '$name'") eq 't' } "$name: further";
-	is($relay{$name}->stop, 0, "$name: ends well");
+	# At least once, a transaction that a stop comes in the middle of comes again: there is none then.
+	if ($name eq $least) { writers_stop(); through($name, $relay{$name}); writers_start(); }
+	else { is($relay{$name}->stop, 0, "$name: ends well"); }
 	refused($name, $lsn, qr/E1232: slot "$name" has a position beyond --from-lsn\nDETAIL:.*HINT:\s+Leave --from-lsn out/s, "$name: again", @args);
 	$relay{$name} = relay_start(name => "on_$name", args => [ settings($name, @args) ]);
 }
