@@ -118,6 +118,7 @@ class Trial:
 
     def __init__(self, relay, peer, look_s, wait_s, folder):
         self.relay, self.peer, self.look_s, self.wait_s, self.folder = relay, peer, look_s, wait_s, folder
+        os.makedirs(folder, exist_ok=True)
         self.began = 0.0                # the fault at hand
         self.cluster = relay.cluster
         self.broker = int(relay.services.kafka.env['KAFKA_PID'])
