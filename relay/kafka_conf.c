@@ -130,7 +130,7 @@ conf_check_number(const rd_kafka_conf_t *conf, const char *name, const char *val
 		end = whole_end;
 	if (end == value || *end == '\0')
 		return RC_OK;
-	err_set(e, ERR_CONFIG, E1002, "invalid value of \"%s\" in [kafka]: \"%s\"", name, value);
+	err_set(e, ERR_CONFIG, E1002, "invalid value of \"%s\" in [kafka]", name);
 	err_detail(e, "librdkafka would take it as %s.", taken);
 	return err_hint(e, "Give the number alone, in the unit that its CONFIGURATION.md names.");
 }
