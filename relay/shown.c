@@ -94,23 +94,23 @@ shown_width(const char *text)
 void
 shown_put_column(struct buf *out, const char *text, size_t width, size_t most)
 {
-	size_t from = out->len;
 	size_t len = strlen(text);
 	size_t columns = 0;
 
 	for (size_t at = 0; at < len;)
 	{
 		size_t before = out->len;
+		size_t more;
 
 		put_next(out, text, len, "", &at);
-		columns += width_of((const char *) out->data + before, out->len - before);
-		if (most && columns > most)
+		more = width_of((const char *) out->data + before, out->len - before);
+		if (most && columns + more > most)
 		{
 			out->len = before;
 			break;
 		}
+		columns += more;
 	}
-	columns = width_of((const char *) out->data + from, out->len - from);
 	while (columns++ < width)
 		buf_put_u8(out, ' ');
 }
