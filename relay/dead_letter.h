@@ -95,7 +95,7 @@ struct letter
 struct dead_letters *dead_letters_new(const struct config *cfg);
 void                 dead_letters_free(struct dead_letters *dead);
 
-/* Opens the topic in a sink, unless it is open.  RC_ERR E1605, and what a sink's topic() gives. */
+/* Opens the topic in a sink, unless it is open.  RC_ERR E1605; else as sink_open_own(). */
 enum rc dead_letters_open(struct dead_letters *dead, struct sink *sink, struct route *routes,
 						  struct err *e) MUST_CHECK;
 

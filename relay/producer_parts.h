@@ -38,9 +38,8 @@ struct making
 {
 	char          *name;
 	enum topic_use use;
-	bool           asked; /* the answer is to come */
-	bool           done;  /* there is nothing more to ask for */
-	struct err     why;   /* the brokers did not make it; class ERR_NONE: they did */
+	bool           done; /* there is nothing more to ask for */
+	struct err     why;  /* the brokers did not make it; class ERR_NONE: they did */
 	UT_hash_handle hh;
 };
 

@@ -44,8 +44,8 @@ making_ask(struct producer *p, struct making *making)
 	const struct topic_order order = making_order(p, making);
 
 	making->why = (struct err){0};
-	making->asked = topic_admin_ask(p->rk, &order, MAKE_MS, p->queue, making);
-	making->done = !making->asked; /* topic() says what is wrong with such a name */
+	/* What is wrong with a name for which nobody can be asked, topic() says. */
+	making->done = !topic_admin_ask(p->rk, &order, MAKE_MS, p->queue, making);
 }
 
 /*
@@ -92,7 +92,6 @@ on_made(void *arg, size_t number, bool existed, const struct err *why)
 	struct making *making = arg;
 
 	(void) number, (void) existed;
-	making->asked = false;
 	if (why)
 		making->why = *why;
 	making->done = why == NULL || why->class != ERR_TRANSIENT;

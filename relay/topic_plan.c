@@ -172,9 +172,9 @@ topic_judge(const struct topic_plan *plan, struct planned *topic, const struct b
 	struct err                     e;
 
 	if (facts.partitions == 0)
-		topic_fact_take(&facts, "max.message.bytes", brokers->bytes); /* it would get that */
+		topic_fact_take(&facts, topic_fact_name(FACT_MESSAGE_BYTES), brokers->bytes); /* it would get that */
 	topic->ndifferences = topic_differences(topic->use, &plan->sizes, &facts, topic->differences);
-	size = topic_plan_difference(topic, "max.message.bytes");
+	size = topic_plan_difference(topic, topic_fact_name(FACT_MESSAGE_BYTES));
 	topic->bytes = size ? strtoull(size->wanted, NULL, 10) : 0;
 	if (topic->hidden)
 	{
